@@ -1,0 +1,1 @@
+"""Cases, corpora, tasks and prompts."""

@@ -1,0 +1,106 @@
+"""The case record: one JSON line per case, images beside it. The schema every corpus shares."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from jomed_app.boxes import Box
+from jomed_app.errors import BoxError, RecordError
+
+RECORDS_FILE = "records.jsonl"
+
+
+class CaseRecord(BaseModel):
+    """One known case: an image, its label and what is written about it.
+
+    Attributes:
+        case_id: unique within a corpus.
+        image: path relative to the folder that holds `records.jsonl`.
+        label: known class of the case.
+        passage: text that a search may find and a reader may read.
+        extended_passage: a longer wording of the same facts (at most twice as long).
+        descriptors: descriptor -> value, empty when unknown or not applicable.
+        boxes: XYXY px of the image file, half-open, largest first; empty for normal cases.
+        group: cases of one group (twins, one patient) never stand on two sides of a split.
+        split: train, val or test; empty when the corpus has none.
+        rows, columns: size of the image file, px.
+        provenance: source, licence, how the label was made, and the like; printable facts only.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    case_id: str
+    image: str
+    label: str
+    passage: str
+    extended_passage: str = ""
+    descriptors: dict[str, str] = {}
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    group: str = ""
+    split: str = ""
+    rows: int
+    columns: int
+    provenance: dict[str, str] = {}
+
+    @field_validator("boxes")
+    @classmethod
+    def _boxes_are_boxes(
+        cls, value: tuple[tuple[float, float, float, float], ...]
+    ) -> tuple[tuple[float, float, float, float], ...]:
+        for coordinates in value:
+            try:
+                Box(*coordinates)
+            except BoxError as error:
+                raise ValueError(str(error)) from error
+        return value
+
+    @property
+    def box_list(self) -> list[Box]:
+        """The boxes as `Box` values."""
+        return [Box(*coordinates) for coordinates in self.boxes]
+
+
+def read_records(folder: Path) -> list[CaseRecord]:
+    """Read `records.jsonl` of a corpus folder.
+
+    Raises:
+        RecordError: if the file is missing, a line does not follow the schema, or an id repeats.
+    """
+    path = folder / RECORDS_FILE
+    if not path.is_file():
+        raise RecordError(f"a corpus folder must hold {RECORDS_FILE}, found none in '{folder.name}'")
+    return list(_parse_lines(path.read_text(encoding="utf-8").splitlines()))
+
+
+def _parse_lines(lines: Iterable[str]) -> Iterator[CaseRecord]:
+    seen: set[str] = set()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = CaseRecord.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "line"
+            raise RecordError(
+                f"{RECORDS_FILE} line {number} must follow the case schema: {where}: {first['msg']}"
+            ) from error
+        if record.case_id in seen:
+            raise RecordError(
+                f"case ids must be unique, '{record.case_id}' stands again on line {number}"
+            )
+        seen.add(record.case_id)
+        yield record
+
+
+def write_records(folder: Path, records: Iterable[CaseRecord]) -> Path:
+    """Write `records.jsonl`, one case a line, keys sorted; return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / RECORDS_FILE
+    lines = (json.dumps(record.model_dump(mode="json"), sort_keys=True) for record in records)
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return path
