@@ -1,0 +1,236 @@
+"""Candidates to one answer: hand values, invariances, edges and error texts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from jomed_app.inference.aggregate import (
+    candidate_log_weights,
+    candidate_predictions,
+    consistency_state,
+    decisive_candidate,
+    guided_log_prob,
+    head_normalized_scores,
+    leave_one_out,
+    marginalize,
+    prediction_counts,
+)
+from jomed_app.types import ConsistencyState
+
+LABELS = ("normal", "benign", "malignant")
+
+
+@st.composite
+def weights_and_answers(draw: st.DrawFn, min_candidates: int = 1):
+    num_candidates = draw(st.integers(min_candidates, 6))
+    num_answers = draw(st.integers(2, 5))
+    values = st.floats(-50, 50)
+    return (
+        draw(arrays(np.float64, num_candidates, elements=values)),
+        draw(arrays(np.float64, (num_candidates, num_answers), elements=values)),
+    )
+
+
+def test_release_weights_are_nearly_uniform() -> None:
+    scores = head_normalized_scores([0.90, 0.88, 0.30, 0.29], ["image", "image", "text", "text"])
+    np.testing.assert_allclose(scores, [1, 0.9778, 1, 0.9667], atol=1e-4)
+    weights = np.exp(candidate_log_weights(scores))
+    np.testing.assert_allclose(weights, [0.2535, 0.2479, 0.2535, 0.2451], atol=1e-4)
+
+
+def test_single_head_weights_by_hand() -> None:
+    log_weights = candidate_log_weights([np.log(3.0), 0.0])
+    np.testing.assert_allclose(np.exp(log_weights), [0.75, 0.25])
+    sharper = candidate_log_weights([np.log(3.0), 0.0], temperature=0.5)
+    np.testing.assert_allclose(np.exp(sharper), [0.9, 0.1])
+
+
+def test_head_without_positive_score_keeps_its_order() -> None:
+    scores = head_normalized_scores([-0.2, -0.1, 0.5], ["text", "text", "image"])
+    np.testing.assert_allclose(scores, [0.9, 1.0, 1.0])
+
+
+def test_marginal_by_hand() -> None:
+    marginal = marginalize(np.log([0.75, 0.25]), np.log([[0.8, 0.2], [0.4, 0.6]]))
+    np.testing.assert_allclose(np.exp(marginal), [0.7, 0.3])
+
+
+def test_tiny_likelihoods_do_not_underflow() -> None:
+    answers = np.array([[-1000.0, -1000.0 + np.log(3)], [-2000.0 + np.log(3), -2000.0]])
+    marginal = marginalize([0.0, 0.0], answers)
+    np.testing.assert_allclose(np.exp(marginal), [0.5, 0.5])
+    weights = candidate_log_weights([0.0, -1e4], temperature=1.0)
+    np.testing.assert_allclose(np.exp(marginalize(weights, answers)), [0.25, 0.75])
+
+
+def test_batches_equal_single_queries() -> None:
+    rng = np.random.default_rng(1)
+    log_weights, answers = rng.normal(size=(5, 4)), rng.normal(size=(5, 4, 3))
+    batched = marginalize(log_weights, answers)
+    without = leave_one_out(log_weights, answers)
+    assert batched.shape == (5, 3)
+    for row in range(5):
+        np.testing.assert_allclose(batched[row], marginalize(log_weights[row], answers[row]))
+        np.testing.assert_allclose(without[row], leave_one_out(log_weights[row], answers[row]))
+
+
+def test_left_out_candidate_contributes_nothing() -> None:
+    answers = np.log([[0.8, 0.2], [0.4, 0.6]])
+    padded = np.vstack([answers, [[-np.inf, -np.inf]]])
+    np.testing.assert_allclose(
+        marginalize([0.0, 0.0, -np.inf], padded), marginalize([0.0, 0.0], answers)
+    )
+
+
+def test_answer_that_all_candidates_exclude_stays_excluded() -> None:
+    marginal = marginalize([0.0, 0.0], [[0.0, -np.inf], [0.0, -np.inf]])
+    np.testing.assert_array_equal(marginal, [0.0, -np.inf])
+
+
+def test_single_candidate_is_the_answer() -> None:
+    answers = np.log([[0.7, 0.3]])
+    np.testing.assert_allclose(marginalize([3.0], answers), answers[0])
+    assert decisive_candidate([3.0], answers) is None
+
+
+@given(weights_and_answers())
+@settings(max_examples=60, deadline=None)
+def test_marginal_is_a_mixture(case) -> None:
+    log_weights, answers = case
+    marginal = np.exp(marginalize(log_weights, answers))
+    rows = np.exp(answers - np.logaddexp.reduce(answers, axis=-1, keepdims=True))
+    assert marginal.sum() == pytest.approx(1)
+    assert (marginal <= rows.max(axis=0) + 1e-9).all()
+    assert (marginal >= rows.min(axis=0) - 1e-9).all()
+
+
+@given(weights_and_answers(), st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_marginal_ignores_order_and_shifts(case, random) -> None:
+    log_weights, answers = case
+    order = list(range(len(log_weights)))
+    random.shuffle(order)
+    shifts = np.arange(len(log_weights))[:, None] * 7.0
+    np.testing.assert_allclose(
+        marginalize(log_weights[order] + 3.0, (answers + shifts)[order]),
+        marginalize(log_weights, answers),
+        atol=1e-9,
+    )
+
+
+@given(weights_and_answers(min_candidates=2))
+@settings(max_examples=40, deadline=None)
+def test_leave_one_out_equals_dropping_the_row(case) -> None:
+    log_weights, answers = case
+    without = leave_one_out(log_weights, answers)
+    for index in range(len(log_weights)):
+        expected = marginalize(np.delete(log_weights, index), np.delete(answers, index, axis=0))
+        np.testing.assert_allclose(without[index], expected, atol=1e-9)
+
+
+@given(st.integers(2, 6), arrays(np.float64, 3, elements=st.floats(-20, 20)))
+@settings(max_examples=30, deadline=None)
+def test_equal_candidates_change_nothing_when_one_leaves(num_candidates, row) -> None:
+    answers = np.tile(row, (num_candidates, 1))
+    log_weights = np.arange(num_candidates, dtype=float)
+    marginal = marginalize(log_weights, answers)
+    np.testing.assert_allclose(
+        leave_one_out(log_weights, answers), np.tile(marginal, (num_candidates, 1)), atol=1e-9
+    )
+    assert decisive_candidate(log_weights, answers) is None
+
+
+def test_decisive_candidate_is_the_one_that_carries_the_answer() -> None:
+    answers = np.log([[0.9, 0.1], [0.45, 0.55], [0.4, 0.6]])
+    assert marginalize([0.0] * 3, answers).argmax() == 0
+    assert decisive_candidate([0.0] * 3, answers) == 0
+
+
+def test_decisive_candidate_with_the_largest_change_wins() -> None:
+    answers = np.log([[0.70, 0.30], [0.95, 0.05], [0.10, 0.90], [0.30, 0.70]])
+    without = np.exp(leave_one_out([0.0] * 4, answers))
+    assert (without[:2].argmax(axis=1) == 1).all(), "both removals must flip the answer"
+    assert decisive_candidate([0.0] * 4, answers) == 1
+
+
+def test_exact_tie_is_no_flip() -> None:
+    answers = np.log([[0.7, 0.3], [0.6, 0.4], [0.4, 0.6]])
+    assert decisive_candidate([0.0] * 3, answers) is None
+
+
+def test_guidance_by_hand() -> None:
+    answers, plain = np.log([[0.6, 0.4]]), np.log([0.5, 0.5])
+    np.testing.assert_allclose(np.exp(guided_log_prob(answers, plain, 1.0)), [[9 / 13, 4 / 13]])
+    np.testing.assert_allclose(guided_log_prob(answers, plain, 0.0), answers)
+
+
+def test_guidance_leaves_a_candidate_without_influence_alone() -> None:
+    plain = np.log([0.2, 0.3, 0.5])
+    np.testing.assert_allclose(guided_log_prob(plain[None], plain, 3.0)[0], plain)
+
+
+@pytest.mark.parametrize(
+    ("rows", "query_only", "state"),
+    [
+        ([[0.1, 0.9], [0.2, 0.8]], 1, ConsistencyState.CONSISTENT),
+        ([[0.1, 0.9], [0.2, 0.8]], None, ConsistencyState.CONSISTENT),
+        ([[0.1, 0.9], [0.2, 0.8]], 0, ConsistencyState.MIXED),
+        ([[0.1, 0.9], [0.45, 0.55]], 1, ConsistencyState.MIXED),
+        ([[0.1, 0.9], [0.51, 0.49]], 1, ConsistencyState.DISAGREE),
+        ([[0.1, 0.9]], 1, ConsistencyState.CONSISTENT),
+    ],
+)
+def test_consistency_states(rows, query_only, state) -> None:
+    assert consistency_state(np.log(rows), query_only_prediction=query_only) is state
+
+
+def test_abstention_passes_through() -> None:
+    state = consistency_state(np.log([[0.1, 0.9], [0.9, 0.1]]), abstained=True)
+    assert state is ConsistencyState.ABSTAIN
+
+
+@given(weights_and_answers(min_candidates=2))
+@settings(max_examples=60, deadline=None)
+def test_a_flip_implies_disagreement(case) -> None:
+    log_weights, answers = case
+    if decisive_candidate(log_weights, answers) is not None:
+        assert consistency_state(answers) is ConsistencyState.DISAGREE
+
+
+def test_counts_follow_label_order() -> None:
+    answers = np.log([[0.2, 0.3, 0.5], [0.2, 0.5, 0.3], [0.1, 0.1, 0.8]])
+    assert prediction_counts(answers, LABELS) == {"benign": 1, "malignant": 2}
+    assert list(prediction_counts(answers, LABELS)) == ["benign", "malignant"]
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: candidate_log_weights([]), r"one candidate or more, found shape \(0,\)"),
+        (lambda: candidate_log_weights([1.0], temperature=0), "temperature must be > 0"),
+        (lambda: candidate_log_weights([np.nan]), "no NaN"),
+        (lambda: candidate_log_weights([-np.inf]), "one candidate above -inf"),
+        (lambda: head_normalized_scores([0.1], ["image", "text"]), "both have K entries"),
+        (lambda: head_normalized_scores([0.1, -np.inf], ["image"] * 2), "must be finite"),
+        (lambda: marginalize([], np.zeros((0, 2))), "answer from the query alone"),
+        (lambda: marginalize([0.0], np.zeros((1, 0))), "one answer or more"),
+        (lambda: marginalize([0.0], np.zeros((2, 2))), r"found \(2, 2\) and \(1,\)"),
+        (lambda: marginalize([0.0], [[-np.inf, -np.inf]]), "one answer above -inf"),
+        (lambda: marginalize([0.0], [[np.inf, 0.0]]), "no \\+inf"),
+        (lambda: leave_one_out([0.0], [[0.0, 0.0]]), "two candidates with weight"),
+        (lambda: guided_log_prob([[0.0, 0.0]], [0.0, 0.0], -1), "strength must be >= 0"),
+        (lambda: guided_log_prob([[0.0, 0.0]], [0.0], 1), "no_retrieval_log_prob must be"),
+        (lambda: guided_log_prob([[0.0, 0.0]], [0.0, -np.inf], 1), "must be finite"),
+        (lambda: consistency_state(np.zeros((0, 2))), "one candidate or more"),
+        (lambda: consistency_state([[0.0, 0.0]], max_spread=2), r"lie in \[0, 1\]"),
+        (lambda: candidate_predictions([0.0, 1.0]), "one candidate or more"),
+        (lambda: prediction_counts([[0.0, 1.0]], LABELS), "name all 2 answers"),
+    ],
+)
+def test_errors_say_what_was_required(call, text) -> None:
+    with pytest.raises(ValueError, match=text):
+        call()
