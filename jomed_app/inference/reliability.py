@@ -1,0 +1,207 @@
+"""How often stated probabilities were right: reliability bins, intervals, error rates per state.
+
+Letters in docstrings: N cases, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import TypeAdapter, ValidationError
+from scipy.stats import binomtest
+
+from jomed_app.errors import BundleError
+
+FloatArray = NDArray[np.float64]
+
+
+class Stored:
+    """Base of values kept in a bundle manifest."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        stored: dict[str, Any] = TypeAdapter(type(self)).dump_python(self, mode="json")
+        return stored
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            BundleError: if a field is missing or of another type.
+        """
+        try:
+            return TypeAdapter(cls).validate_python(stored)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "value"
+            raise BundleError(
+                f"{cls.__name__} in the bundle must follow its schema: {where}: {first['msg']}; "
+                "export the bundle again"
+            ) from error
+
+
+def expected_calibration_error(
+    probabilities: ArrayLike, labels: ArrayLike, num_bins: int = 15
+) -> float:
+    """Return the top-label expected calibration error over bins of equal width, in [0, 1].
+
+    Source: arXiv:1706.04599, section 2.
+
+    Args:
+        probabilities: (N, C) rows summing to 1.
+        labels: (N,) integers in [0, C).
+        num_bins: >= 1.
+
+    Raises:
+        ValueError: if there is no case, shapes and labels do not fit or num_bins < 1.
+    """
+    if num_bins < 1:
+        raise ValueError(f"num_bins must be >= 1, found {num_bins}")
+    rows, index = checked_cases(probabilities, labels)
+    confidence = rows.max(axis=1)
+    is_correct = rows.argmax(axis=1) == index
+    bins = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
+    gaps = np.bincount(bins, weights=is_correct - confidence, minlength=num_bins)
+    return float(np.abs(gaps).sum() / len(index))
+
+
+def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the Wilson score interval of a share; (0, 1) when nothing was tried.
+
+    Raises:
+        ValueError: if not 0 <= successes <= trials.
+    """
+    if not 0 <= successes <= trials:
+        raise ValueError(f"successes must lie in [0, {trials}], found {successes}")
+    if trials == 0:
+        return 0.0, 1.0
+    interval = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityTable(Stored):
+    """How often the predicted class was right, per bin of its stated probability.
+
+    Attributes:
+        edges: inner borders between bins, ascending; a value on a border belongs to the right.
+        counts: cases per bin (one more bin than edges), each >= 1.
+        num_correct: right predictions per bin.
+        mean_probability: mean stated probability per bin, in [0, 1].
+    """
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    num_correct: tuple[int, ...]
+    mean_probability: tuple[float, ...]
+
+    def interval(self, probability: float, confidence: float = 0.95) -> tuple[float, float]:
+        """Return an interval of the predicted class's probability from the cases alike.
+
+        Ours: the Wilson interval of the bin's share of right predictions, widened where needed
+        to hold the stated probability itself, so that miscalibration shows as width.
+
+        Args:
+            probability: stated probability of the predicted class, in [0, 1].
+            confidence: of the interval, in (0, 1).
+
+        Raises:
+            ValueError: if probability lies outside [0, 1].
+        """
+        if not 0 <= probability <= 1:
+            raise ValueError(f"probability must lie in [0, 1], found {probability}")
+        place = int(np.searchsorted(self.edges, probability, side="right"))
+        low, high = wilson_interval(self.num_correct[place], self.counts[place], confidence)
+        return min(low, probability), max(high, probability)
+
+
+def fit_reliability(
+    probabilities: ArrayLike, labels: ArrayLike, num_bins: int = 5
+) -> ReliabilityTable:
+    """Count right predictions in bins that hold about equally many cases.
+
+    Args:
+        probabilities: (N, C) calibrated, out-of-fold.
+        labels: (N,) integers in [0, C).
+        num_bins: at most; equal probabilities share a bin.
+
+    Raises:
+        ValueError: if there is no case, shapes and labels do not fit or num_bins < 1.
+    """
+    if num_bins < 1:
+        raise ValueError(f"num_bins must be >= 1, found {num_bins}")
+    rows, index = checked_cases(probabilities, labels)
+    confidence = rows.max(axis=1)
+    is_correct = rows.argmax(axis=1) == index
+    shares = np.arange(1, num_bins) / num_bins
+    edges = np.unique(np.quantile(confidence, shares, method="inverted_cdf"))
+    edges = edges[edges > confidence.min()]
+    bins = np.searchsorted(edges, confidence, side="right")
+    counts = np.bincount(bins, minlength=len(edges) + 1)
+    return ReliabilityTable(
+        edges=tuple(edges.tolist()),
+        counts=tuple(counts.tolist()),
+        num_correct=tuple(np.bincount(bins, is_correct).astype(int).tolist()),
+        mean_probability=tuple((np.bincount(bins, confidence) / counts).tolist()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRate(Stored):
+    """Share of wrong answers among cases in one warning state, with a 95 % Wilson interval."""
+
+    num_cases: int
+    num_errors: int
+    rate: float
+    interval: tuple[float, float]
+
+
+def error_rate_by_state(states: Sequence[str], is_correct: ArrayLike) -> dict[str, ErrorRate]:
+    """Return the error rate within each state that occurs, states sorted by name.
+
+    Args:
+        states: N warning states.
+        is_correct: (N,) truth values.
+
+    Raises:
+        ValueError: if the lengths differ.
+    """
+    correct = np.asarray(is_correct, dtype=bool)
+    if correct.shape != (len(states),):
+        raise ValueError(f"one truth value per state, found {correct.shape} for {len(states)}")
+    names = np.asarray([str(state) for state in states])
+    rates = {}
+    for name in sorted(set(names.tolist())):
+        wrong = ~correct[names == name]
+        errors = int(wrong.sum())
+        interval = wilson_interval(errors, wrong.size)
+        rates[name] = ErrorRate(wrong.size, errors, errors / wrong.size, interval)
+    return rates
+
+
+def checked_cases(rows: ArrayLike, labels: ArrayLike) -> tuple[FloatArray, NDArray[np.intp]]:
+    """Return (N, C) float64 rows and (N,) label indexes that fit each other.
+
+    Raises:
+        ValueError: if there is no case, a value is NaN, or a label lies outside [0, C).
+    """
+    values, index = np.asarray(rows, dtype=np.float64), np.asarray(labels)
+    if values.ndim != 2 or values.shape[0] == 0 or index.shape != values.shape[:1]:
+        raise ValueError(
+            f"cases must be (N, C) with N labels and N >= 1, found {values.shape} and {index.shape}"
+        )
+    if np.isnan(values).any():
+        raise ValueError("cases must hold no NaN; check the model that produced them")
+    if (
+        not np.issubdtype(index.dtype, np.integer)
+        or ((index < 0) | (index >= values.shape[1])).any()
+    ):
+        raise ValueError(f"labels must be integers in [0, {values.shape[1]}), found others")
+    return values, index.astype(np.intp)
