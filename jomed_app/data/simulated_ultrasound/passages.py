@@ -1,0 +1,73 @@
+"""Report-like passages from descriptors, by rules; the diagnosis is never named.
+
+A passage has at most 25 words. The extended passage words the same facts at greater length, keeps
+every descriptor term and has at most twice as many words.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+_PLAIN = (
+    ("No focal mass. Skin, fat and fibroglandular layers are regular.",
+     "No focal mass is seen in this view. Skin, fat and fibroglandular layers are regular and undisturbed."),
+    ("Layered fat and fibroglandular tissue without a mass or shadowing.",
+     "This view shows layered fat and fibroglandular tissue, without a mass or shadowing anywhere."),
+    ("Fibroglandular tissue without focal lesion; no mass, no distortion.",
+     "The fibroglandular tissue is imaged without focal lesion; there is no mass, no distortion of it."),
+)
+_POSTERIOR = {
+    "none": ("no posterior features", "there are no posterior features behind it"),
+    "enhancement": ("posterior enhancement", "posterior enhancement lies behind it"),
+    "shadowing": ("posterior shadowing", "posterior shadowing lies behind it"),
+    "combined": ("combined posterior features", "combined posterior features lie behind it"),
+}
+_CALCIFICATIONS = {
+    "absent": ("no calcifications", "no calcifications are seen"),
+    "present": ("calcifications present", "calcifications are present inside"),
+}
+_ECHO = {
+    "complex": "complex cystic and solid",
+    "heterogeneous": "heterogeneous",
+}
+
+
+def write_passages(rng: np.random.Generator, descriptors: dict[str, str]) -> tuple[str, str]:
+    """Word the findings.
+
+    Args:
+        rng: picks one of a few wordings.
+        descriptors: all six descriptors, or {} when there is no mass.
+
+    Returns:
+        The passage (at most 25 words) and the extended passage (at most twice as many words).
+    """
+    if not descriptors:
+        return _PLAIN[int(rng.integers(len(_PLAIN)))]
+    shape, orientation = descriptors["shape"], descriptors["orientation"]
+    margin = descriptors["margin"]
+    echo = _ECHO.get(descriptors["echo"], descriptors["echo"])
+    posterior, long_posterior = _POSTERIOR[descriptors["posterior"]]
+    specks, long_specks = _CALCIFICATIONS[descriptors["calcifications"]]
+    article = "An" if shape[0] in "aeiou" else "A"
+    wording = int(rng.integers(3))
+    if wording == 0:
+        short = (
+            f"{shape.capitalize()} mass, {orientation} orientation, {margin} margin, {echo}, "
+            f"{posterior}, {specks}."
+        )
+    elif wording == 1:
+        short = (
+            f"{shape.capitalize()} {echo} mass with {margin} margin and {orientation} "
+            f"orientation; {posterior}; {specks}."
+        )
+    else:
+        short = (
+            f"{echo.capitalize()} {shape} mass, {margin} margin. {orientation.capitalize()} "
+            f"orientation, {posterior}, {specks}."
+        )
+    extended = (
+        f"{article} {shape} mass is seen, its orientation {orientation} to the skin line. "
+        f"The margin is {margin} and the echo pattern {echo}; {long_posterior}; {long_specks}."
+    )
+    return short, extended
