@@ -1,1 +1,7 @@
-"""imaging."""
+"""Imaging: the bytes of a DICOM, PNG, JPEG or TIFF file in, an `ImageRecord` out."""
+
+from __future__ import annotations
+
+from jomed_app.imaging.read import read_image as read_image
+
+__all__ = ["read_image"]
