@@ -9,7 +9,6 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Literal, TypeVar
 
 from jomed_app.errors import ConfigError
@@ -20,7 +19,8 @@ SectionT = TypeVar("SectionT", bound="Section")
 
 def setting(default: T, *, low: float | None = None, high: float | None = None) -> T:
     """Declare a field with an inclusive range; `low` and `high` apply to numbers."""
-    return typing.cast(T, field(default=default, metadata={"low": low, "high": high}))
+    declared: T = field(default=default, metadata={"low": low, "high": high})
+    return declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,6 @@ def valid_keys(kind: type[Section], prefix: str = "") -> Iterator[str]:
             yield prefix + name
 
 
-@cache
 def type_hints(kind: type[Section]) -> dict[str, Any]:
     """Return field name -> resolved type."""
     return typing.get_type_hints(kind)

@@ -1,0 +1,73 @@
+"""Faults of ours: one incident id for the user, the place in the code for the log.
+
+The log never holds an error's message, for a library may have put a tag value or a file name in it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import traceback
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+PACKAGE_LOGGER = "jomed_app"
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+def log_folder() -> Path:
+    """Return where logs go: $JOMED_LOG_DIR, else the user's state folder."""
+    if chosen := os.environ.get("JOMED_LOG_DIR"):
+        return Path(chosen)
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "jomed"
+
+
+def start_log() -> Path | None:
+    """Send the package's log to `jomed.log`; calling it again changes nothing.
+
+    Returns:
+        The file, or None where no file can be written (the app then runs without a log).
+    """
+    package = logging.getLogger(PACKAGE_LOGGER)
+    path = log_folder() / "jomed.log"
+    for handler in package.handlers:
+        if isinstance(handler, logging.FileHandler) and handler.baseFilename == str(
+            path.absolute()
+        ):
+            return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file_handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    except OSError:
+        package.addHandler(logging.NullHandler())
+        return None
+    file_handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    package.addHandler(file_handler)
+    package.setLevel(logging.INFO)
+    return path
+
+
+def record_incident(error: BaseException) -> str:
+    """Log the types and code places of an error and its causes; return an id to show.
+
+    Args:
+        error: anything raised; its message and its local values are left out.
+
+    Returns:
+        Eight hexadecimal digits, random.
+    """
+    incident = secrets.token_hex(4)
+    lines = []
+    seen: BaseException | None = error
+    while seen is not None:
+        lines.append(f"{type(seen).__module__}.{type(seen).__qualname__}")
+        lines += [
+            f"  {frame.filename}:{frame.lineno} in {frame.name}"
+            for frame in traceback.extract_tb(seen.__traceback__)
+        ]
+        seen = seen.__cause__ or seen.__context__
+    logger.error("incident %s\n%s", incident, "\n".join(lines))
+    return incident

@@ -1,0 +1,38 @@
+"""What an entry point does before it imports anything heavy: stay offline, keep libraries quiet."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+}
+QUIET = {
+    "TRANSFORMERS_VERBOSITY": "error",
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TQDM_DISABLE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+CHATTY_LOGGERS = ("accelerate", "bitsandbytes", "httpx", "peft", "pydicom", "torch", "transformers")
+
+
+def prepare_process() -> None:
+    """Set the environment and log levels of a process that a person started.
+
+    Variables already set win, so `HF_HUB_OFFLINE=0` lets a large backbone be fetched. Python
+    warnings are hidden unless `-W` or `PYTHONWARNINGS` asks for them. Call before importing
+    torch, transformers or gradio.
+    """
+    for name, value in (OFFLINE | QUIET).items():
+        os.environ.setdefault(name, value)
+    for name in CHATTY_LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
