@@ -6,9 +6,8 @@ import zlib
 from io import BytesIO
 
 from pydicom import dcmread
-from pydicom.dataset import FileMetaDataset
+from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.filereader import read_dataset
-from pydicom.dataset import FileDataset
 from pydicom.tag import BaseTag
 from pydicom.uid import (
     UID,
@@ -78,7 +77,7 @@ def _uid(dataset: FileDataset | FileMetaDataset, keyword: str) -> str:
 def _refuse_without_picture(
     dataset: FileDataset, has_pixels: bool, sop_class: str, syntax: str
 ) -> None:
-    """Raise when the file is a report, a plan, a video, a directory or anything else but a picture."""
+    """Raise when the file is a report, a plan, a video, a directory: anything but a picture."""
     if any(word in (known_uid_name(syntax) or "") for word in _VIDEO):
         raise DicomError("a still image is required, found a DICOM video; export a single frame")
     if has_pixels:

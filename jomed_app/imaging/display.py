@@ -22,7 +22,7 @@ CT_PRESETS = (
 
 
 def render(record: ImageRecord, window: Window, invert: bool = False) -> NDArray[np.uint8]:
-    """Render a frame through a display window; `record.model_input` is neither read nor changed for gray.
+    """Render a frame through a display window; `record.model_input` never changes.
 
     Args:
         record: a decoded frame.

@@ -45,7 +45,8 @@ class Lut:
         """Map values of any shape to entries (float64); non-integer inputs are rounded."""
         index = np.rint(np.asarray(values, dtype=np.float64)) - self.first
         clipped = np.clip(index, 0, len(self.entries) - 1).astype(np.int64)
-        return self.entries[clipped].astype(np.float64)
+        mapped: NDArray[np.float64] = self.entries[clipped].astype(np.float64)
+        return mapped
 
 
 def window_to_unit(
@@ -137,11 +138,11 @@ def to_finite_float32(values: NDArray[np.generic]) -> tuple[NDArray[np.float32],
     if np.issubdtype(values.dtype, np.integer) or values.dtype == np.bool_:
         return values.astype(np.float32), False
     bound = float(np.finfo(np.float32).max)
-    finite = np.isfinite(values)  # type: ignore[call-overload]
-    if finite.all() and float(np.abs(values).max(initial=0)) <= bound:  # type: ignore[call-overload]
+    finite = np.isfinite(values)
+    if finite.all() and float(np.abs(values).max(initial=0)) <= bound:
         return values.astype(np.float32), False
     kept = values[finite]
-    smallest = float(kept.min()) if kept.size else 0.0  # type: ignore[attr-defined]
+    smallest = float(kept.min()) if kept.size else 0.0
     mended = np.nan_to_num(values, nan=smallest, posinf=bound, neginf=-bound)
     return np.clip(mended, -bound, bound).astype(np.float32), True
 

@@ -28,7 +28,7 @@ def read_lut(item: Dataset, little_endian: bool) -> Lut | None:
 
 
 def apply_palette(
-    stored: NDArray[np.integer], dataset: Dataset, little_endian: bool
+    stored: NDArray[np.generic], dataset: Dataset, little_endian: bool
 ) -> NDArray[np.uint8]:
     """Map stored values to RGB through the file's palettes.
 
@@ -55,7 +55,10 @@ def apply_palette(
     # Some files declare 16 bits and fill only the lower 8 (ours: told by the largest entry).
     narrow = all(int(lut.entries.max()) <= 255 for lut in planes)
     top = 255.0 if narrow else 65535.0
-    rgb = [np.rint(255.0 * np.clip(lut(stored) / top, 0, 1)).astype(np.uint8) for lut in planes]
+    rgb = [
+        np.rint(255.0 * np.clip(lut(stored.astype(np.int64)) / top, 0, 1)).astype(np.uint8)
+        for lut in planes
+    ]
     return np.stack(rgb, axis=-1)
 
 
@@ -139,7 +142,5 @@ def _entries(raw: object, count: int, little_endian: bool) -> NDArray[np.int64] 
         if len(raw) >= count:
             return np.frombuffer(raw[:count], dtype=np.uint8).astype(np.int64)
         return None
-    items = list(raw) if hasattr(raw, "__iter__") else [raw]
-    if len(items) < count:
-        return None
-    return np.array([int(item) & 0xFFFF for item in items[:count]], dtype=np.int64)
+    words = np.atleast_1d(np.asarray(raw, dtype=np.int64))[:count]
+    return words & 0xFFFF if len(words) == count else None

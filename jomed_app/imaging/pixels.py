@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import FileDataset
 from pydicom.encaps import get_frame
-from pydicom.pixels import get_decoder, pixel_array
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID, RLELossless
 
 from jomed_app.errors import DicomError
@@ -17,8 +18,9 @@ from jomed_app.imaging.dataset import PIXEL_KEYWORDS
 from jomed_app.imaging.deidentify import known_uid_name, read_numbers
 from jomed_app.imaging.limits import MAX_FRAMES, MAX_PIXELS, MAX_SIDE_PX
 
-# What to install for syntaxes that the permissive decoders do not cover.
-_EXTRA_DECODER = "python-gdcm, or pylibjpeg-libjpeg (GPL-3)"
+# What to install for syntaxes that the required decoders do not cover.
+_LOSSLESS_DECODER = "python-gdcm or pylibjpeg-libjpeg (GPL-3)"
+_12_BIT_DECODER = "pylibjpeg-libjpeg (GPL-3)"
 
 
 def frame_count(dataset: FileDataset) -> int:
@@ -58,7 +60,7 @@ def decode_stored(dataset: FileDataset, frame: int) -> NDArray[np.generic]:
         )
     rows, columns = _checked_size(dataset)
     syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
-    name = known_uid_name(syntax) or "an unknown transfer syntax"
+    name = (known_uid_name(syntax) or "an unknown transfer syntax").split(", ")[0]
     _require_decoder(syntax, name)
     stored, failure = None, ""
     try:
@@ -113,7 +115,7 @@ def _require_decoder(syntax: UID, name: str) -> None:
         )
     if not available:
         raise DicomError(
-            f"'{name}' needs a decoder that is not installed; install {_EXTRA_DECODER}, "
+            f"'{name}' needs a decoder that is not installed; install {_LOSSLESS_DECODER}, "
             "or export the file uncompressed"
         )
 
@@ -144,12 +146,10 @@ def _check_codestream(
 
 def _decode_failure(dataset: FileDataset, syntax: UID, name: str, failure: str) -> str:
     """Return the one sentence on why a frame could not be decoded."""
-    lossy_12_bit = syntax == "1.2.840.10008.1.2.4.51" and read_numbers(dataset, "BitsStored")[
-        :1
-    ] > [8]
-    if lossy_12_bit:
+    bits = (read_numbers(dataset, "BitsStored") or [8.0])[0]
+    if syntax == JPEGExtended12Bit and bits > 8:
         return (
-            f"12-bit '{name}' needs a decoder that is not installed; install {_EXTRA_DECODER}, "
+            f"12-bit '{name}' needs a decoder that is not installed; install {_12_BIT_DECODER}, "
             "or export the file uncompressed"
         )
     present = next((key for key in PIXEL_KEYWORDS if key in dataset), "PixelData")

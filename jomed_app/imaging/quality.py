@@ -94,14 +94,12 @@ def _bit_depth(decoded: DecodedFrame) -> Check:
 
 def _polarity(decoded: DecodedFrame) -> Check:
     """Say whether the picture was turned over on the way to the model."""
-    if any(check.name == "polarity" for check in decoded.checks):
-        passed, tail = True, ", once, though the file's two statements contradict."
-    else:
-        passed, tail = True, "."
+    contradicted = any(check.name == "polarity" for check in decoded.checks)
+    tail = "; the file's two statements on it contradict." if contradicted else "."
     how = "were inverted" if decoded.inverted else "were kept as they are"
     return Check(
         name="inversion",
-        passed=passed,
+        passed=not contradicted,
         value="inverted" if decoded.inverted else "as stored",
         message=f"Gray values {how}{tail}",
     )
@@ -119,7 +117,7 @@ def _frames(decoded: DecodedFrame) -> Check:
 
 
 def _annotation(gray: NDArray[np.float32]) -> Check:
-    """Flag glyph-like marks near a border: a hint at burned-in text, neither proof nor clearance."""
+    """Flag glyph-like marks near a border: a hint at burned-in text, no proof."""
     marks = count_border_marks(gray)
     passed = marks < MIN_MARKS
     message = (

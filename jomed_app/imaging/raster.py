@@ -135,7 +135,7 @@ def _decode(image: Image.Image, kind: str, num_frames: int) -> DecodedFrame:
 
 
 def _to_rgb(image: Image.Image) -> tuple[NDArray[np.uint8], bool]:
-    """Return (rows, columns, 3) uint8 with transparency laid on black, and whether there was any."""
+    """Return (rows, columns, 3) uint8, transparency laid on black, and whether there was any."""
     if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
         rgba = np.asarray(image.convert("RGBA"))
         alpha = rgba[:, :, 3:].astype(np.uint16)

@@ -59,10 +59,7 @@ def read_image(source: Path | bytes, *, frame: int = 0) -> ImageRecord:
     data = _load(source)
     started = time.perf_counter()
     kind = sniff(data)
-    if kind == "dicom":
-        decoded = decode_dicom(data, frame)
-    else:
-        decoded = decode_raster(data, kind, frame)
+    decoded = decode_dicom(data, frame) if kind == "dicom" else decode_raster(data, kind, frame)
     digest = hashlib.sha256(data).hexdigest()
     return _to_record(decoded, frame, digest, started)
 
