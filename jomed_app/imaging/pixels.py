@@ -10,13 +10,13 @@ from pydicom.dataset import FileDataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID, RLELossless
+from pydicom.uid import UID, JPEGExtended12Bit, RLELossless
 
 from jomed_app.errors import DicomError
-from jomed_app.imaging.codestream import codestream_size, rle_expansion
+from jomed_app.imaging.codestream import read_codestream_header, rle_expansion
 from jomed_app.imaging.dataset import PIXEL_KEYWORDS
 from jomed_app.imaging.deidentify import known_uid_name, read_numbers
-from jomed_app.imaging.limits import MAX_FRAMES, MAX_PIXELS, MAX_SIDE_PX
+from jomed_app.imaging.limits import MAX_FRAMES, MAX_PIXELS, MAX_SCANS, MAX_SIDE_PX
 
 # What to install for syntaxes that the required decoders do not cover.
 _LOSSLESS_DECODER = "python-gdcm or pylibjpeg-libjpeg (GPL-3)"
@@ -136,11 +136,16 @@ def _check_codestream(
         if len(encoded) * 64 > max(allowed, 1 << 28) and rle_expansion(encoded, allowed) > allowed:
             raise DicomError("an RLE frame must unpack to its size, found more; export it again")
         return
-    declared = codestream_size(encoded)
-    if declared is not None and math.prod(declared) > MAX_PIXELS:
+    header = read_codestream_header(encoded)
+    if header is not None and (
+        header.rows * header.columns > MAX_PIXELS
+        or header.components > 4
+        or header.scans > MAX_SCANS
+    ):
         raise DicomError(
-            f"a compressed frame must hold {rows} x {columns} pixels, found "
-            f"{declared[0]} x {declared[1]}; export the file again"
+            f"a compressed frame must hold {rows} x {columns} pixels, found {header.rows} x "
+            f"{header.columns} with {header.components} components in {header.scans} scans; "
+            "export the file again"
         )
 
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from jomed_app.errors import ImageError
+from jomed_app.imaging.codestream import read_codestream_header
 from jomed_app.imaging.frame import DecodedFrame
 from jomed_app.imaging.grayscale import to_finite_float32
-from jomed_app.imaging.limits import MAX_PIXELS, MAX_SIDE_PX
+from jomed_app.imaging.limits import MAX_PIXELS, MAX_SCANS, MAX_SIDE_PX
 from jomed_app.imaging.quiet import quiet_decoding
 from jomed_app.imaging.tiff import count_pages
 from jomed_app.types import Check
@@ -44,6 +45,11 @@ def decode_raster(data: bytes, kind: str, frame: int) -> DecodedFrame:
     if not 0 <= frame < num_frames:
         raise ImageError(
             f"the frame must be from 0 to {num_frames - 1}, found {frame}; choose another frame"
+        )
+    header = read_codestream_header(data) if kind == "jpeg" else None
+    if header is not None and header.scans > MAX_SCANS:
+        raise ImageError(
+            f"a JPEG must have at most {MAX_SCANS} scans, found {header.scans}; export it again"
         )
     decoded, failure = None, ""
     with quiet_decoding():

@@ -88,15 +88,17 @@ def _load(source: Path | bytes) -> bytes:
     if isinstance(source, bytes | bytearray | memoryview):
         data, size = bytes(source), len(source)
     else:
+        data, size, failure = b"", 0, ""
         try:
-            if not source.is_file():
-                raise ImageError("an image file is required, found none at the given path")
-            size = source.stat().st_size
-            data = source.read_bytes() if size <= MAX_FILE_BYTES else b""
-        except OSError as error:
-            raise ImageError(
-                f"the image file must be readable, found {type(error).__name__}; check the path"
-            ) from None
+            if source.is_file():
+                size = source.stat().st_size
+                data = source.read_bytes() if size <= MAX_FILE_BYTES else b""
+            else:
+                failure = "none at the given path"
+        except (OSError, ValueError) as error:  # their text quotes the file name
+            failure = type(error).__name__
+        if failure:
+            raise ImageError(f"a readable image file is required, found {failure}; check the path")
     if size > MAX_FILE_BYTES:
         raise ImageError(
             f"a file must be at most {MAX_FILE_BYTES // 2**20} MiB, found {size / 2**20:.0f} MiB; "
