@@ -12,7 +12,8 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import f1_score, recall_score, roc_auc_score
+from scipy.stats import rankdata
+from sklearn.metrics import f1_score, recall_score
 
 from jomed_app.inference.reliability import checked_cases
 
@@ -48,6 +49,8 @@ def macro_f1(probabilities: ArrayLike, labels: ArrayLike) -> float:
 def binary_auroc(probabilities: ArrayLike, labels: ArrayLike, positive: int) -> float:
     """Return the AUROC of one class against the rest, in [0, 1]; ties count one half.
 
+    Ours: the rank-sum form, equal to scikit-learn's and fast enough for a bootstrap.
+
     Args:
         probabilities: (N, C).
         labels: (N,).
@@ -65,7 +68,10 @@ def binary_auroc(probabilities: ArrayLike, labels: ArrayLike, positive: int) -> 
     is_positive = index == positive
     if is_positive.all() or not is_positive.any():
         return math.nan
-    return float(roc_auc_score(is_positive, rows[:, positive]))
+    num_positive = int(is_positive.sum())
+    rank_sum = rankdata(rows[:, positive])[is_positive].sum()
+    num_pairs = num_positive * (len(index) - num_positive)
+    return float((rank_sum - num_positive * (num_positive + 1) / 2) / num_pairs)
 
 
 def macro_auroc(probabilities: ArrayLike, labels: ArrayLike) -> float:

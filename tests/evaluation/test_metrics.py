@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.metrics import roc_auc_score
 
 from jomed_app.evaluation.metrics import (
     accuracy,
@@ -52,6 +53,16 @@ def test_auroc_counts_ties_one_half() -> None:
     scores = np.array([0.2, 0.6, 0.6, 0.9])
     rows = np.stack([1 - scores, scores], axis=1)
     assert binary_auroc(rows, [0, 0, 1, 1], 1) == pytest.approx(3.5 / 4)
+
+
+@given(
+    arrays(np.float64, 20, elements=st.sampled_from([0.0, 0.25, 0.5, 1.0])),
+    arrays(np.int64, 20, elements=st.integers(0, 1)).filter(lambda y: 0 < y.sum() < 20),
+)
+@settings(max_examples=30, deadline=None)
+def test_auroc_equals_scikit_learn(scores, labels) -> None:
+    rows = np.stack([1 - scores, scores], axis=1)
+    assert binary_auroc(rows, labels, 1) == pytest.approx(roc_auc_score(labels, scores))
 
 
 def test_macro_auroc_is_the_mean_over_classes_that_occur() -> None:

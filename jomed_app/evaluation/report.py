@@ -1,0 +1,287 @@
+"""Scores of cases to a report: every system on the same cases, the same resamples.
+
+Letters in docstrings: N cases, C classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import entr
+
+from jomed_app.evaluation import consistency, metrics
+from jomed_app.evaluation.intervals import (
+    Interval,
+    bootstrap_interval,
+    mcnemar,
+    paired_bootstrap,
+)
+from jomed_app.evaluation.localization import localization_scores
+from jomed_app.evaluation.schema import (
+    Difference,
+    EvaluationReport,
+    MetricName,
+    Range,
+    Subset,
+    SystemReport,
+    read_report,
+    write_report,
+)
+from jomed_app.evaluation.scores import CaseScores, ScoreTable, SystemScores
+from jomed_app.inference.reliability import (
+    error_rate_by_state,
+    expected_calibration_error,
+    fit_reliability,
+)
+
+__all__ = [
+    "CaseScores",
+    "EvaluationReport",
+    "SystemScores",
+    "build_report",
+    "read_report",
+    "write_report",
+]
+
+RELIABILITY_BINS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Bootstrap:
+    """How to draw cases; every call draws the same resamples, so systems stay paired."""
+
+    table: ScoreTable
+    seed: int
+    num_resamples: int
+
+    def interval(self, system: str, metric: MetricName) -> Interval:
+        """One system's figure on all cases."""
+        table = self.table
+        return bootstrap_interval(
+            table.metric(system, metric, np.arange(len(table.cases))),
+            table.groups,
+            np.random.default_rng(self.seed),
+            num_resamples=self.num_resamples,
+        )
+
+    def difference(
+        self, pair: tuple[str, str], metric: MetricName, subset: Subset, index: NDArray[np.intp]
+    ) -> Difference:
+        """First minus second on a subset of the cases."""
+        first, second = pair
+        found = paired_bootstrap(
+            self.table.metric(first, metric, index),
+            self.table.metric(second, metric, index),
+            [self.table.groups[case] for case in index],
+            np.random.default_rng(self.seed),
+            num_resamples=self.num_resamples,
+        )
+        test = None
+        if metric == "accuracy":
+            test = mcnemar(
+                self.table.is_correct(first)[index], self.table.is_correct(second)[index]
+            )
+        return Difference(
+            first=first,
+            second=second,
+            metric=metric,
+            subset=subset,
+            n=len(index),
+            difference=_known(found.value),
+            ci=_known_range(found),
+            first_only=test.first_only if test else None,
+            second_only=test.second_only if test else None,
+            mcnemar_p=test.p_value if test else None,
+        )
+
+
+def build_report(
+    cases: Sequence[CaseScores],
+    *,
+    task: str,
+    split: str,
+    labels: Sequence[str],
+    positive_label: str,
+    bundle: str,
+    index: str,
+    seed: int = 0,
+    reference_system: str = "rag",
+    comparisons: Sequence[tuple[str, str]] | None = None,
+    num_resamples: int = 1000,
+) -> EvaluationReport:
+    """Score all systems on the same cases.
+
+    Args:
+        cases: one or more; every case holds the same systems.
+        task: name of the task.
+        split: name of the split.
+        labels: C label names; `CaseScores.label` counts in them.
+        positive_label: the label that AUROC, sensitivity and specificity are about.
+        bundle: version of the bundle that was scored.
+        index: name of the corpus that candidates came from.
+        seed: of the bootstrap; equal seeds give an equal report.
+        reference_system: its disagreeing candidates fix the inconsistent subset; without such a
+            system, or candidates of it, that subset is left out.
+        comparisons: pairs (first, second) to take differences of; by default every other
+            system against the reference.
+        num_resamples: of each bootstrap, >= 1.
+
+    Returns:
+        The report.
+
+    Raises:
+        ValueError: if there is no case, cases repeat or hold different systems, a probability
+            row is not (C,), a label is unknown or a comparison names a system not scored.
+    """
+    if positive_label not in labels:
+        raise ValueError(f"positive_label must be one of {list(labels)}, found '{positive_label}'")
+    table = ScoreTable(cases, len(labels), list(labels).index(positive_label))
+    names = table.systems
+    reference = reference_system if reference_system in names else None
+    if comparisons is None:
+        comparisons = [(name, reference) for name in names if reference and name != reference]
+    for pair in comparisons:
+        if unknown := sorted({*pair} - {*names}):
+            raise ValueError(f"comparisons must name scored systems {names}, found {unknown}")
+    bootstrap = _Bootstrap(table, seed, num_resamples)
+    subset = _inconsistent_subset(table, reference)
+    clean = np.flatnonzero([case.is_clean for case in cases])
+    return EvaluationReport(
+        task=task,
+        split=split,
+        labels=tuple(labels),
+        positive_label=positive_label,
+        n=len(cases),
+        n_clean=len(clean),
+        n_groups=len({case.group for case in cases}),
+        n_inconsistent=None if subset is None else len(subset),
+        reference_system=reference,
+        seed=seed,
+        num_resamples=num_resamples,
+        bundle=bundle,
+        index=index,
+        systems={name: _system_report(bootstrap, name, clean, subset) for name in names},
+        differences=tuple(
+            difference
+            for pair in comparisons
+            for difference in _differences(bootstrap, pair, clean, subset)
+        ),
+    )
+
+
+def _system_report(
+    bootstrap: _Bootstrap, name: str, clean: NDArray[np.intp], subset: NDArray[np.intp] | None
+) -> SystemReport:
+    """All figures of one system."""
+    table = bootstrap.table
+    rows, labels, correct = table.probabilities(name), table.labels, table.is_correct(name)
+    accuracy, auroc = bootstrap.interval(name, "accuracy"), bootstrap.interval(name, "auroc")
+    folded, is_positive = metrics.to_binary(rows, labels, table.positive)
+    scores = table.of(name)
+    seconds = [score.seconds for score in scores if score.seconds is not None]
+    stated = [(s.state, right) for s, right in zip(scores, correct, strict=True) if s.state]
+    return SystemReport(
+        accuracy=accuracy.value,
+        accuracy_ci=(accuracy.low, accuracy.high),
+        accuracy_clean=_mean(correct[clean]),
+        balanced_accuracy=metrics.balanced_accuracy(rows, labels),
+        macro_f1=metrics.macro_f1(rows, labels),
+        auroc=_known(auroc.value),
+        auroc_ci=_known_range(auroc),
+        auroc_macro=_known(metrics.macro_auroc(rows, labels)),
+        binary_accuracy=float(((folded[:, 1] >= 0.5) == is_positive).mean()),
+        sensitivity=_known(metrics.sensitivity(rows, labels, table.positive)),
+        specificity=_known(metrics.specificity(rows, labels, table.positive)),
+        nll=metrics.negative_log_likelihood(rows, labels),
+        brier=metrics.brier_score(rows, labels),
+        ece=expected_calibration_error(rows, labels),
+        inconsistent_accuracy=None if subset is None else _mean(correct[subset]),
+        **_retrieval_figures(scores, labels),
+        **_box_figures(scores, table.cases),
+        seconds_per_case=_mean(np.array(seconds)),
+        error_rates=error_rate_by_state([s for s, _ in stated], [right for _, right in stated]),
+        reliability=fit_reliability(rows, labels, RELIABILITY_BINS),
+    )
+
+
+def _retrieval_figures(
+    scores: Sequence[SystemScores], labels: NDArray[np.intp]
+) -> dict[str, float | None]:
+    """Figures that need candidates in every case."""
+    read = [s.candidate_probabilities for s in scores if s.candidate_probabilities is not None]
+    found = [s.candidate_labels for s in scores if s.candidate_labels is not None]
+    weights = [s.weights for s in scores if s.weights is not None]
+    has_read, has_found = len(read) == len(scores), len(found) == len(scores)
+    return {
+        "inconsistent_rate": _mean(consistency.is_inconsistent(read)) if has_read else None,
+        "oracle_accuracy": consistency.oracle_accuracy(read, labels) if has_read else None,
+        "chance_oracle": consistency.chance_oracle(read) if has_read else None,
+        "answer_variance": consistency.answer_variance(read, labels) if has_read else None,
+        "label_agreement_at_k": (
+            consistency.label_agreement_at_k(found, labels) if has_found else None
+        ),
+        "effective_candidates": _mean(np.array([np.exp(entr(row).sum()) for row in weights])),
+    }
+
+
+def _box_figures(
+    scores: Sequence[SystemScores], cases: Sequence[CaseScores]
+) -> dict[str, float | None]:
+    """Figures of the boxes, for a system that localizes in every case."""
+    names = ("mean_iou", "iou30", "iou50", "false_boxes_per_normal", "parse_rate")
+    if any(score.boxes is None for score in scores):
+        return dict.fromkeys(names)
+    found = localization_scores(
+        [score.boxes if score.is_parsed else None for score in scores],
+        [case.boxes for case in cases],
+    )
+    return {name: _known(getattr(found, name)) for name in names}
+
+
+def _differences(
+    bootstrap: _Bootstrap,
+    pair: tuple[str, str],
+    clean: NDArray[np.intp],
+    subset: NDArray[np.intp] | None,
+) -> list[Difference]:
+    """Accuracy on each subset and AUROC on all cases."""
+    everything = np.arange(len(bootstrap.table.cases))
+    found = [
+        bootstrap.difference(pair, "accuracy", "all", everything),
+        bootstrap.difference(pair, "auroc", "all", everything),
+    ]
+    if 0 < len(clean) < len(everything):
+        found.append(bootstrap.difference(pair, "accuracy", "clean", clean))
+    if subset is not None and len(subset):
+        found.append(bootstrap.difference(pair, "accuracy", "inconsistent", subset))
+    return found
+
+
+def _inconsistent_subset(table: ScoreTable, reference: str | None) -> NDArray[np.intp] | None:
+    """Cases whose candidates disagree under the reference system, or None when not known."""
+    if reference is None:
+        return None
+    read = [scores.candidate_probabilities for scores in table.of(reference)]
+    known = [rows for rows in read if rows is not None]
+    if len(known) < len(read):
+        return None
+    return np.flatnonzero(consistency.is_inconsistent(known))
+
+
+def _mean(values: NDArray[np.generic]) -> float | None:
+    """Mean, or None of nothing."""
+    return float(np.mean(values.astype(np.float64))) if values.size else None
+
+
+def _known(value: float) -> float | None:
+    """None for what the cases do not define."""
+    return None if math.isnan(value) else value
+
+
+def _known_range(interval: Interval) -> Range | None:
+    """None for what the cases do not define."""
+    return None if math.isnan(interval.low) else (interval.low, interval.high)
