@@ -105,15 +105,7 @@ def evaluate(
 
     with show_progress(f"evaluate {task} {split}", out.with_suffix(".log")) as on_progress:
         report = evaluate_task(
-            task=task,
-            data=data,
-            split=split,
-            bundle=bundle,
-            index=index,
-            systems=_listed(systems),
-            limit=limit,
-            out=out,
-            on_progress=on_progress,
+            task, data, split, bundle, index, _listed(systems), limit, out, on_progress
         )
     show_report(report)
 
@@ -121,16 +113,12 @@ def evaluate(
 @app.command()
 def train(
     stage: Annotated[Stage, typer.Argument(help="what to train")],
-    config: Annotated[
-        Path, typer.Option(help="TOML file, such as jomed_app/configs/embedded.toml")
-    ],
+    config: Annotated[Path, typer.Option(help="such as jomed_app/configs/embedded.toml")],
     out: OutFolder,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="section.key=value; may be repeated")
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="go on from the last checkpoint")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="from the last checkpoint")] = False,
 ) -> None:
     """Train one stage, or all of them in order."""
     from jomed_app.config import load_config

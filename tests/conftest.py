@@ -1,0 +1,113 @@
+"""Seeds, the network block and the folder of real data, for every test."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import random
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jomed_app.startup import OFFLINE
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+for _name, _value in OFFLINE.items():
+    os.environ.setdefault(_name, _value)
+
+
+class NetworkBlockedError(RuntimeError):
+    """A test tried to leave this machine."""
+
+
+_block = {"active": False}
+_real = {
+    name: getattr(socket.socket, name) for name in ("connect", "connect_ex", "sendto", "sendmsg")
+}
+_real_getaddrinfo = socket.getaddrinfo
+
+
+def _is_local(host: object) -> bool:
+    """Whether a host is this machine: loopback, the unspecified address or no host at all."""
+    if host is None or host in ("", b"", "localhost", b"localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host.decode() if isinstance(host, bytes) else str(host))
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def _check(host: object) -> None:
+    if _block["active"] and not _is_local(host):
+        raise NetworkBlockedError(
+            f"tests must stay on this machine, found a connection to {host!r}; mark it `hub`"
+        )
+
+
+def _guarded(name: str, address_of: Any) -> Any:
+    def call(self: socket.socket, *args: Any, **kwargs: Any) -> Any:
+        address = address_of(args)
+        if self.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple):
+            _check(address[0])
+        return _real[name](self, *args, **kwargs)
+
+    return call
+
+
+def _guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+    _check(host)
+    return _real_getaddrinfo(host, *args, **kwargs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    first, last = (lambda args: args[0]), (lambda args: args[-1])
+    for name, address_of in {
+        "connect": first,
+        "connect_ex": first,
+        "sendto": last,
+        "sendmsg": lambda args: args[3] if len(args) > 3 else None,
+    }.items():
+        setattr(socket.socket, name, _guarded(name, address_of))
+    socket.getaddrinfo = _guarded_getaddrinfo
+    _block["active"] = True
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    for name, function in _real.items():
+        setattr(socket.socket, name, function)
+    socket.getaddrinfo = _real_getaddrinfo
+    _block["active"] = False
+
+
+@pytest.fixture(autouse=True)
+def _hub_tests_may_leave(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.node.get_closest_marker("hub") is None:
+        yield
+        return
+    _block["active"] = False
+    yield
+    _block["active"] = True
+
+
+@pytest.fixture(autouse=True)
+def _seeds() -> None:
+    random.seed(0)
+    np.random.seed(0)
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of public sets; tests that need it skip where it is absent."""
+    folder = Path(os.environ.get("JOMED_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("real data is not here; set JOMED_DATA to its folder")
+    return folder
