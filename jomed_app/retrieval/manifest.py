@@ -1,0 +1,75 @@
+"""The index manifest: what an index was built from, and with what. No index travels without it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from jomed_app.errors import IndexMismatchError
+from jomed_app.retrieval.store import StoreKind
+from jomed_app.sealing import SealedManifest, SealError, check_files, read_sealed
+from jomed_app.types import Head
+
+INDEX_FORMAT_VERSION = 1
+HEADS: tuple[Head, ...] = ("image", "text")
+REBUILD = "Rebuild: python -m jomed_app index build ..."
+
+
+class IndexManifest(SealedManifest):
+    """Encoder, corpus and figures of one index, format version 1.
+
+    `similarity_quantiles[head]` are evenly spaced quantiles (0 to 1) of the inner products of
+    random corpus pairs, one case as the query and another one, of another group, as candidate.
+    """
+
+    format_version: int = INDEX_FORMAT_VERSION
+    name: str = Field(min_length=1)
+    encoder_fingerprint: str = Field(min_length=1)
+    dim: int = Field(gt=0)
+    metric: Literal["inner_product"] = "inner_product"
+    normalization: Literal["unit_rows"] = "unit_rows"
+    store: StoreKind = "faiss"
+    corpus_sha256: str = Field(description="hash over all records and image files, rows by id")
+    count: int = Field(gt=0)
+    labels: dict[str, int] = Field(description="cases per label")
+    simulated: bool = Field(description="whether any case is simulated")
+    app_version: str
+    source: str = Field(description="where the cases come from, in words")
+    thumb_px: int = Field(gt=0, description="longest side of a thumbnail")
+    similarity_quantiles: dict[Head, tuple[float, ...]]
+
+
+def read_manifest(folder: Path) -> IndexManifest:
+    """Read and check the manifest of an index folder; its other files are not looked at.
+
+    Raises:
+        IndexMismatchError: if the folder or manifest is missing, damaged or of another version.
+    """
+    if not folder.is_dir():
+        raise IndexMismatchError(
+            f"an index must be a folder, found none at '{folder.name}'. "
+            "Build one: python -m jomed_app index build ..."
+        )
+    try:
+        return read_sealed(folder, IndexManifest, format_version=INDEX_FORMAT_VERSION)
+    except SealError as error:
+        raise altered_index(folder.resolve().name, error) from error
+
+
+def check_index_files(folder: Path, manifest: IndexManifest) -> None:
+    """Check every file of an index, bit for bit.
+
+    Raises:
+        IndexMismatchError: naming the first file that is missing, extra or altered.
+    """
+    try:
+        check_files(folder, manifest.files)
+    except SealError as error:
+        raise altered_index(manifest.name, error) from error
+
+
+def altered_index(name: str, fault: SealError) -> IndexMismatchError:
+    """Return the error for an index whose files do not fit its manifest."""
+    return IndexMismatchError(f"index '{name}' must match its manifest: {fault}. {REBUILD}")

@@ -1,0 +1,254 @@
+"""Vector stores: exact inner-product search over rows. The only faiss import of the app.
+
+`FaissStore` is the embedded default, one file on one machine. `MilvusStore` is for corpora that
+many machines share; it needs the optional packages `pymilvus` (and `milvus-lite` for a local file).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any, Literal, Protocol, Self
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from jomed_app.errors import ConfigError
+
+StoreKind = Literal["faiss", "milvus"]
+Rows = NDArray[np.int64]
+Vectors = NDArray[np.float32]
+
+_MILVUS_BATCH_ROWS = 1000
+_search_parameters: Any = faiss.SearchParameters  # typed without its keywords in faiss 1.15
+
+
+class VectorStore(Protocol):
+    """Rows of float32 vectors, numbered from 0 in the order they were added."""
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+
+    @property
+    def size(self) -> int:
+        """Rows held."""
+
+    def add(self, vectors: Vectors) -> None:
+        """Append (N, D) rows."""
+
+    def search(
+        self, vector: Vectors, k: int, exclude_rows: Collection[int] = ()
+    ) -> tuple[Rows, NDArray[np.float32]]:
+        """Return the k rows of highest inner product with a (D,) vector, and these products.
+
+        Exact; best first, ties by row number; fewer than k when fewer rows are left.
+        """
+
+    def vectors(self) -> Vectors:
+        """All rows, (N, D), in row order."""
+
+    def save(self, path: Path) -> None:
+        """Write what `load` needs to one file."""
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Open what `save` wrote."""
+
+
+class FaissStore:
+    """A flat faiss index in memory, saved as one file."""
+
+    def __init__(self, dim: int) -> None:
+        self._index: Any = faiss.IndexFlatIP(dim)
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        return int(self._index.d)
+
+    @property
+    def size(self) -> int:
+        """Rows held."""
+        return int(self._index.ntotal)
+
+    def add(self, vectors: Vectors) -> None:
+        """Append (N, D) rows."""
+        self._index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+
+    def search(
+        self, vector: Vectors, k: int, exclude_rows: Collection[int] = ()
+    ) -> tuple[Rows, NDArray[np.float32]]:
+        """Exact top k by inner product; see `VectorStore.search`."""
+        query = np.ascontiguousarray(vector, dtype=np.float32).reshape(1, -1)
+        excluded = np.fromiter(sorted(set(exclude_rows)), dtype=np.int64)
+        batch = faiss.IDSelectorBatch(excluded)
+        selector = faiss.IDSelectorNot(batch)
+        parameters = _search_parameters(sel=selector) if excluded.size else None
+
+        def search_deep(depth: int) -> tuple[Rows, NDArray[np.float32]]:
+            scores, rows = self._index.search(query, depth, params=parameters)
+            found = rows[0] >= 0
+            return rows[0][found], scores[0][found]
+
+        return _exact_top(search_deep, k, self.size - excluded.size)
+
+    def vectors(self) -> Vectors:
+        """All rows, (N, D), in row order."""
+        rows: Vectors = self._index.reconstruct_n(0, self.size)
+        return rows
+
+    def save(self, path: Path) -> None:
+        """Write the faiss index to one file."""
+        faiss.write_index(self._index, str(path))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a file that `save` wrote."""
+        index = faiss.read_index(str(path))
+        store = cls(index.d)
+        store._index = index
+        return store
+
+
+class MilvusStore:
+    """A Milvus collection with a FLAT index; Milvus keeps the vectors, `save` writes a reference.
+
+    Args:
+        dim: numbers per vector.
+        uri: address of a server, or the path of a local `.db` file.
+        collection: name; an existing collection is continued.
+
+    Raises:
+        ConfigError: if pymilvus is not installed, or the collection has another dimension.
+    """
+
+    def __init__(self, dim: int, *, uri: str, collection: str) -> None:
+        client_type, data_type = _import_milvus()
+        self._dim, self._uri, self._collection = dim, uri, collection
+        self._client = client_type(uri)
+        if not self._client.has_collection(collection):
+            schema = self._client.create_schema(auto_id=False)
+            schema.add_field("row", data_type.INT64, is_primary=True)
+            schema.add_field("vector", data_type.FLOAT_VECTOR, dim=dim)
+            index = self._client.prepare_index_params()
+            index.add_index("vector", index_type="FLAT", metric_type="IP")
+            self._client.create_collection(collection, schema=schema, index_params=index)
+        self._client.load_collection(collection)
+        fields = self._client.describe_collection(collection)["fields"]
+        found = next(int(f["params"]["dim"]) for f in fields if f["name"] == "vector")
+        if found != dim:
+            raise ConfigError(
+                f"Milvus collection '{collection}' must hold vectors of {dim} numbers, "
+                f"found {found}; name another collection"
+            )
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        return self._dim
+
+    @property
+    def uri(self) -> str:
+        """Address of the server or path of the local file."""
+        return self._uri
+
+    @property
+    def size(self) -> int:
+        """Rows held."""
+        counted = self._client.query(
+            self._collection, filter="", output_fields=["count(*)"], consistency_level="Strong"
+        )
+        return int(counted[0]["count(*)"])
+
+    def add(self, vectors: Vectors) -> None:
+        """Append (N, D) rows."""
+        first = self.size
+        for start in range(0, len(vectors), _MILVUS_BATCH_ROWS):
+            batch = np.asarray(vectors[start : start + _MILVUS_BATCH_ROWS], dtype=np.float32)
+            rows = [
+                {"row": first + start + offset, "vector": vector.tolist()}
+                for offset, vector in enumerate(batch)
+            ]
+            self._client.insert(self._collection, rows)
+
+    def search(
+        self, vector: Vectors, k: int, exclude_rows: Collection[int] = ()
+    ) -> tuple[Rows, NDArray[np.float32]]:
+        """Exact top k by inner product; see `VectorStore.search`."""
+        query = np.asarray(vector, dtype=np.float32).reshape(-1).tolist()
+        excluded = sorted({int(row) for row in exclude_rows})
+        keep = f"row not in {excluded}" if excluded else ""
+
+        def search_deep(depth: int) -> tuple[Rows, NDArray[np.float32]]:
+            found = self._client.search(
+                self._collection,
+                data=[query],
+                limit=depth,
+                filter=keep,
+                search_params={"metric_type": "IP"},
+                consistency_level="Strong",
+            )[0]
+            rows = np.array([hit["row"] for hit in found], dtype=np.int64)
+            return rows, np.array([hit["distance"] for hit in found], dtype=np.float32)
+
+        return _exact_top(search_deep, k, self.size - len(excluded))
+
+    def vectors(self) -> Vectors:
+        """All rows, (N, D), in row order."""
+        rows = np.empty((self.size, self._dim), dtype=np.float32)
+        for start in range(0, len(rows), _MILVUS_BATCH_ROWS):
+            ids = list(range(start, min(start + _MILVUS_BATCH_ROWS, len(rows))))
+            for entity in self._client.get(self._collection, ids, output_fields=["vector"]):
+                rows[entity["row"]] = entity["vector"]
+        return rows
+
+    def save(self, path: Path) -> None:
+        """Write address, collection and dimension as JSON."""
+        reference = {"uri": self._uri, "collection": self._collection, "dim": self._dim}
+        path.write_text(json.dumps(reference, sort_keys=True) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Connect to the collection that a file written by `save` names."""
+        reference = json.loads(path.read_text(encoding="utf-8"))
+        return cls(reference["dim"], uri=reference["uri"], collection=reference["collection"])
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._client.close()
+
+
+STORES: dict[StoreKind, type[FaissStore] | type[MilvusStore]] = {
+    "faiss": FaissStore,
+    "milvus": MilvusStore,
+}
+
+
+def _exact_top(
+    search_deep: Callable[[int], tuple[Rows, NDArray[np.float32]]], k: int, available: int
+) -> tuple[Rows, NDArray[np.float32]]:
+    """Top k with ties settled by row: search deeper until the k-th score stands alone."""
+    depth = min(k + 1, available)
+    if depth < 1:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+    rows, scores = search_deep(depth)
+    while depth < available and len(scores) > k and scores[-1] == scores[k - 1]:
+        depth = min(2 * depth, available)
+        rows, scores = search_deep(depth)
+    order = np.lexsort((rows, -scores))[:k]
+    return rows[order].astype(np.int64), scores[order].astype(np.float32)
+
+
+def _import_milvus() -> tuple[Any, Any]:
+    """Return MilvusClient and DataType of the optional package."""
+    try:
+        from pymilvus import DataType, MilvusClient
+    except ImportError as error:
+        raise ConfigError(
+            "the Milvus store needs the optional package pymilvus, found none. "
+            "Install: pip install pymilvus milvus-lite"
+        ) from error
+    return MilvusClient, DataType
