@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEFAULT_BUNDLE = REPOSITORY / "assets" / "bundle"
 DEFAULT_INDEX = REPOSITORY / "index" / "simulated"
+STOPPED = 130  # what typer returns after Ctrl-C: 128 + SIGINT
 
 app = typer.Typer(
     help="Similar cases, a prediction per case, one diagnosis. Research demo, no medical device.",
@@ -65,11 +66,12 @@ def diagnose(
     if not image.is_file():
         raise ImageError("IMAGE must be an existing file, found none; check the path")
     from jomed_app.imaging import read_image
-    from jomed_app.inference.engine import load_engine
-    from jomed_app.types import Completed
 
     with contextlib.redirect_stdout(sys.stderr):
-        record = read_image(image)
+        record = read_image(image)  # before the engine: a bad file is refused at once
+        from jomed_app.inference.engine import load_engine
+        from jomed_app.types import Completed
+
         engine = load_engine(bundle, index)
         events = list(engine.run(record, question=question, k=k))
     completed = events[-1]
@@ -263,11 +265,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"{error.format_message()} (--help lists what is possible)", code=2)
     except JomedError as error:
         return _complain(str(error), code=2)
-    except (KeyboardInterrupt, typer.Abort):
-        return _complain("stopped; finished steps are kept", code=130)
     except Exception as error:
         incident = record_incident(error)
         return _complain(f"something went wrong on our side; incident {incident}", code=1)
+    if code == STOPPED:
+        return _complain("stopped; finished steps are kept", code=STOPPED)
     return code if isinstance(code, int) else 0
 
 
