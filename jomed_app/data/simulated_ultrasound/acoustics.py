@@ -1,7 +1,8 @@
 """From reflectors to grey levels: attenuation, point-spread function, compression, gain.
 
-Ours: speckle is complex Gaussian noise filtered by a Gaussian point-spread function whose lateral
-width grows away from the focus; three looks are averaged in power (spatial compounding).
+Ours: speckle is Gaussian noise filtered by a Gaussian point-spread function whose lateral width
+grows away from the focus; four independent looks are averaged in power, as in spatial compounding
+(two real looks have the statistics of one fully developed, complex one).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from jomed_app.data.simulated_ultrasound.fields import (
     white_noise,
 )
 
-LOOKS = 3
+LOOKS = 4
 
 
 def b_mode(rng: np.random.Generator, tissue: Tissue, scale: float) -> NDArray[np.uint8]:
@@ -39,25 +40,38 @@ def b_mode(rng: np.random.Generator, tissue: Tissue, scale: float) -> NDArray[np
     level = np.power(np.float32(10), tissue.scatter_db / np.float32(20)) * gain
     mirror = tissue.specular * gain
     envelope = _envelope(rng, level, mirror, scale)
-    floor = rng.uniform(-44, -36)
+    floor = rng.uniform(-43, -34)
     noise = np.abs(blurred(white_noise(rng, shape), (0.6 * scale, 0.9 * scale)))
-    envelope = envelope + np.float32(10 ** (floor / 20)) * noise
-    return _compressed(rng, envelope, scale)
+    return _compressed(rng, envelope + np.float32(10 ** (floor / 20)) * noise, scale)
 
 
 def _beam_gain(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> FloatImage:
     """Gain in dB over depth (attenuation less TGC) and along scan lines (contact, streaks)."""
     axial, _ = rows_and_columns(shape)
     depth = axial / shape[0]
-    knee = rng.uniform(0.2, 0.7)
-    drop = rng.uniform(12, 60)
+    knee = rng.uniform(0.12, 0.62)
+    drop = rng.uniform(12, 62)
     gain = -drop * np.clip(depth - knee, 0, None) ** 1.3 * 1.6
     gain = gain + rng.uniform(0.5, 2.0) * smooth_line(rng, shape[0], shape[0] / 4)[:, None]
     streak = rng.uniform(0.5, 2.2) * smooth_line(rng, shape[1], 16 * scale)
     streak = streak + rng.uniform(0.5, 2.5) * smooth_line(rng, shape[1], 60 * scale)
     gain = gain + np.clip(streak, -6, 5)[None, :] * np.clip(depth * 1.6, 0, 1)
+    for _ in range(rng.integers(0, 4)):
+        gain = gain + _contact_shadow(rng, shape, scale)
     patches = smooth_field(rng, shape, (shape[0] / 3.0, shape[1] / 4.0))
-    return (gain + rng.uniform(0.5, 2.0) * patches).astype(np.float32)
+    return np.asarray(gain + rng.uniform(0.5, 2.0) * patches, dtype=np.float32)
+
+
+def _contact_shadow(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> FloatImage:
+    """A narrow shadow behind a ligament, dB <= 0; it occurs in every class."""
+    axial, lateral = rows_and_columns(shape)
+    start = shape[0] * rng.uniform(0.05, 0.5)
+    center = shape[1] * rng.uniform(0, 1) + rng.uniform(-0.12, 0.12) * (axial - start)
+    width = rng.uniform(5, 22) * scale * (1 + 0.6 * (axial - start) / shape[0])
+    across = np.exp(-(((lateral - center) / width) ** 2))
+    below = 0.5 + 0.5 * np.tanh((axial - start) / (rng.uniform(6, 25) * scale))
+    fade = np.exp(-np.clip(axial - start, 0, None) / (shape[0] * rng.uniform(0.2, 0.9)))
+    return np.asarray(-rng.uniform(3, 9) * across * below * fade, dtype=np.float32)
 
 
 def _envelope(
@@ -84,18 +98,16 @@ def _envelope(
         # Lateral speckle is longer away from the focus.
         mixed = narrow * (1 - away) + broad * away
         power += (mixed + lines) ** 2
-    return np.sqrt(power / np.float32(LOOKS))
+    return np.asarray(np.sqrt(power / np.float32(LOOKS)), dtype=np.float32)
 
 
-def _compressed(
-    rng: np.random.Generator, envelope: FloatImage, scale: float
-) -> NDArray[np.uint8]:
-    """Log compression, speckle reduction, edge enhancement, gain and a tone curve."""
+def _compressed(rng: np.random.Generator, envelope: FloatImage, scale: float) -> NDArray[np.uint8]:
+    """Log compression, speckle reduction, gain and a tone curve."""
     decibel = 20 * np.log10(envelope + np.float32(1e-4))
     smooth = blurred(decibel, (rng.uniform(0.9, 1.2) * scale, rng.uniform(1.8, 2.8) * scale))
-    grain = np.float32(rng.uniform(0.08, 0.25))
+    grain = np.float32(rng.uniform(0.08, 0.22))
     decibel = smooth + grain * (decibel - smooth)
-    dynamic_range = rng.uniform(46, 58)
-    top = float(np.percentile(decibel[::2, ::2], 99.7)) + rng.uniform(-5, 3)
+    dynamic_range = rng.uniform(45, 57)
+    top = float(np.percentile(decibel[::2, ::2], 99.7)) + rng.uniform(-3.5, 4)
     tone = np.clip((decibel - top) / np.float32(dynamic_range) + 1, 0, 1)
-    return (255 * tone ** rng.uniform(1.3, 2.1)).astype(np.uint8)
+    return np.asarray(255 * tone ** rng.uniform(1.5, 2.5), dtype=np.uint8)

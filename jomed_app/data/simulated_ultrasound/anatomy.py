@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from jomed_app.data.simulated_ultrasound.fields import (
@@ -89,21 +90,21 @@ def draw_tissue(rng: np.random.Generator, shape: tuple[int, int], scale: float) 
     attenuation = np.zeros(shape, dtype=np.float32)
     # The probe's face: a bright line, then the skin.
     lines = lines + rng.uniform(2.0, 4.5) * np.exp(-((axial / (1.8 * scale)) ** 2))
-    if rng.random() < 0.15:
+    if rng.random() < 0.12:
         lines, attenuation = _rib(rng, shape, scale, lines)
     return Tissue(
         scatter.astype(np.float32), lines.astype(np.float32), attenuation, float(skin.mean())
     )
 
 
-def _step(field: FloatImage) -> FloatImage:
+def _step(field: NDArray[np.floating]) -> FloatImage:
     """Smooth step from 0 to 1 over about two units."""
-    return (0.5 + 0.5 * np.tanh(np.clip(field, -8, 8))).astype(np.float32)
+    return np.asarray(0.5 + 0.5 * np.tanh(np.clip(field, -8, 8)), dtype=np.float32)
 
 
 def _ridge(axial: FloatImage, depth: FloatImage, thickness: float) -> FloatImage:
     """A line along a depth profile, 1 on the line."""
-    return np.exp(-(((axial - depth) / thickness) ** 2)).astype(np.float32)
+    return np.asarray(np.exp(-(((axial - depth) / thickness) ** 2)), dtype=np.float32)
 
 
 def _dashes(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> FloatImage:
@@ -111,16 +112,14 @@ def _dashes(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> F
     length = (rng.uniform(2.2, 4.0) * scale, rng.uniform(14, 34) * scale)
     where = 0.9 - 0.35 * smooth_field(rng, shape, (40 * scale, 70 * scale))
     tail = smooth_field(rng, shape, length) - where
-    return np.clip(tail, 0, 1.6).astype(np.float32)
+    return np.asarray(np.clip(tail, 0, 1.6), dtype=np.float32)
 
 
 def _fat(
     rng: np.random.Generator, shape: tuple[int, int], scale: float
 ) -> tuple[FloatImage, FloatImage]:
     """Dark lobules with thin bright septa."""
-    lobules = smooth_field(
-        rng, shape, (rng.uniform(22, 38) * scale, rng.uniform(70, 130) * scale)
-    )
+    lobules = smooth_field(rng, shape, (rng.uniform(22, 38) * scale, rng.uniform(80, 160) * scale))
     fine = smooth_field(rng, shape, (rng.uniform(9, 14) * scale, rng.uniform(50, 90) * scale))
     present = np.clip(0.5 + 0.8 * smooth_field(rng, shape, (30 * scale, 60 * scale)), 0, 1.5)
     level = FAT_DB + 1.5 * smooth_field(rng, shape, (14 * scale, 40 * scale))
@@ -129,7 +128,7 @@ def _fat(
     septa = strands(lobules, 1.3 * scale, 0.7) * present
     lines = rng.uniform(1.5, 3.5) * septa
     lines += rng.uniform(0.2, 1.8) * strands(fine, 1.0 * scale, 1.5) * present
-    return (level + 5 * septa).astype(np.float32), lines.astype(np.float32)
+    return np.asarray(level + 5 * septa, dtype=np.float32), lines.astype(np.float32)
 
 
 def _gland(
@@ -141,17 +140,15 @@ def _gland(
     grain = smooth_field(rng, shape, (2.5 * scale, 9 * scale))
     level = rng.uniform(1.5, 3.0) * patches + rng.uniform(1.2, 2.4) * streaks + 1.2 * grain
     level += rng.uniform(3, 8) * _dashes(rng, shape, scale)
-    islands = smooth_field(
-        rng, shape, (rng.uniform(12, 30) * scale, rng.uniform(35, 80) * scale)
-    )
+    islands = smooth_field(rng, shape, (rng.uniform(12, 30) * scale, rng.uniform(35, 80) * scale))
     fatness = rng.uniform(-0.2, 1.8)
     level = level + (FAT_DB - 1 - level) * _step((islands - fatness) / 0.15)
     ducts = smooth_field(rng, shape, (9 * scale, 28 * scale))
     level = level - rng.uniform(0, 7) * _step((ducts - 1.3) / 0.15)
     present = np.clip(0.3 + 0.8 * smooth_field(rng, shape, (25 * scale, 60 * scale)), 0, 1.6)
     lines = rng.uniform(0.8, 3.0) * strands(streaks, 1.2 * scale, 1.5) * present
-    layers = smooth_field(rng, shape, (13 * scale, 90 * scale))
-    lines += rng.uniform(1.0, 3.5) * strands(layers, 1.4 * scale, 1.0) * present
+    layers = smooth_field(rng, shape, (15 * scale, 130 * scale))
+    lines += rng.uniform(0.6, 3.2) * strands(layers, 1.4 * scale, 1.6) * present
     return level.astype(np.float32), lines.astype(np.float32)
 
 
@@ -159,11 +156,11 @@ def _muscle(
     rng: np.random.Generator, shape: tuple[int, int], scale: float
 ) -> tuple[FloatImage, FloatImage]:
     """Dark muscle with long bright fibre sheaths."""
-    fibres = smooth_field(rng, shape, (rng.uniform(7, 12) * scale, rng.uniform(90, 160) * scale))
+    fibres = smooth_field(rng, shape, (rng.uniform(8, 16) * scale, rng.uniform(150, 300) * scale))
     fine = smooth_field(rng, shape, (3.5 * scale, 70 * scale))
     level = MUSCLE_DB + rng.uniform(-4, 2) + 1.5 * fine + 5 * _dashes(rng, shape, scale)
     present = np.clip(0.5 + 0.6 * smooth_field(rng, shape, (30 * scale, 90 * scale)), 0, 1.4)
-    lines = rng.uniform(0.8, 3.0) * strands(fibres, 1.3 * scale, 1.0) * present
+    lines = rng.uniform(0.6, 2.6) * strands(fibres, 1.4 * scale, 2.0) * present
     return level.astype(np.float32), lines.astype(np.float32)
 
 
@@ -177,8 +174,11 @@ def _rib(
     width = columns * rng.uniform(0.12, 0.25)
     top = rows * rng.uniform(0.76, 0.9)
     offset = (lateral - center) / width
-    arc = top + 0.25 * width * offset * offset
+    arc = top + rng.uniform(0.15, 0.3) * width * np.abs(offset) ** rng.uniform(1.7, 2.6)
+    arc = arc + 1.5 * scale * smooth_line(rng, columns, 25 * scale)[None, :]
     inside = _step((1 - np.abs(offset)) / 0.1)
-    glow = np.exp(-(((axial - arc) / (3 * scale)) ** 2)) * inside
-    shadow = -16.0 * inside * _step((axial - arc - 4 * scale) / (3 * scale))
-    return (lines + 4 * glow).astype(np.float32), shadow.astype(np.float32)
+    thick = rng.uniform(2, 5) * scale
+    glow = np.exp(-(((axial - arc) / thick) ** 2)) * inside
+    glow = glow * np.clip(1 + 0.5 * smooth_line(rng, columns, 18 * scale), 0.2, 2)
+    shadow = -rng.uniform(9, 16) * inside * _step((axial - arc - 4 * scale) / (3 * scale))
+    return np.asarray(lines + rng.uniform(2, 4) * glow, dtype=np.float32), shadow.astype(np.float32)

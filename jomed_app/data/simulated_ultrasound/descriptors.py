@@ -2,7 +2,7 @@
 
 Ours: the tables are chosen to resemble the published order of frequencies (a spiculated margin is
 typical of carcinoma, a circumscribed oval mass of fibroadenoma, an anechoic one of a cyst) with an
-overlap that leaves a perfect reader of the descriptors alone at about 9 of 10 lesions.
+overlap that leaves a perfect reader of the descriptors alone at 88 of 100 lesions.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Kind:
         share: probability in the default mix.
         median_width: median lesion width as a fraction of the field's width.
         spread: standard deviation of the log of the width.
+        mean_depth: mean depth of the lesion's centre as a fraction of the field's height.
         variants: its forms; empty when there is no lesion.
     """
 
@@ -55,16 +56,18 @@ class Kind:
     share: float
     median_width: float
     spread: float
+    mean_depth: float
     variants: tuple[Variant, ...]
 
 
 KINDS: dict[str, Kind] = {
-    "normal": Kind("normal", 0.20, 0.0, 0.0, ()),
+    "normal": Kind("normal", 0.20, 0.0, 0.0, 0.0, ()),
     "cyst": Kind(
         "benign",
         0.15,
         0.20,
-        0.50,
+        0.55,
+        0.31,
         (
             Variant(
                 "simple",
@@ -95,15 +98,16 @@ KINDS: dict[str, Kind] = {
     "fibroadenoma": Kind(
         "benign",
         0.30,
-        0.31,
-        0.45,
+        0.33,
+        0.50,
+        0.32,
         (
             Variant(
                 "typical",
                 0.78,
                 {
                     "shape": (0.84, 0.13, 0.03),
-                    "orientation": (0.93, 0.07),
+                    "orientation": (0.95, 0.05),
                     "margin": (0.86, 0.07, 0.01, 0.06, 0.0),
                     "echo": (0.0, 0.72, 0.18, 0.05, 0.01, 0.04),
                     "posterior": (0.60, 0.33, 0.04, 0.03),
@@ -115,7 +119,7 @@ KINDS: dict[str, Kind] = {
                 0.22,
                 {
                     "shape": (0.38, 0.14, 0.48),
-                    "orientation": (0.72, 0.28),
+                    "orientation": (0.82, 0.18),
                     "margin": (0.22, 0.38, 0.12, 0.25, 0.03),
                     "echo": (0.0, 0.55, 0.13, 0.04, 0.06, 0.22),
                     "posterior": (0.52, 0.14, 0.25, 0.09),
@@ -127,15 +131,16 @@ KINDS: dict[str, Kind] = {
     "carcinoma": Kind(
         "malignant",
         0.35,
-        0.40,
-        0.40,
+        0.50,
+        0.36,
+        0.38,
         (
             Variant(
                 "typical",
                 0.84,
                 {
                     "shape": (0.07, 0.06, 0.87),
-                    "orientation": (0.50, 0.50),
+                    "orientation": (0.58, 0.42),
                     "margin": (0.02, 0.31, 0.19, 0.17, 0.31),
                     "echo": (0.0, 0.62, 0.04, 0.02, 0.06, 0.26),
                     "posterior": (0.26, 0.07, 0.50, 0.17),
@@ -147,7 +152,7 @@ KINDS: dict[str, Kind] = {
                 0.16,
                 {
                     "shape": (0.45, 0.30, 0.25),
-                    "orientation": (0.76, 0.24),
+                    "orientation": (0.82, 0.18),
                     "margin": (0.52, 0.22, 0.04, 0.21, 0.01),
                     "echo": (0.02, 0.65, 0.08, 0.01, 0.10, 0.14),
                     "posterior": (0.42, 0.40, 0.09, 0.09),

@@ -49,13 +49,13 @@ def smooth_line(rng: np.random.Generator, count: int, length_px: float) -> Float
     low = np.floor(at).astype(int)
     step = at - low
     blend = step * step * (3 - 2 * step)
-    return (knots[low] * (1 - blend) + knots[low + 1] * blend).astype(np.float32)
+    return np.asarray(knots[low] * (1 - blend) + knots[low + 1] * blend, dtype=np.float32)
 
 
 def standardized(field: FloatImage) -> FloatImage:
     """Return the field with mean 0 and standard deviation 1 (a flat field stays flat)."""
     centered = field - field.mean()
-    return (centered / max(float(centered.std()), 1e-6)).astype(np.float32)
+    return np.asarray(centered / max(float(centered.std()), 1e-6), dtype=np.float32)
 
 
 def strands(field: FloatImage, thickness_px: float, horizontal_power: float = 1.0) -> FloatImage:
@@ -75,7 +75,7 @@ def strands(field: FloatImage, thickness_px: float, horizontal_power: float = 1.
     squared = axial * axial + lateral * lateral + np.float32(1e-9)
     line = np.exp(-(field * field) / (squared * np.float32(thickness_px**2)))
     facing = axial * axial / squared
-    return (line * facing**horizontal_power).astype(np.float32)
+    return np.asarray(line * facing**horizontal_power, dtype=np.float32)
 
 
 def white_noise(rng: np.random.Generator, shape: tuple[int, int]) -> FloatImage:

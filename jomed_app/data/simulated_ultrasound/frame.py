@@ -46,7 +46,7 @@ class Frame:
 def draw_frame(rng: np.random.Generator, size_px: int) -> Frame:
     """Draw an aspect near the real ones (width / height about 1.05-1.45) and black margins."""
     columns = size_px
-    rows = int(round(size_px / np.clip(rng.normal(1.22, 0.12), 0.95, 1.55)))
+    rows = round(size_px / float(np.clip(rng.normal(1.22, 0.12), 0.95, 1.55)))
     left = right = bottom = 0
     if rng.random() < 0.30:
         right = int(columns * rng.uniform(0.02, 0.14))
@@ -124,11 +124,15 @@ def _callipers(
     tilt = rng.normal(0, 0.2)
     halves = [(lesion.width / 2, 0.0, tilt), (lesion.height / 2, np.pi / 2, tilt)]
     dotted = rng.random() < 0.6
-    for half, turn, offset in halves[: 1 + int(rng.random() < 0.7)]:
+    font = ImageFont.load_default(size=max(6.0, 12 * scale))
+    pairs = halves[: 1 + int(rng.random() < 0.7)]
+    for number, (half, turn, offset) in enumerate(pairs, start=1):
         dx, dy = half * np.cos(turn + offset), half * np.sin(turn + offset)
         ends = [(x - dx, y - dy), (x + dx, y + dy)]
         for end in ends:
-            _cross(draw, end, max(2.0, 5 * scale))
+            _cross(draw, end, max(2.0, 5.5 * scale), max(1, round(1.5 * scale)))
+        mark = (ends[0][0] - 13 * scale, ends[0][1] - 7 * scale)
+        draw.text(mark, str(number), fill=240, font=font, stroke_width=round(0.4 * scale))
         if dotted:
             for step in np.linspace(0, 1, max(3, int(half / (4 * scale)))):
                 px = ends[0][0] + step * (ends[1][0] - ends[0][0])
@@ -136,16 +140,16 @@ def _callipers(
                 draw.point((px, py), fill=230)
 
 
-def _cross(draw: ImageDraw.ImageDraw, at: tuple[float, float], arm: float) -> None:
+def _cross(draw: ImageDraw.ImageDraw, at: tuple[float, float], arm: float, width: int) -> None:
     x, y = at
-    draw.line((x - arm, y, x + arm, y), fill=240)
-    draw.line((x, y - arm, x, y + arm), fill=240)
+    draw.line((x - arm, y, x + arm, y), fill=240, width=width)
+    draw.line((x, y - arm, x, y + arm), fill=240, width=width)
 
 
 def _text(rng: np.random.Generator, draw: ImageDraw.ImageDraw, frame: Frame, scale: float) -> None:
     """A side or quadrant label in the lower part."""
     text = TEXTS[int(rng.integers(len(TEXTS)))]
-    font = ImageFont.load_default(size=max(7.0, rng.uniform(13, 18) * scale))
+    font = ImageFont.load_default(size=max(7.0, rng.uniform(13, 19) * scale))
     x = rng.uniform(0.02, 0.6) * frame.columns
-    y = rng.uniform(0.7, 0.92) * frame.rows
-    draw.text((x, y), text, fill=245, font=font)
+    y = rng.uniform(0.7, 0.9) * frame.rows
+    draw.text((x, y), text, fill=245, font=font, stroke_width=round(0.4 * scale))

@@ -17,7 +17,7 @@ from jomed_app.data.simulated_ultrasound.fields import (
 )
 from jomed_app.data.simulated_ultrasound.outline import Outline, draw_outline
 
-ANECHOIC_DB = -45.0
+ANECHOIC_DB = -42.0
 WIDTH_LIMITS = (0.05, 0.75)
 SPECULAR_KEPT = {"hypoechoic": 0.12, "isoechoic": 0.35, "hyperechoic": 0.4}
 
@@ -50,18 +50,12 @@ def insert_lesion(
     if descriptors["margin"] == "indistinct":
         distance = distance + 0.12 * radius * smooth_field(rng, shape, (6 * scale, 6 * scale))
     inside = (0.5 + 0.5 * np.tanh(np.clip(distance / (2 * soft), -8, 8))).astype(np.float32)
-    scatter, specular = _echo(rng, tissue, descriptors["echo"], inside, radius, scale)
-    scatter, specular = _rim(
-        rng, descriptors, scatter, specular, distance, angle, radius, scale
-    )
+    scatter, specular = _echo(rng, tissue, descriptors, inside, distance, radius, scale)
+    scatter, specular = _rim(rng, descriptors, scatter, specular, distance, angle, radius, scale)
     if descriptors["calcifications"] == "present":
         specular = specular + _calcifications(rng, outline, mask, scale)
-    attenuation = tissue.attenuation_db + _posterior(
-        rng, descriptors, mask, outline, scale
-    )
-    return replace(
-        tissue, scatter_db=scatter, specular=specular, attenuation_db=attenuation
-    ), mask
+    attenuation = tissue.attenuation_db + _posterior(rng, descriptors, mask, outline, scale)
+    return replace(tissue, scatter_db=scatter, specular=specular, attenuation_db=attenuation), mask
 
 
 def _placed(
@@ -70,9 +64,7 @@ def _placed(
     """Draw size and place so that the whole outline lies below the skin, inside the field."""
     rows, columns = tissue.scatter_db.shape
     entry = KINDS[kind]
-    width = float(
-        np.clip(entry.median_width * np.exp(entry.spread * rng.normal()), *WIDTH_LIMITS)
-    )
+    width = float(np.clip(entry.median_width * np.exp(entry.spread * rng.normal()), *WIDTH_LIMITS))
     outline = draw_outline(rng, descriptors, width * columns)
     up, down, left, right = outline.reach()
     room = 0.94 * rows - tissue.skin_px
@@ -80,7 +72,7 @@ def _placed(
     outline = outline.resized(fit)
     up, down, left, right = (fit * side for side in (up, down, left, right))
     top, bottom = tissue.skin_px + 0.03 * rows + up, 0.94 * rows - down
-    row = np.clip(rows * rng.normal(0.36, 0.09), top, max(top, bottom))
+    row = np.clip(rows * rng.normal(entry.mean_depth, 0.10), top, max(top, bottom))
     low, high = 0.03 * columns + left, 0.97 * columns - right
     column = np.clip(columns * rng.normal(0.48, 0.14), low, max(low, high))
     return outline.moved((float(row), float(column)))
@@ -91,41 +83,58 @@ def _softness(rng: np.random.Generator, margin: str, radius: float, scale: float
     if margin == "indistinct":
         return float(np.clip(radius * rng.uniform(0.10, 0.20), 2.2 * scale, 9 * scale))
     if margin == "circumscribed":
-        return 0.6 * scale
-    return rng.uniform(0.8, 1.5) * scale
+        return rng.uniform(0.6, 1.3) * scale
+    return rng.uniform(0.8, 1.6) * scale
 
 
 def _echo(
     rng: np.random.Generator,
     tissue: Tissue,
-    echo: str,
+    descriptors: dict[str, str],
     inside: FloatImage,
+    distance: FloatImage,
     radius: float,
     scale: float,
 ) -> tuple[FloatImage, FloatImage]:
     """Replace the tissue's level inside by the lesion's echo pattern."""
     shape = (inside.shape[0], inside.shape[1])
+    echo = descriptors["echo"]
+    # A mass without a sharp border also stands out less from its surroundings.
+    lift = 0.0 if descriptors["margin"] == "circumscribed" else 2.0
     coarse = smooth_field(rng, shape, (max(4 * scale, radius / 3), max(5 * scale, radius / 2.2)))
     grain = smooth_field(rng, shape, (3 * scale, 5 * scale))
+    # Side lobes and reverberation put haze into fluid, most of it near the wall.
+    haze = rng.uniform(8, 20) * np.exp(-np.clip(distance, 0, None) / (0.22 * radius + 2 * scale))
+    fluid_db = ANECHOIC_DB + haze + 1.5 * grain
     match echo:
         case "anechoic":
-            target = ANECHOIC_DB + 2 * grain
+            target = fluid_db
         case "hypoechoic":
-            target = FAT_DB - rng.uniform(5, 11) + 1.0 * grain + rng.uniform(0.4, 1.3) * coarse
+            target = FAT_DB + lift - rng.uniform(2.5, 8.5) + 1.2 * grain
+            target = target + rng.uniform(0.5, 1.8) * coarse
         case "isoechoic":
             target = FAT_DB + rng.uniform(0, 2.5) + 0.9 * grain + 0.7 * coarse
         case "hyperechoic":
             target = rng.uniform(2.5, 5) + 0.9 * grain + 0.8 * coarse
         case "complex":
             solid = FAT_DB - rng.uniform(1, 6) + 1.2 * grain
-            fluid = 0.5 + 0.5 * np.tanh((coarse + rng.uniform(-0.2, 0.5)) / 0.12)
-            target = solid + (ANECHOIC_DB - solid) * fluid
+            cavities = smooth_field(rng, shape, (max(6 * scale, 0.55 * radius),) * 2)
+            wet = cavities - _quantile_inside(cavities, inside, rng.uniform(0.35, 0.6))
+            fluid = 0.5 + 0.5 * np.tanh(wet / 0.15)
+            target = solid + (fluid_db - solid) * fluid
         case _:
-            target = FAT_DB - rng.uniform(3, 6) + 4.2 * np.clip(coarse, -1.8, 1.8) + 1.6 * grain
+            target = (
+                FAT_DB + lift - rng.uniform(1, 4.5) + 4.2 * np.clip(coarse, -1.8, 1.8) + 1.6 * grain
+            )
     scatter = tissue.scatter_db + (target - tissue.scatter_db) * inside
     kept = SPECULAR_KEPT.get(echo, 0.0)
     specular = tissue.specular * (1 - (1 - kept) * inside)
     return scatter.astype(np.float32), specular.astype(np.float32)
+
+
+def _quantile_inside(field: FloatImage, inside: FloatImage, quantile: float) -> float:
+    """Quantile of a field over the lesion's interior."""
+    return float(np.quantile(field[inside > 0.5], quantile)) if (inside > 0.5).any() else 0.0
 
 
 def _rim(
@@ -140,15 +149,17 @@ def _rim(
 ) -> tuple[FloatImage, FloatImage]:
     """Add the thin capsule of a circumscribed mass or the echogenic halo of an invasive one."""
     margin = descriptors["margin"]
+    faint = descriptors["echo"] == "isoechoic"
     if margin == "circumscribed":
-        facing = np.sin(angle) ** 2
+        facing = 0.15 + 0.85 * np.sin(angle) ** 2
+        strength = rng.uniform(1.8, 3.0) if faint else rng.uniform(0.8, 2.4)
         capsule = np.exp(-(((distance + 0.8 * scale) / (1.3 * scale)) ** 2)) * facing
-        return scatter, (specular + rng.uniform(0.8, 2.4) * capsule).astype(np.float32)
+        return scatter, (specular + strength * capsule).astype(np.float32)
     chance = {"indistinct": 0.5, "angular": 0.5, "microlobulated": 0.25, "spiculated": 0.85}
-    if rng.random() < chance[margin]:
+    if faint or rng.random() < chance[margin]:
         width = np.clip(radius * rng.uniform(0.15, 0.35), 5 * scale, 16 * scale)
         halo = np.exp(-(((distance + 0.9 * width) / width) ** 2)) * (distance < 0)
-        scatter = scatter + rng.uniform(2.5, 6) * halo
+        scatter = scatter + rng.uniform(2, 4.5) * halo
         specular = specular * (1 - 0.4 * halo)
     if margin == "spiculated":
         # Straight strands that radiate from the border into the tissue.
@@ -196,25 +207,27 @@ def _posterior(
     path = np.clip(path / (0.75 * thickness), 0, 1)
     gain = {
         "none": 0.0,
-        "enhancement": rng.uniform(5, 9),
-        "shadowing": -rng.uniform(10, 20),
+        "enhancement": rng.uniform(5, 10),
+        "shadowing": -rng.uniform(8, 17),
         "combined": 1.0,
     }[descriptors["posterior"]]
+    # A short path changes little: small masses have faint posterior features.
+    strength = float(np.clip(thickness / (0.14 * mask.shape[0]), 0.5, 1))
     if descriptors["posterior"] == "combined":
         side = 1 if rng.random() < 0.5 else -1
         split = np.tanh(side * (columns - outline.center[1]) / (0.2 * outline.semi_axes[1]))
-        profile = np.where(split > 0, rng.uniform(5, 8) * split, rng.uniform(9, 16) * split)
+        profile = np.where(split > 0, rng.uniform(5, 8) * split, rng.uniform(7, 14) * split)
     else:
         profile = np.full_like(columns, gain)
     fade = 1.0 if gain < 0 else 0.8
     depth = np.clip((rows - outline.center[0]) / mask.shape[0], 0, 1)
-    effect = profile * path * (1 - fade * depth)
+    effect = strength * profile * path * (1 - fade * depth)
     if gain > 0:
         effect = effect * ~mask
     effect = blurred(effect.astype(np.float32), (2 * scale, 3.5 * scale))
     if descriptors["margin"] == "circumscribed" and descriptors["shape"] != "irregular":
         effect = effect + _edge_shadows(rng, outline, rows, columns, scale)
-    return effect.astype(np.float32)
+    return np.asarray(effect, dtype=np.float32)
 
 
 def _edge_shadows(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,23 +61,21 @@ class Outline:
 
     def moved(self, center: tuple[float, float]) -> Outline:
         """Return the outline around another center."""
-        return Outline(center, self.semi_axes, self.tilt, self.edge)
+        return replace(self, center=center)
 
     def resized(self, factor: float) -> Outline:
         """Return the outline with all radii multiplied by a factor > 0."""
         axial, lateral = self.semi_axes
-        return Outline(self.center, (axial * factor, lateral * factor), self.tilt, self.edge)
+        return replace(self, semi_axes=(axial * factor, lateral * factor))
 
 
-def draw_outline(
-    rng: np.random.Generator, descriptors: dict[str, str], width_px: float
-) -> Outline:
+def draw_outline(rng: np.random.Generator, descriptors: dict[str, str], width_px: float) -> Outline:
     """Draw an outline that shows the given shape, orientation and margin.
 
     Args:
         rng: source of randomness.
         descriptors: needs `shape`, `orientation` and `margin`.
-        width_px: lateral extent of the base ellipse, px.
+        width_px: lateral extent, px; a vertical mass keeps about the same area.
 
     Returns:
         An outline around (0, 0).
@@ -85,19 +83,30 @@ def draw_outline(
     vertical = descriptors["orientation"] == "vertical"
     match descriptors["shape"]:
         case "round":
-            ratio = rng.uniform(1.06, 1.16) if vertical else rng.uniform(0.86, 0.96)
+            ratio = rng.uniform(1.05, 1.15) if vertical else rng.uniform(0.84, 0.96)
         case "oval":
-            ratio = rng.uniform(1.3, 1.75) if vertical else rng.uniform(0.42, 0.75)
+            ratio = rng.uniform(1.15, 1.5) if vertical else rng.uniform(0.38, 0.70)
         case _:
-            ratio = rng.uniform(1.15, 1.6) if vertical else rng.uniform(0.5, 0.82)
-    lateral = width_px / 2
-    axial = lateral * ratio
-    if vertical:
-        shrink = np.sqrt(1 / ratio)
-        lateral, axial = lateral * shrink, axial * shrink
+            ratio = rng.uniform(1.12, 1.45) if vertical else rng.uniform(0.45, 0.78)
     edge = _shape_edge(rng, descriptors["shape"]) * _margin_edge(rng, descriptors["margin"])
-    tilt = rng.normal(0, 0.12)
-    return Outline((0.0, 0.0), (axial, lateral), float(tilt), edge / edge.mean())
+    lateral = width_px / 2 * (ratio**-0.5 if vertical else 1.0)
+    outline = Outline((0.0, 0.0), (lateral * ratio, lateral), rng.normal(0, 0.12), edge)
+    return _with_extent(outline, ratio, 2 * lateral)
+
+
+def _with_extent(outline: Outline, ratio: float, width_px: float) -> Outline:
+    """Stretch an outline until its extent has the given width and height / width ratio."""
+    for _ in range(3):
+        up, down, left, right = outline.reach()
+        axial, lateral = outline.semi_axes
+        outline = replace(
+            outline,
+            semi_axes=(
+                axial * ratio * width_px / (up + down),
+                lateral * width_px / (left + right),
+            ),
+        )
+    return outline
 
 
 def _angles() -> NDArray[np.float64]:
@@ -144,7 +153,7 @@ def _margin_edge(rng: np.random.Generator, margin: str) -> NDArray[np.float64]:
         return np.clip(edge, 0.6, 2.0)
     if margin == "indistinct":
         return 1 + _waves(rng, range(3, 12), 0.06, 0.4)
-    return np.ones(ANGLES)
+    return 1 + _waves(rng, range(3, 8), 0.018, 0.4)
 
 
 def _corners(rng: np.random.Generator) -> NDArray[np.float64]:
@@ -160,4 +169,5 @@ def _corners(rng: np.random.Generator) -> NDArray[np.float64]:
     gap = np.mod(second - first, 2 * np.pi)
     step = np.mod(angle - first, 2 * np.pi)
     r1, r2 = radius[before], radius[nxt]
-    return r1 * r2 * np.sin(gap) / (r1 * np.sin(step) + r2 * np.sin(gap - step))
+    radius_here = r1 * r2 * np.sin(gap) / (r1 * np.sin(step) + r2 * np.sin(gap - step))
+    return np.asarray(radius_here, dtype=np.float64)

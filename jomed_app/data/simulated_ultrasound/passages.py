@@ -9,12 +9,21 @@ from __future__ import annotations
 import numpy as np
 
 _PLAIN = (
-    ("No focal mass. Skin, fat and fibroglandular layers are regular.",
-     "No focal mass is seen in this view. Skin, fat and fibroglandular layers are regular and undisturbed."),
-    ("Layered fat and fibroglandular tissue without a mass or shadowing.",
-     "This view shows layered fat and fibroglandular tissue, without a mass or shadowing anywhere."),
-    ("Fibroglandular tissue without focal lesion; no mass, no distortion.",
-     "The fibroglandular tissue is imaged without focal lesion; there is no mass, no distortion of it."),
+    (
+        "No focal mass. Skin, fat and fibroglandular layers are regular.",
+        "No focal mass is seen in this view. Skin, fat and fibroglandular layers are regular "
+        "and undisturbed.",
+    ),
+    (
+        "Layered fat and fibroglandular tissue without a mass or shadowing.",
+        "This view shows layered fat and fibroglandular tissue, without a mass or shadowing "
+        "anywhere.",
+    ),
+    (
+        "Fibroglandular tissue without focal lesion; no mass, no distortion.",
+        "The fibroglandular tissue is imaged without focal lesion; no mass, no distortion of "
+        "its layers.",
+    ),
 )
 _POSTERIOR = {
     "none": ("no posterior features", "there are no posterior features behind it"),
