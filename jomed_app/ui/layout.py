@@ -1,0 +1,289 @@
+"""The only gradio door: components, events and launch settings; every decision is in handlers."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from gradio.data_classes import FileData
+from PIL import Image
+
+from jomed_app.errors import JomedError
+from jomed_app.ui import handlers, render, text
+from jomed_app.ui.examples import Example, load_examples
+from jomed_app.ui.handlers import Screen
+from jomed_app.ui.reading import ReadingEngine
+from jomed_app.ui.session import CASE_SECONDS, MAX_SESSIONS, CaseStore
+from jomed_app.ui.viewer import png_data_url, static_text, window_server
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
+HEAVY: dict[str, Any] = {"concurrency_id": "infer", "concurrency_limit": 1}
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+class CaseFile(gr.File):
+    """A file input of the API that reads the upload into memory and deletes it at once."""
+
+    def preprocess(self, payload: Any) -> Any:
+        """Return the file's bytes; nothing of the upload stays on disk."""
+        if not isinstance(payload, FileData):
+            raise gr.Error(text.UPLOAD_GONE, print_exception=False)
+        try:
+            return handlers.take_upload(Path(payload.path), Path(self.GRADIO_CACHE))
+        except JomedError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+
+def app_version() -> str:
+    """Return the installed version of the app."""
+    try:
+        return version("jomed_app")
+    except PackageNotFoundError:
+        return "development"
+
+
+def build_ui(
+    engine: ReadingEngine, *, store: CaseStore | None = None, examples: Path = EXAMPLES
+) -> gr.Blocks:
+    """Return the page for an engine; launch it with `launch_settings()`.
+
+    Args:
+        engine: read-only, shared by all sessions.
+        store: where open cases live; a new one by default.
+        examples: folder of the simulated examples; may be missing.
+    """
+    cases = store if store is not None else CaseStore()
+    shown_examples = load_examples(examples)
+    with gr.Blocks(
+        analytics_enabled=False, delete_cache=(60, 900), title=text.TITLE, fill_width=True
+    ) as page:
+        gr.HTML(render.header(app_version(), engine.info), elem_id="jomed-header")
+        toolbar = gr.HTML(
+            {"busy": False, "case": False},
+            html_template=static_text("toolbar.html").replace(
+                "@examples", _example_buttons(shown_examples)
+            ),
+            js_on_load=static_text("toolbar.js"),
+            elem_id="jomed-toolbar",
+        )
+        status = gr.HTML(render.status(text.STATUS_IDLE), elem_id="jomed-status")
+        banner = gr.HTML("", elem_id="jomed-banner")
+        checks = gr.HTML("", elem_id="jomed-checks")
+        with gr.Row(elem_id="jomed-reading"):
+            viewer = gr.HTML(
+                handlers.empty_viewer(),
+                html_template=static_text("viewer.html"),
+                js_on_load=static_text("viewer.js"),
+                server_functions=[window_server(cases.by_token)],
+                elem_id="jomed-viewer",
+            )
+            panel = gr.HTML(
+                render.panel(None, engine.info),
+                js_on_load=static_text("panel.js"),
+                elem_id="jomed-panel",
+            )
+        held = gr.State("", time_to_live=CASE_SECONDS, delete_callback=_forget(cases))
+        outputs = [toolbar, status, banner, checks, viewer, panel, held]
+        _wire(engine, cases, shown_examples, toolbar, viewer, panel, outputs)
+        _add_api(engine)
+
+        def on_unload(request: gr.Request) -> None:
+            cases.purge(_session(request))
+
+        page.unload(on_unload)
+    page.queue(max_size=20, default_concurrency_limit=2)
+    return page
+
+
+def _wire(
+    engine: ReadingEngine,
+    cases: CaseStore,
+    examples: Sequence[Example],
+    toolbar: gr.HTML,
+    viewer: gr.HTML,
+    panel: gr.HTML,
+    outputs: list[Any],
+) -> None:
+    """Connect the page's events to the handlers."""
+    upload_folder = Path(toolbar.GRADIO_CACHE)
+
+    def changes(screen: Screen, session: str) -> list[Any]:
+        parts = (screen.status, screen.banner, screen.checks, screen.viewer, screen.panel)
+        state = {"busy": screen.is_busy, "case": screen.has_case}
+        return [state, *(gr.skip() if part is None else part for part in parts), session]
+
+    def on_upload(event: gr.EventData, request: gr.Request) -> list[Any]:
+        session = _session(request)
+        try:
+            data = handlers.take_upload(Path(str(event.path)), upload_folder)
+        except (JomedError, AttributeError):
+            cases.purge(session)
+            return changes(handlers.closed(engine, text.UPLOAD_GONE), session)
+        return changes(handlers.open_case(engine, cases, session, data), session)
+
+    def on_upload_failed(request: gr.Request) -> list[Any]:
+        sentence = text.UPLOAD_FAILED.format(limit=text.MAX_FILE_TEXT)
+        session = _session(request)
+        cases.purge(session)
+        return changes(handlers.closed(engine, sentence), session)
+
+    def on_example(event: gr.EventData, request: gr.Request) -> list[Any]:
+        session, number = _session(request), event._data.get("number")
+        if not isinstance(number, int) or not 0 <= number < len(examples):
+            return changes(handlers.closed(engine, text.UNKNOWN_EXAMPLE), session)
+        data = examples[number].path.read_bytes()
+        screen = handlers.open_case(engine, cases, session, data, is_simulated=True)
+        return changes(screen, session)
+
+    def on_frame(event: gr.EventData, request: gr.Request) -> list[Any]:
+        session, frame = _session(request), event._data.get("frame")
+        number = frame if isinstance(frame, int) else 0
+        return changes(handlers.choose_frame(engine, cases, session, number), session)
+
+    def run(request: gr.Request) -> Iterator[list[Any]]:
+        session = _session(request)
+        for screen in handlers.run_case(engine, cases, session):
+            yield changes(screen, session)
+
+    def on_cancel(request: gr.Request) -> list[Any]:
+        session = _session(request)
+        return changes(handlers.stop_case(engine, cases, session), session)
+
+    def on_purge(request: gr.Request) -> list[Any]:
+        session = _session(request)
+        return changes(handlers.purge_case(engine, cases, session), session)
+
+    def on_remove(event: gr.EventData, request: gr.Request) -> list[Any]:
+        session, candidate = _session(request), str(event._data.get("id", ""))
+        return changes(handlers.remove_candidate(engine, cases, session, candidate), session)
+
+    def on_restore(event: gr.EventData, request: gr.Request) -> list[Any]:
+        session, candidate = _session(request), event._data.get("id")
+        screen = handlers.restore_candidate(engine, cases, session, candidate)
+        return changes(screen, session)
+
+    def on_restore_all(request: gr.Request) -> list[Any]:
+        session = _session(request)
+        return changes(handlers.restore_candidate(engine, cases, session), session)
+
+    runs = []
+    for opening, open_handler in (
+        (toolbar.case_file, on_upload),
+        (toolbar.case_example, on_example),
+        (viewer.case_frame, on_frame),
+    ):
+        opened = opening(open_handler, None, outputs, **QUIET)
+        runs.append(opened.then(run, None, outputs, **QUIET, **HEAVY))
+    toolbar.case_refused(on_upload_failed, None, outputs, **QUIET)
+    toolbar.case_cancel(on_cancel, None, outputs, cancels=runs, **QUIET)
+    toolbar.case_purge(on_purge, None, outputs, cancels=runs, **QUIET)
+    viewer.case_remove(on_remove, None, outputs, **QUIET)
+    viewer.case_restore(on_restore, None, outputs, **QUIET)
+    panel.case_restore_all(on_restore_all, None, outputs, **QUIET)
+
+
+def _add_api(engine: ReadingEngine) -> None:
+    """Add the documented endpoint `/diagnose`: a file in, the Result JSON out."""
+
+    def diagnose(data: bytes) -> dict[str, Any]:
+        """Return the Result (schema jomed.result/1) of one image file."""
+        try:
+            return handlers.diagnose(engine, data)
+        except Exception as error:
+            raise gr.Error(handlers.failure(error), print_exception=False) from None
+
+    image_file = CaseFile(label="image", visible=False)
+    result = gr.JSON(label="result", visible=False)
+    gr.Button(visible=False).click(
+        diagnose, image_file, result, api_name="diagnose", api_visibility="public", **HEAVY
+    )
+
+
+def _session(request: gr.Request) -> str:
+    """Return the key of the browser session."""
+    return str(request.session_hash or "")
+
+
+def _forget(cases: CaseStore) -> Callable[[Any], None]:
+    """Return the callback that purges a session when its state ends."""
+
+    def forget(session: Any) -> None:
+        if isinstance(session, str) and session:
+            cases.purge(session)
+
+    return forget
+
+
+def _example_buttons(examples: Sequence[Example]) -> str:
+    """Return one button per example with its thumbnail."""
+    buttons = []
+    for number, example in enumerate(examples):
+        with Image.open(example.path) as image:
+            image.thumbnail((96, 96))
+            picture = png_data_url(np.asarray(image.convert("L"), dtype=np.uint8))
+        buttons.append(
+            f'<button type="button" class="example" data-example="{number}">'
+            f'<img src="{picture}" alt=""><span>{escape(example.title)}'
+            f"<small>{text.SIMULATED}</small></span></button>"
+        )
+    return "".join(buttons)
+
+
+def launch_settings(*, blocked: Sequence[Path] = ()) -> dict[str, Any]:
+    """Return the launch arguments: nothing shared, nothing kept, nothing sent.
+
+    Args:
+        blocked: folders that must never be served, such as the bundle and the index.
+    """
+    static = files("jomed_app.ui") / "static"
+    return {
+        "share": False,
+        "show_error": False,
+        "max_file_size": text.MAX_FILE_SIZE,
+        "allowed_paths": [],
+        "blocked_paths": [str(path) for path in blocked],
+        "run_history": False,
+        "enable_monitoring": False,
+        "footer_links": ["settings"],
+        "ssr_mode": False,
+        "state_session_capacity": MAX_SESSIONS,
+        "mcp_server": False,
+        "pwa": False,
+        "theme": gr.themes.Base(font=_font("IBM Plex Sans"), font_mono=_font("IBM Plex Mono")),
+        "css_paths": [str(static / "page.css"), str(static / "viewer.css")],
+    }
+
+
+def _font(name: str) -> list[Any]:
+    """Return a font that ships with gradio; its semi-bold file lacks the Latin letters."""
+    return [gr.themes.LocalFont(name, weights=(400, 700)), "system-ui", "sans-serif"]
+
+
+def serve(
+    engine: ReadingEngine,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    *,
+    blocked: Sequence[Path] = (),
+) -> None:
+    """Serve the page until interrupted; uploads go to a private folder that is removed at the end.
+
+    Args:
+        engine: the loaded engine.
+        host: address to listen on; 127.0.0.1 keeps it on this machine.
+        port: TCP port.
+        blocked: folders that must never be served.
+    """
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    with tempfile.TemporaryDirectory(prefix="jomed-uploads-", ignore_cleanup_errors=True) as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        page = build_ui(engine)
+        page.launch(server_name=host, server_port=port, **launch_settings(blocked=blocked))

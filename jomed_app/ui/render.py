@@ -1,0 +1,359 @@
+"""Events and results as HTML: warning first, then the diagnosis, then how it arose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+from jomed_app.types import (
+    CandidateResult,
+    Consistency,
+    ConsistencyState,
+    FinalResult,
+    InputInfo,
+    Result,
+)
+from jomed_app.ui import text
+from jomed_app.ui.cards import bars
+from jomed_app.ui.reading import InfoView, Reading
+
+
+def header(app_version: str, info: InfoView) -> str:
+    """Return the page header: name, disclaimer, versions."""
+    return (
+        '<header class="top"><div class="top-name"><h1>' + text.NAME + "</h1>"
+        f'<span class="top-task">{escape(info.task.name)}</span></div>'
+        f'<p class="top-warning" role="note">{text.DISCLAIMER}</p>'
+        '<div class="top-side">'
+        f'<span class="top-versions">app {escape(app_version)} &middot; bundle '
+        f"{escape(info.bundle)} &middot; index {escape(info.index)} "
+        f"({info.index_size:,} cases)</span>"
+        '<button type="button" class="btn btn-quiet" data-action="theme" '
+        'aria-label="Switch between light and dark">Light / dark</button></div></header>'
+    )
+
+
+def status(sentence: str, *, is_busy: bool = False) -> str:
+    """Return the polite status line."""
+    dot = "status-dot is-busy" if is_busy else "status-dot"
+    return (
+        f'<div class="status" role="status" aria-live="polite"><span class="{dot}" '
+        f'aria-hidden="true"></span><span class="status-text">{escape(sentence)}</span></div>'
+    )
+
+
+def banner(sentence: str) -> str:
+    """Return the banner for an error, or nothing for an empty sentence."""
+    if not sentence:
+        return ""
+    return f'<div class="banner" role="alert"><b>Not done.</b> {escape(sentence)}</div>'
+
+
+def checks(info: InputInfo | None, metadata: Mapping[str, str] | None = None) -> str:
+    """Return the strip of input checks and the grey-scale chain (the input passport)."""
+    if info is None:
+        return ""
+    items = [
+        f'<li class="check"><span class="check-name">input</span> {escape(info.format.upper())} '
+        f"{info.columns} x {info.rows} {escape(info.photometric)}"
+        + (f" {escape(info.modality)}" if info.modality else "")
+        + "</li>"
+    ]
+    for check in info.checks:
+        value = _short(check.value)
+        state, mark = ("is-ok", "&#10003;") if check.passed else ("is-bad", "&#9888;")
+        spoken = "passed" if check.passed else "not passed"
+        items.append(
+            f'<li class="check {state}" title="{escape(check.message)}">'
+            f'<span class="check-mark" aria-hidden="true">{mark}</span>'
+            f'<span class="check-name">{_check_name(check.name)}</span> {value}'
+            f'<span class="vh">{spoken}: {escape(check.message)}</span></li>'
+        )
+    rows = "".join(
+        f"<tr><th scope='row'>{_check_name(check.name)}</th><td>"
+        f"{'passed' if check.passed else '<b>not passed</b>'}</td>"
+        f"<td>{_short(check.value)}</td><td>{escape(check.message)}</td></tr>"
+        for check in info.checks
+    )
+    facts = "".join(
+        f"<tr><th scope='row'>{escape(name)}</th><td colspan='3'>{escape(value)}</td></tr>"
+        for name, value in (metadata or {}).items()
+    )
+    failed = [check for check in info.checks if not check.passed]
+    notes = "".join(
+        f'<p class="check-note">&#9888; {_check_name(check.name)}: {escape(check.message)}</p>'
+        for check in failed
+    )
+    return (
+        f'<section class="checks" aria-label="Input checks"><ul>{"".join(items)}</ul>'
+        f'<details class="passport"><summary>Input passport</summary><table>{rows}{facts}'
+        f"<tr><th scope='row'>sha-256</th><td colspan='3' class='mono'>{escape(info.sha256)}</td>"
+        f"</tr></table></details></section>{notes}"
+    )
+
+
+def _check_name(name: str) -> str:
+    """Return a check's name as words."""
+    return escape(name.replace("_", " "))
+
+
+def _short(value: float | str | None) -> str:
+    """Return a check's figure in few characters, escaped."""
+    if value is None:
+        return ""
+    return escape(value if isinstance(value, str) else f"{value:.3g}")
+
+
+def panel(
+    reading: Reading | None,
+    info: InfoView,
+    *,
+    flip_to: str | None = None,
+    num_removed: int = 0,
+) -> str:
+    """Return the right-hand panel.
+
+    Args:
+        reading: what is known so far; None before a case is open.
+        info: labels and error rates.
+        flip_to: the answer without the decisive candidate, when known.
+        num_removed: candidates that the reader took out of the sum.
+    """
+    if reading is None:
+        return f'<section class="panel"><p class="panel-empty">{text.PANEL_EMPTY}</p></section>'
+    labels = tuple(info.task.labels)
+    parts = ['<section class="panel" aria-label="Diagnosis">']
+    if num_removed:
+        parts.append(_removed_note(num_removed))
+    if reading.final is None or reading.consistency is None:
+        parts.append(_waiting(reading))
+    else:
+        parts.append(warning(reading, info, flip_to))
+        parts.append(final_block(reading.final, labels))
+        parts.append(sum_table(reading.candidates, reading.final))
+    if reading.result is not None:
+        parts.append(provenance(reading.result))
+    return "".join(parts) + "</section>"
+
+
+def _removed_note(num_removed: int) -> str:
+    """Return the note that the result is not that of the full run."""
+    noun = "candidate" if num_removed == 1 else "candidates"
+    return (
+        f'<div class="removed-note"><span>What if: without {num_removed} {noun}.</span>'
+        '<button type="button" class="btn" data-action="restore-all">Restore all</button></div>'
+    )
+
+
+def _waiting(reading: Reading) -> str:
+    """Return the panel while no diagnosis is known."""
+    total = len(reading.candidates)
+    words = "Searching for similar cases." if total == 0 else (
+        f"{reading.num_read} of {total} similar cases read."
+    )
+    share = reading.num_read / total * 100 if total else 0
+    return (
+        '<div class="jblock waiting"><h2>Diagnosis</h2>'
+        f'<p>{words} The diagnosis follows when all are read.</p>'
+        f'<div class="bar-track"><span class="bar-fill" style="width:{share:.0f}%"></span></div>'
+        "</div>"
+    )
+
+
+def warning(reading: Reading, info: InfoView, flip_to: str | None) -> str:
+    """Return the agreement block, which always stands above the diagnosis."""
+    consistency, final = reading.consistency, reading.final
+    assert consistency is not None and final is not None
+    state = consistency.state
+    sentences = [_agreement_words(consistency, final, reading.candidates)]
+    ranks = {item.candidate_id: item.rank for item in reading.candidates}
+    decisive = consistency.decisive_candidate
+    if decisive is not None and decisive in ranks:
+        is_other = flip_to is not None and flip_to != final.prediction
+        change = f" to <b>{escape(flip_to or '')}</b>" if is_other else ""
+        sentences.append(
+            f"The answer rests on candidate #{ranks[decisive]}: without it, it changes{change}."
+        )
+    if state is ConsistencyState.ABSTAIN:
+        sentences = [f"Reason: {escape(final.reason or 'not stated')}", text.ABSTAIN_ADVICE]
+    rate = info.error_rates.get(state.value)
+    known = (
+        f'<p class="rate">On validation cases in this state the answer was wrong in '
+        f"{rate * 100:.0f} %.</p>"
+        if rate is not None
+        else ""
+    )
+    mark = {"consistent": "=", "mixed": "&#8776;", "disagree": "&#8800;", "abstain": "&#8709;"}
+    body = "".join(f"<p>{sentence}</p>" for sentence in sentences)
+    return (
+        f'<div class="agreement is-{state.value}"><span class="agreement-mark" '
+        f'aria-hidden="true">{mark[state.value]}</span><div><h2>{text.state_title(state)}</h2>'
+        f"{body}{known}</div></div>"
+    )
+
+
+def _agreement_words(
+    consistency: Consistency, final: FinalResult, candidates: tuple[CandidateResult, ...]
+) -> str:
+    """Return the counts, worded as uncertainty and not as alarm."""
+    total = sum(consistency.counts.values())
+    ordered = sorted(consistency.counts.items(), key=lambda item: -item[1])
+    if len(ordered) <= 1 and total:
+        name = escape(ordered[0][0])
+        values = [
+            item.probabilities[ordered[0][0]]
+            for item in candidates
+            if ordered[0][0] in item.probabilities
+        ]
+        spread = (
+            f", with confidence from {min(values):.2f} to {max(values):.2f}" if values else ""
+        )
+        word = "the one candidate says" if total == 1 else f"all {total} candidates say"
+        return f"Read one by one, {word} <b>{name}</b>{spread}."
+    counts = "; ".join(f"{count} of {total}: <b>{escape(name)}</b>" for name, count in ordered)
+    return f"Read one by one, the candidates give {counts}."
+
+
+def final_block(final: FinalResult, labels: tuple[str, ...]) -> str:
+    """Return the final diagnosis, or the abstention in its place."""
+    alone = (
+        f'<p class="alone">Image alone, without any candidate: '
+        f"<b>{escape(final.query_only_prediction)}</b></p>"
+        if final.query_only_prediction
+        else ""
+    )
+    if final.abstained or final.prediction is None:
+        return (
+            '<div class="jblock final is-abstained"><h2>Final diagnosis</h2>'
+            '<p class="final-name">none given</p>'
+            f"{alone}</div>"
+        )
+    value = final.probabilities.get(final.prediction, 0.0)
+    interval = (
+        f'<span class="final-interval">95 % interval {final.interval[0]:.2f} to '
+        f"{final.interval[1]:.2f}</span>"
+        if final.interval is not None
+        else ""
+    )
+    return (
+        '<div class="jblock final"><h2>Final diagnosis</h2>'
+        f'<p class="final-line"><span class="final-name">{escape(final.prediction)}</span>'
+        f'<span class="final-value">{value:.2f}</span>{interval}</p>'
+        f'<p class="final-count">Calibrated: {text.count_words(value)}.</p>'
+        f"{bars(final.probabilities, labels, final.prediction)}{alone}</div>"
+    )
+
+
+def sum_table(candidates: tuple[CandidateResult, ...], final: FinalResult) -> str:
+    """Return weight times probability per candidate for the predicted class, and the sum."""
+    chosen = final.prediction
+    if chosen is None:
+        return ""
+    read = [item for item in candidates if chosen in item.probabilities]
+    total = sum(item.weight * item.probabilities[chosen] for item in read)
+    rows = "".join(
+        f"<tr><th scope='row'>#{item.rank}</th><td>{escape(item.prediction or '')}</td>"
+        f"<td>{item.weight:.2f}</td><td>&times; {item.probabilities[chosen]:.2f}</td>"
+        f"<td>{item.weight * item.probabilities[chosen]:.3f}</td></tr>"
+        for item in read
+    )
+    name = escape(chosen)
+    calibrated = final.probabilities.get(chosen, 0.0)
+    return (
+        '<div class="jblock"><h2>How it arose</h2><table class="sum"><thead><tr>'
+        "<th scope='col'>case</th><th scope='col'>says</th><th scope='col'>weight</th>"
+        f"<th scope='col'>p({name})</th><th scope='col'>part</th></tr></thead>"
+        f"<tbody>{rows}</tbody><tfoot><tr><th scope='row' colspan='4'>weighted sum</th>"
+        f"<td>{total:.3f}</td></tr><tr><th scope='row' colspan='4'>after calibration</th>"
+        f"<td>{calibrated:.3f}</td></tr></tfoot></table></div>"
+    )
+
+
+def findings(reading: Reading) -> str:
+    """Return findings, report sentence and boxes in words; they stand below the query."""
+    parts = []
+    if reading.findings is not None:
+        parts.append(findings_table(reading.findings))
+        if reading.report:
+            parts.append(
+                '<div class="jblock"><h2>Report sentence</h2>'
+                f'<p class="report">{escape(reading.report)}</p></div>'
+            )
+    if reading.boxes is not None:
+        parts.append(_box_words(reading))
+    return "".join(parts)
+
+
+def findings_table(findings: Mapping[str, Mapping[str, float]]) -> str:
+    """Return each descriptor with its likeliest value and the runner-up."""
+    if not findings:
+        return (
+            '<div class="jblock"><h2>Findings</h2><p class="muted">No descriptor applies.</p></div>'
+        )
+    rows = []
+    for descriptor, values in findings.items():
+        ordered = sorted(values.items(), key=lambda item: -item[1])
+        if not ordered:
+            continue
+        first, second = ordered[0], ordered[1] if len(ordered) > 1 else None
+        runner = f"{escape(second[0])} {second[1]:.2f}" if second else ""
+        rows.append(
+            f"<tr><th scope='row'>{escape(descriptor)}</th><td><b>{escape(first[0])}</b></td>"
+            f"<td>{first[1]:.2f}</td><td class='muted'>{runner}</td></tr>"
+        )
+    return (
+        '<div class="jblock"><h2>Findings</h2><table class="findings"><thead><tr>'
+        "<th scope='col'>descriptor</th><th scope='col'>likeliest</th><th scope='col'>p</th>"
+        f"<th scope='col'>next</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _box_words(reading: Reading) -> str:
+    """Return the boxes in words, for screen readers and for copying."""
+    if not reading.boxes:
+        return f'<div class="jblock"><h2>Boxes</h2><p>{text.no_box(0.0, 0).capitalize()}.</p></div>'
+    rows = "".join(
+        f"<tr><td><b>{escape(box.label)}</b></td><td>{box.score:.2f}</td>"
+        f"<td class='mono'>{box.x0:.0f}, {box.y0:.0f} - {box.x1:.0f}, {box.y1:.0f}</td></tr>"
+        for box in reading.boxes
+    )
+    return (
+        '<div class="jblock"><h2>Boxes</h2><table><thead><tr><th scope="col">label</th>'
+        '<th scope="col">score</th><th scope="col">x0, y0 - x1, y1 (px)</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def provenance(result: Result) -> str:
+    """Return versions, timings, the API call and the result file."""
+    times, versions = result.timings_ms, result.versions
+    rows = (
+        ("app", versions.app),
+        ("bundle", versions.bundle),
+        ("index", versions.index),
+        ("schema", versions.schema_),
+        (
+            "time",
+            f"decode {times.decode:.0f}, retrieve {times.retrieve:.0f}, read {times.read:.0f}, "
+            f"total {times.total:.0f} ms",
+        ),
+    )
+    table = "".join(
+        f"<tr><th scope='row'>{name}</th><td>{escape(value)}</td></tr>" for name, value in rows
+    )
+    document = escape(result.model_dump_json(by_alias=True, indent=2))
+    return (
+        '<div class="jblock"><h2>Versions and time</h2>'
+        f'<table class="versions">{table}</table></div>'
+        '<div class="jblock"><h2>Same answer elsewhere</h2>'
+        '<div class="row"><button type="button" class="btn" data-copy="json">Copy JSON</button>'
+        '<button type="button" class="btn" data-download="json">Download JSON</button>'
+        '<button type="button" class="btn" data-copy="python">Copy Python call</button>'
+        '<button type="button" class="btn" data-copy="curl">Copy curl call</button></div>'
+        f'<details data-key="json"><summary>Result JSON ({versions.schema_})</summary>'
+        f'<pre data-source="json" tabindex="0">{document}</pre></details>'
+        f'<details data-key="python"><summary>Python call</summary>'
+        f'<pre data-source="python" tabindex="0">{escape(text.PYTHON_CALL)}</pre></details>'
+        f'<details data-key="curl"><summary>curl call</summary>'
+        f'<pre data-source="curl" tabindex="0">{escape(text.CURL_CALL)}</pre></details></div>'
+    )

@@ -1,0 +1,118 @@
+"""One case per browser session, in memory only, with purge, time limit and a cap on sessions."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from jomed_app.types import ImageRecord, Result
+
+CASE_SECONDS = 900.0  # ours: a case is forgotten 15 minutes after it was last touched
+MAX_SESSIONS = 200  # ours: equals `state_session_capacity` of the server
+
+
+@dataclass(slots=True)
+class Case:
+    """The case that a session has open; nothing of it is ever written to disk.
+
+    Attributes:
+        image: the decoded frame.
+        file_bytes: the upload, kept in memory only while another frame may be asked for, else None.
+        token: unguessable key that the page sends with display requests.
+        result: the engine's result, before any candidate was removed.
+        removed: ids of candidates that the reader took out.
+        is_simulated: whether it is one of the shipped examples.
+    """
+
+    image: ImageRecord
+    file_bytes: bytes | None = None
+    is_simulated: bool = False
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    result: Result | None = None
+    removed: frozenset[str] = frozenset()
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def cancel(self) -> None:
+        """Ask a run of this case to stop at its next step."""
+        self._cancelled.set()
+
+    def is_cancelled(self) -> bool:
+        """Whether the run of this case was asked to stop."""
+        return self._cancelled.is_set()
+
+
+class CaseStore:
+    """Cases by session key; thread-safe; a session sees its own case only."""
+
+    def __init__(
+        self,
+        *,
+        lifetime_s: float = CASE_SECONDS,
+        max_sessions: int = MAX_SESSIONS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._lifetime_s = lifetime_s
+        self._max_sessions = max_sessions
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._cases: OrderedDict[str, tuple[float, Case]] = OrderedDict()
+
+    def open(self, session: str, case: Case) -> None:
+        """Make `case` the session's only case; the one before it is cancelled and forgotten."""
+        with self._lock:
+            self._forget(session)
+            self._cases[session] = (self._clock(), case)
+            while len(self._cases) > self._max_sessions:
+                self._forget(next(iter(self._cases)))
+            self._sweep()
+
+    def get(self, session: str) -> Case | None:
+        """Return the session's case and renew its time, or None when there is none any more."""
+        with self._lock:
+            self._sweep()
+            entry = self._cases.get(session)
+            if entry is None:
+                return None
+            self._cases[session] = (self._clock(), entry[1])
+            self._cases.move_to_end(session)
+            return entry[1]
+
+    def by_token(self, token: str) -> Case | None:
+        """Return the case that carries this token, or None."""
+        with self._lock:
+            self._sweep()
+            for _, case in self._cases.values():
+                if secrets.compare_digest(case.token.encode(), token.encode()):
+                    return case
+            return None
+
+    def purge(self, session: str) -> bool:
+        """Cancel and forget the session's case; say whether there was one."""
+        with self._lock:
+            return self._forget(session)
+
+    def __len__(self) -> int:
+        """Return the number of cases held now."""
+        with self._lock:
+            self._sweep()
+            return len(self._cases)
+
+    def _forget(self, session: str) -> bool:
+        """Drop one session's case; the lock is held."""
+        entry = self._cases.pop(session, None)
+        if entry is None:
+            return False
+        entry[1].cancel()
+        entry[1].file_bytes = None
+        entry[1].result = None
+        return True
+
+    def _sweep(self) -> None:
+        """Drop the cases that were not touched within the lifetime; the lock is held."""
+        limit = self._clock() - self._lifetime_s
+        for session in [key for key, (touched, _) in self._cases.items() if touched < limit]:
+            self._forget(session)

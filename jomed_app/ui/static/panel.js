@@ -1,0 +1,36 @@
+// Copy and download of the result, and "restore all".
+const base = window.location.origin + window.location.pathname.replace(/\/?$/, '/');
+const source = (name) => {
+  const node = element.querySelector(`[data-source="${name}"]`);
+  return node ? node.textContent.replaceAll('{base}', base) : '';
+};
+async function copy(textValue) {
+  try {
+    await navigator.clipboard.writeText(textValue);
+    return true;
+  } catch (error) {
+    const area = document.createElement('textarea');
+    area.value = textValue; area.className = 'vh';
+    document.body.appendChild(area); area.select();
+    const done = document.execCommand('copy');
+    area.remove();
+    return done;
+  }
+}
+element.addEventListener('click', async (event) => {
+  const button = event.target.closest('button');
+  if (!button) return;
+  if (button.dataset.copy) {
+    const done = await copy(source(button.dataset.copy));
+    const words = button.textContent;
+    button.textContent = done ? 'Copied' : 'Select and copy below';
+    setTimeout(() => { button.textContent = words; }, 1500);
+  } else if (button.dataset.download) {
+    const url = URL.createObjectURL(new Blob([source('json')], { type: 'application/json' }));
+    const link = document.createElement('a');
+    link.href = url; link.download = 'jomed-result.json'; link.click();
+    setTimeout(() => URL.revokeObjectURL(url), 1000);
+  } else if (button.dataset.action === 'restore-all') {
+    trigger('case_restore_all');
+  }
+});

@@ -1,0 +1,66 @@
+// Upload under a random name, examples, stop and purge. The original file name never leaves the page.
+const LIMIT = 64 * 1024 * 1024;
+const part = (name) => element.querySelector(`[data-part="${name}"]`);
+
+function randomName() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('') + '.bin';
+}
+
+async function send(file) {
+  if (!file) return;
+  if (file.size > LIMIT || file.size === 0) { trigger('case_refused'); return; }
+  try {
+    part('file').disabled = true;
+    const { path } = await upload(new File([file], randomName(), { type: 'application/octet-stream' }));
+    trigger('case_file', { path });
+  } catch (error) {
+    trigger('case_refused');
+  } finally {
+    part('file').disabled = false;
+    part('file').value = '';
+  }
+}
+
+function refresh() {
+  const state = props.value || {};
+  part('cancel').hidden = !state.busy;
+  part('purge').disabled = !state.case;
+  element.querySelectorAll('[data-example]').forEach((b) => { b.disabled = !!state.busy; });
+}
+
+element.addEventListener('change', (event) => {
+  if (event.target.dataset.part === 'file') send(event.target.files[0]);
+});
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('button');
+  if (!button) return;
+  if (button.dataset.example !== undefined) trigger('case_example', { number: Number(button.dataset.example) });
+  else if (button.dataset.part === 'cancel') trigger('case_cancel');
+  else if (button.dataset.part === 'purge') trigger('case_purge');
+});
+
+const holdsFiles = (event) => event.dataTransfer && Array.from(event.dataTransfer.types).includes('Files');
+let depth = 0;
+document.addEventListener('dragenter', (event) => {
+  if (!holdsFiles(event)) return;
+  depth += 1; document.body.classList.add('is-dropping');
+});
+document.addEventListener('dragleave', (event) => {
+  if (!holdsFiles(event)) return;
+  depth = Math.max(0, depth - 1);
+  if (depth === 0) document.body.classList.remove('is-dropping');
+});
+document.addEventListener('dragover', (event) => { if (holdsFiles(event)) event.preventDefault(); });
+document.addEventListener('drop', (event) => {
+  if (!holdsFiles(event)) return;
+  event.preventDefault();
+  depth = 0; document.body.classList.remove('is-dropping');
+  send(event.dataTransfer.files[0]);
+});
+document.addEventListener('click', (event) => {
+  const button = event.target.closest && event.target.closest('[data-action="theme"]');
+  if (button) document.body.classList.toggle('dark');
+});
+watch('value', refresh);
+refresh();

@@ -1,0 +1,356 @@
+// The linked viewer. A pane's view is shared view plus its own offset, so that re-linking keeps
+// an alignment made by hand. Centers are in image fractions, zoom 1 fits the image to its pane.
+const part = (name) => element.querySelector(`[data-part="${name}"]`);
+const root = element.querySelector('.jv');
+const SVG = 'http://www.w3.org/2000/svg';
+const MIN_ZOOM = 0.5, MAX_ZOOM = 24;
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+const still = () => ({ z: 1, x: 0, y: 0 });
+
+let shared = { z: 1, x: 0.5, y: 0.5 };
+let panes = new Map();
+let token = null, selected = 'query';
+let linked = true, boxesOn = true, inverted = false, threshold = 0.5;
+let findingsHtml = null;
+let win = null, shownWin = null, windowTurn = 0;
+
+const say = (words) => { part('said').textContent = words; };
+
+/* ---- view ---- */
+function frameOf(pane) {
+  const width = pane.stage.clientWidth, height = pane.stage.clientHeight;
+  const fit = Math.min(width / pane.data.columns, height / pane.data.rows);
+  const z = shared.z * pane.off.z, x = shared.x + pane.off.x, y = shared.y + pane.off.y;
+  const w = pane.data.columns * fit * z, h = pane.data.rows * fit * z;
+  return { width, height, fit, z, x, y, w, h, left: width / 2 - x * w, top: height / 2 - y * h };
+}
+function setView(pane, z, x, y) {
+  z = clamp(z, MIN_ZOOM, MAX_ZOOM); x = clamp(x, 0, 1); y = clamp(y, 0, 1);
+  if (linked) shared = { z: z / pane.off.z, x: x - pane.off.x, y: y - pane.off.y };
+  else pane.off = { z: z / shared.z, x: x - shared.x, y: y - shared.y };
+  drawAll();
+}
+function zoomAt(pane, factor, px, py) {
+  const f = frameOf(pane);
+  const ux = (px - f.left) / f.w, uy = (py - f.top) / f.h;
+  const z = clamp(f.z * factor, MIN_ZOOM, MAX_ZOOM);
+  const w = f.w * z / f.z, h = f.h * z / f.z;
+  setView(pane, z, ux - (px - f.width / 2) / w, uy - (py - f.height / 2) / h);
+}
+function panBy(pane, dx, dy) {
+  const f = frameOf(pane);
+  setView(pane, f.z, f.x - dx / f.w, f.y - dy / f.h);
+}
+function fitAll() {
+  shared = { z: 1, x: 0.5, y: 0.5 };
+  panes.forEach((pane) => { pane.off = still(); });
+  drawAll();
+}
+function active() { return panes.get(selected) || panes.get('query'); }
+
+/* ---- drawing ---- */
+function node(name, attributes, words) {
+  const made = document.createElementNS(SVG, name);
+  Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
+  if (words !== undefined) made.textContent = words;
+  return made;
+}
+function draw(pane) {
+  if (!pane.stage.clientWidth) return;
+  const f = frameOf(pane);
+  Object.assign(pane.img.style, { left: `${f.left}px`, top: `${f.top}px`, width: `${f.w}px`, height: `${f.h}px` });
+  pane.stage.style.touchAction = f.z > 1.01 ? 'none' : 'pan-x pan-y';
+  pane.stage.dataset.zoom = f.z.toFixed(3);
+  pane.stage.dataset.center = `${f.x.toFixed(4)},${f.y.toFixed(4)}`;
+  const isQuery = pane.data.kind === 'query';
+  pane.img.style.filter = [
+    isQuery && win && shownWin && (win.center !== shownWin.center || win.width !== shownWin.width) ? 'url(#jomed-window)' : '',
+    inverted ? 'invert(1)' : '',
+  ].join(' ').trim() || 'none';
+  const boxes = pane.data.boxes;
+  const kept = (boxes || []).filter((box) => !isQuery || box.score >= threshold);
+  pane.svg.replaceChildren();
+  if (boxesOn) {
+    kept.forEach((box) => {
+      const x = f.left + box.x0 / pane.data.columns * f.w, y = f.top + box.y0 / pane.data.rows * f.h;
+      const w = (box.x1 - box.x0) / pane.data.columns * f.w, h = (box.y1 - box.y0) / pane.data.rows * f.h;
+      const kind = isQuery ? 'predicted' : 'known';
+      pane.svg.append(node('rect', { x, y, width: w, height: h, class: `box-under box-${kind}` }));
+      pane.svg.append(node('rect', { x, y, width: w, height: h, class: `box-line box-${kind}` }));
+      if (isQuery) {
+        const words = `${box.label} ${box.score.toFixed(2)}`;
+        const at = { x: clamp(x, 4, Math.max(4, f.width - words.length * 7)), y: y > 20 ? y - 6 : y + h + 15 };
+        pane.svg.append(node('text', { ...at, class: 'box-words' }, words));
+      }
+    });
+  }
+  let words = '';
+  if (isQuery) {
+    if (boxes === null || boxes === undefined) words = '';
+    else if (!boxes.length) words = 'no box returned - this does not mean normal';
+    else if (!boxesOn) words = 'boxes hidden';
+    else if (!kept.length) words = `no box at or above ${threshold.toFixed(2)}`;
+  } else if (!boxes.length) words = 'no region marked';
+  pane.words.textContent = words;
+}
+function drawAll() {
+  panes.forEach(draw);
+  const pane = active();
+  if (pane) part('zoom').textContent = `${Math.round(frameOf(pane).z * 100)} %`;
+}
+
+/* ---- panes ---- */
+function makePane(data) {
+  const box = document.createElement('section');
+  box.className = `pane is-${data.kind}`;
+  box.dataset.pane = data.id;
+  box.innerHTML = '<div class="pane-head"><span class="pane-title"></span><span class="pane-note"></span></div>'
+    + '<div class="stage"><img alt="" draggable="false"><svg class="overlay" aria-hidden="true"></svg><div class="stage-words"></div><span class="stage-tag">simulated</span></div>'
+    + '<div class="card"></div>';
+  const pane = {
+    box, data, off: still(), cardHtml: null, source: null,
+    stage: box.querySelector('.stage'), img: box.querySelector('img'), svg: box.querySelector('svg'),
+    words: box.querySelector('.stage-words'), card: box.querySelector('.card'),
+  };
+  attachPointers(pane);
+  sizes.observe(pane.stage);
+  return pane;
+}
+function fillPane(pane, data) {
+  pane.data = data;
+  pane.box.setAttribute('aria-label', data.kind === 'query' ? 'Query image' : `Similar case ${data.title}`);
+  pane.box.classList.toggle('is-removed', !!data.removed);
+  pane.box.classList.toggle('is-counter', !!data.counter || data.kind === 'counter');
+  pane.box.querySelector('.stage-tag').hidden = !data.simulated;
+  pane.stage.style.setProperty('--shape', `${data.columns} / ${data.rows}`);
+  pane.box.querySelector('.pane-title').textContent = data.title;
+  pane.box.querySelector('.pane-note').textContent = data.note || '';
+  if (pane.source !== data.image) { pane.source = data.image; pane.img.src = data.image; }
+  pane.img.alt = data.kind === 'query' ? 'query image' : `image of similar case ${data.title}`;
+  if (pane.cardHtml !== data.card) {
+    const open = Array.from(pane.card.querySelectorAll('details[open]'), (d) => d.dataset.key);
+    pane.card.innerHTML = data.card;
+    pane.card.querySelectorAll('details').forEach((d) => { d.open = open.includes(d.dataset.key); });
+    pane.cardHtml = data.card;
+  }
+}
+const sizes = new ResizeObserver((entries) => {
+  entries.forEach((entry) => panes.forEach((pane) => { if (pane.stage === entry.target) draw(pane); }));
+});
+
+/* ---- pointers ---- */
+function attachPointers(pane) {
+  const stage = pane.stage, touches = new Map();
+  const spot = (event) => {
+    const area = stage.getBoundingClientRect();
+    return { x: event.clientX - area.left, y: event.clientY - area.top };
+  };
+  stage.addEventListener('wheel', (event) => {
+    event.preventDefault();
+    const at = spot(event);
+    zoomAt(pane, Math.exp(-clamp(event.deltaY, -200, 200) * 0.002), at.x, at.y);
+  }, { passive: false });
+  stage.addEventListener('pointerdown', (event) => {
+    if (event.button !== 0) return;
+    touches.set(event.pointerId, spot(event));
+    try { stage.setPointerCapture(event.pointerId); } catch (error) { /* the pointer is gone already */ }
+    select(pane.data.id, false);
+    root.focus({ preventScroll: true });
+  });
+  stage.addEventListener('pointermove', (event) => {
+    const before = touches.get(event.pointerId);
+    if (!before) return;
+    const now = spot(event);
+    if (touches.size === 1) {
+      if (event.pointerType === 'mouse' || frameOf(pane).z > 1.01) panBy(pane, now.x - before.x, now.y - before.y);
+    } else {
+      const other = Array.from(touches.entries()).find(([id]) => id !== event.pointerId)[1];
+      const far = (a, b) => Math.max(8, Math.hypot(a.x - b.x, a.y - b.y));
+      const middle = { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 };
+      panBy(pane, (now.x - before.x) / 2, (now.y - before.y) / 2);
+      zoomAt(pane, far(now, other) / far(before, other), middle.x, middle.y);
+    }
+    touches.set(event.pointerId, now);
+  });
+  const end = (event) => touches.delete(event.pointerId);
+  stage.addEventListener('pointerup', end);
+  stage.addEventListener('pointercancel', end);
+  stage.addEventListener('dblclick', () => fitAll());
+}
+
+/* ---- window ---- */
+function showWindow() {
+  if (!win) return;
+  part('center').value = win.center; part('width').value = win.width;
+  const digits = (value) => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(1));
+  part('center-value').textContent = digits(win.center);
+  part('width-value').textContent = digits(win.width);
+  part('presets').querySelectorAll('button').forEach((button, number) => {
+    const preset = props.value.window.presets[number];
+    button.setAttribute('aria-pressed', String(preset.center === win.center && preset.width === win.width));
+  });
+  let slope = shownWin.width / win.width;
+  let shift = (shownWin.center - shownWin.width / 2 - win.center + win.width / 2) / win.width;
+  if (props.value.window.inverted) shift = 1 - slope - shift;
+  element.querySelectorAll('#jomed-window feComponentTransfer > *').forEach((channel) => {
+    channel.setAttribute('slope', slope); channel.setAttribute('intercept', shift);
+  });
+  if (panes.get('query')) draw(panes.get('query'));
+}
+async function renderWindow() {
+  const turn = ++windowTurn, wanted = { ...win };
+  const pane = panes.get('query');
+  if (!pane) return;
+  const url = await server.window_query({ case: token, center: wanted.center, width: wanted.width });
+  if (turn !== windowTurn || !url) return;
+  pane.img.src = url;
+  await pane.img.decode().catch(() => {});
+  if (turn !== windowTurn) return;
+  shownWin = wanted; showWindow();
+}
+function setWindow(center, width, exact) {
+  win = { center, width }; showWindow();
+  if (exact) renderWindow();
+}
+function resetWindow() {
+  const settings = props.value.window;
+  const pane = panes.get('query');
+  if (!settings || !pane) return;
+  windowTurn += 1;
+  win = { center: settings.center, width: settings.width }; shownWin = { ...win };
+  pane.img.src = pane.source; showWindow();
+}
+
+/* ---- commands ---- */
+function pressed(name, on) { element.querySelector(`[data-do="${name}"]`).setAttribute('aria-pressed', String(on)); }
+function setThreshold(value) {
+  threshold = clamp(Math.round(value * 100) / 100, 0, 1);
+  part('threshold').value = threshold; part('threshold-value').textContent = threshold.toFixed(2);
+  drawAll();
+}
+function select(id, scroll = true) {
+  selected = id;
+  panes.forEach((pane, key) => {
+    pane.box.classList.toggle('is-selected', key === id);
+    if (key === id && scroll) pane.box.scrollIntoView({ block: 'nearest', inline: 'center', behavior: 'auto' });
+  });
+  const pane = active();
+  if (pane) part('zoom').textContent = `${Math.round(frameOf(pane).z * 100)} %`;
+}
+function step(by) {
+  const ids = Array.from(panes.keys());
+  if (!ids.length) return;
+  select(ids[(ids.indexOf(selected) + by + ids.length) % ids.length]);
+  say(`${panes.get(selected).box.getAttribute('aria-label')} selected`);
+}
+function toFrame(number) {
+  const value = props.value;
+  if (number >= 0 && number < value.frames && number !== value.frame) trigger('case_frame', { frame: number });
+}
+const commands = {
+  in: () => { const p = active(); if (p) zoomAt(p, 1.25, p.stage.clientWidth / 2, p.stage.clientHeight / 2); },
+  out: () => { const p = active(); if (p) zoomAt(p, 0.8, p.stage.clientWidth / 2, p.stage.clientHeight / 2); },
+  fit: fitAll,
+  one: () => { const p = active(); if (p) { const f = frameOf(p); setView(p, 1 / f.fit, f.x, f.y); } },
+  link: () => { linked = !linked; pressed('link', linked); say(linked ? 'zoom linked' : 'zoom not linked'); },
+  boxes: () => { boxesOn = !boxesOn; pressed('boxes', boxesOn); drawAll(); say(boxesOn ? 'boxes shown' : 'boxes hidden'); },
+  invert: () => { inverted = !inverted; pressed('invert', inverted); drawAll(); say(inverted ? 'inverted' : 'not inverted'); },
+  help: () => { const box = part('help'); box.hidden = !box.hidden; element.querySelector('[data-do="help"]').setAttribute('aria-expanded', String(!box.hidden)); },
+  'frame-back': () => toFrame(props.value.frame - 1),
+  'frame-next': () => toFrame(props.value.frame + 1),
+};
+const keys = {
+  '+': commands.in, '-': commands.out, '=': commands.fit, i: commands.invert, b: commands.boxes, l: commands.link,
+  ' ': () => { fitAll(); if (inverted) commands.invert(); resetWindow(); say('view reset'); },
+  '[': () => { setThreshold(threshold - 0.05); say(`threshold ${threshold.toFixed(2)}`); },
+  ']': () => { setThreshold(threshold + 0.05); say(`threshold ${threshold.toFixed(2)}`); },
+  ArrowLeft: () => step(-1), ArrowRight: () => step(1), '?': commands.help,
+};
+root.addEventListener('keydown', (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || !panes.size) return;
+  const tag = event.target.tagName;
+  const isArrow = event.key.startsWith('Arrow');
+  if (tag === 'INPUT' && (isArrow || event.target.type === 'number')) return;
+  if (event.key === ' ' && (tag === 'BUTTON' || tag === 'SUMMARY')) return;
+  if (/^[1-5]$/.test(event.key)) {
+    const preset = props.value.window && props.value.window.presets[Number(event.key) - 1];
+    if (preset) { setWindow(preset.center, preset.width, true); say(`window ${preset.name}`); event.preventDefault(); }
+    return;
+  }
+  const command = keys[event.key];
+  if (command) { command(); event.preventDefault(); }
+});
+root.addEventListener('click', (event) => {
+  const button = event.target.closest('button');
+  if (!button) return;
+  if (button.dataset.do && commands[button.dataset.do]) commands[button.dataset.do]();
+  else if (button.dataset.preset !== undefined) {
+    const preset = props.value.window.presets[Number(button.dataset.preset)];
+    setWindow(preset.center, preset.width, true);
+  } else if (button.dataset.action === 'remove') trigger('case_remove', { id: button.dataset.id });
+  else if (button.dataset.action === 'restore') trigger('case_restore', { id: button.dataset.id });
+});
+root.addEventListener('input', (event) => {
+  const name = event.target.dataset.part;
+  if (name === 'threshold') setThreshold(Number(event.target.value));
+  else if (name === 'center' || name === 'width') setWindow(Number(part('center').value), Number(part('width').value), false);
+});
+root.addEventListener('change', (event) => {
+  const name = event.target.dataset.part;
+  if (name === 'center' || name === 'width') renderWindow();
+  else if (name === 'frame') toFrame(Number(event.target.value) - 1);
+});
+
+/* ---- value ---- */
+function newCase(value) {
+  token = value.case; selected = 'query'; inverted = false;
+  pressed('invert', false);
+  shared = { z: 1, x: 0.5, y: 0.5 };
+  panes.forEach((pane) => { sizes.unobserve(pane.stage); pane.box.remove(); });
+  panes = new Map(); win = null; shownWin = null; windowTurn += 1;
+  if (!value.panes.length) return;
+  setThreshold(value.threshold);
+  const settings = value.window;
+  const center = part('center'), width = part('width');
+  Object.assign(center, { min: settings.low, max: settings.high, step: settings.step });
+  Object.assign(width, { min: settings.step, max: settings.widest, step: settings.step });
+  part('window-note').textContent = value.window_note;
+  part('presets').replaceChildren(...settings.presets.map((preset, number) => {
+    const button = document.createElement('button');
+    button.type = 'button'; button.className = 'btn is-toggle'; button.dataset.preset = number;
+    button.textContent = preset.name; button.title = `key ${number + 1}`;
+    return button;
+  }));
+  win = { center: settings.center, width: settings.width }; shownWin = { ...win };
+  part('frames').hidden = value.frames < 2;
+  part('frame').max = value.frames; part('frame').value = value.frame + 1;
+  part('frame-count').textContent = `/ ${value.frames}`;
+}
+function refresh() {
+  const value = props.value || { case: '', panes: [] };
+  if (value.case !== token) newCase(value);
+  const isEmpty = !value.panes.length;
+  part('tools').hidden = isEmpty; part('empty').hidden = !isEmpty; part('panes').hidden = isEmpty;
+  if (isEmpty) {
+    part('help').hidden = true;
+    element.querySelector('.jv-empty-title').textContent = value.title || '';
+    element.querySelector('.jv-empty-text').textContent = value.text || '';
+    return;
+  }
+  const wanted = new Set(value.panes.map((pane) => pane.id));
+  panes.forEach((pane, id) => { if (!wanted.has(id)) { sizes.unobserve(pane.stage); pane.box.remove(); panes.delete(id); } });
+  value.panes.forEach((data, number) => {
+    const isQuery = data.kind === 'query';
+    const holder = part(isQuery ? 'query-holder' : 'cases'), place = isQuery ? 0 : number - 1;
+    let pane = panes.get(data.id);
+    if (!pane) { pane = makePane(data); panes.set(data.id, pane); }
+    fillPane(pane, data);
+    if (holder.children[place] !== pane.box) holder.insertBefore(pane.box, holder.children[place] || null);
+  });
+  panes = new Map(value.panes.map((data) => [data.id, panes.get(data.id)]));
+  if (findingsHtml !== value.findings) { findingsHtml = value.findings; part('findings').innerHTML = findingsHtml; }
+  part('cases').dataset.cases = value.panes.length - 1;
+  showWindow(); select(panes.has(selected) ? selected : 'query', false); drawAll();
+}
+watch('value', refresh);
+refresh();

@@ -1,0 +1,139 @@
+"""All wording of the screen in one place, error sentences among them."""
+
+from __future__ import annotations
+
+from jomed_app.errors import CancelledError, JomedError
+from jomed_app.types import ConsistencyState
+
+NAME = "JOMED"
+TITLE = "JOMED - diagnosis beside similar cases (research demo)"
+DISCLAIMER = (
+    "Research demo - not a medical device. Do not use for diagnosis. "
+    "Do not upload patient-identifying images."
+)
+SIMULATED = "simulated"
+
+EMPTY_TITLE = "No case open"
+EMPTY_TEXT = (
+    "Open an image (DICOM, PNG, JPEG or TIFF), drop one anywhere on this page, "
+    "or choose a simulated example."
+)
+PANEL_EMPTY = (
+    "The candidates' agreement, the diagnosis and how it arose will appear here. "
+    "Each similar case is read on its own beside your image; the final answer is their weighted sum."
+)
+
+STATUS_IDLE = "Ready."
+STATUS_DECODED = "Image decoded; the uploaded file was deleted. Waiting for the model."
+STATUS_CHECKED = "Input checked. Searching for similar cases."
+STATUS_FINAL = "Diagnosis ready. Locating the finding."
+STATUS_CANCELLED = "Stopped. Nothing of this run was kept; the image is still open."
+STATUS_PURGED = "Case purged: image, file bytes, result and removals were deleted from memory."
+STATUS_NOTHING = "Nothing to purge: no case was open."
+STATUS_RESTORED = "All candidates restored; the diagnosis is that of the full run again."
+
+WINDOW_NOTE = "Display only: windowing never changes the prediction."
+NO_CASE = "This case is no longer held here (it was purged or its time ran out). Open it again."
+NOT_FINISHED = "Candidates can be removed once the run has finished."
+LAST_CANDIDATE = (
+    "At least one candidate must remain: a diagnosis needs a case to rest on. Restore another first."
+)
+UPLOAD_GONE = "The upload did not arrive as one file, or was taken already. Send it again."
+UPLOAD_FAILED = "The upload did not arrive. Files up to {limit} are accepted; check it and try again."
+UNKNOWN_EXAMPLE = "This example is not part of the installation. Choose another."
+
+MAX_FILE_SIZE = "64mb"
+MAX_FILE_TEXT = "64 MB"
+
+_STATE_TITLES = {
+    ConsistencyState.CONSISTENT: "Candidates agree",
+    ConsistencyState.MIXED: "Candidates agree, confidence varies",
+    ConsistencyState.DISAGREE: "Candidates disagree",
+    ConsistencyState.ABSTAIN: "No result",
+}
+
+ABSTAIN_ADVICE = (
+    "What to do: check that the image is of the kind this bundle was made for and shows one view "
+    "without overlays; then try another frame or image. The similar cases below stay visible for "
+    "orientation only."
+)
+
+
+def state_title(state: ConsistencyState) -> str:
+    """Return the heading of a consistency state."""
+    return _STATE_TITLES[state]
+
+
+def error_sentence(error: BaseException) -> str | None:
+    """Return the one sentence shown for an error that a user can mend, or None for any other."""
+    if isinstance(error, CancelledError):
+        return STATUS_CANCELLED
+    if isinstance(error, JomedError):
+        sentence = " ".join(str(error).split())
+        return sentence[:1].upper() + sentence[1:] + ("" if sentence.endswith(".") else ".")
+    return None
+
+
+def incident_sentence(incident: str) -> str:
+    """Return what is shown for a fault of ours; the log holds the rest under the same id."""
+    return (
+        "Something went wrong on our side; your session goes on. "
+        f"If it happens again, report incident {incident}."
+    )
+
+
+def reading_status(num_read: int, num_candidates: int) -> str:
+    """Return the status line while candidates are read."""
+    return f"Reading your image beside each similar case: {num_read} of {num_candidates} done."
+
+
+def done_status(milliseconds: float, num_candidates: int) -> str:
+    """Return the status line of a finished run."""
+    return f"Done: {num_candidates} similar cases read in {milliseconds / 1000:.1f} s."
+
+
+def removed_status(num_removed: int, num_candidates: int) -> str:
+    """Return the status line after a removal."""
+    left = num_candidates - num_removed
+    return f"Recomputed from {left} of {num_candidates} candidates; the model did not run again."
+
+
+def percentile_words(percentile: float) -> str:
+    """Return what a similarity percentile means; never 100 % of pairs.
+
+    Args:
+        percentile: share of random corpus pairs that are less similar, 0 to 100.
+    """
+    return f"closer than {min(percentile, 99.9):.1f} % of random corpus pairs"
+
+
+def count_words(probability: float) -> str:
+    """Return a probability in [0, 1] as a count of ten cases."""
+    tenths = round(probability * 10)
+    if tenths >= 10:
+        return "nearly all such cases"
+    if tenths <= 0:
+        return "fewer than 1 of 10 such cases"
+    return f"about {tenths} of 10 such cases"
+
+
+def no_box(threshold: float, num_boxes: int) -> str:
+    """Return the words for an empty overlay, which would else be read as normal."""
+    if num_boxes == 0:
+        return "no box returned - this does not mean normal"
+    return f"no box at or above {threshold:.2f}"
+
+
+PYTHON_CALL = """\
+from gradio_client import Client, handle_file
+
+client = Client("{base}")
+result = client.predict(handle_file("image.png"), api_name="/diagnose")
+print(result["final"])"""
+
+CURL_CALL = """\
+FILE=$(curl -s -F "files=@image.png" {base}gradio_api/upload | cut -d'"' -f2)
+ID=$(curl -s -H "Content-Type: application/json" \\
+  -d '{"data":[{"path":"'"$FILE"'","meta":{"_type":"gradio.FileData"}}]}' \\
+  {base}gradio_api/call/diagnose | cut -d'"' -f4)
+curl -sN {base}gradio_api/call/diagnose/$ID"""

@@ -1,0 +1,277 @@
+"""A deterministic stand-in for the engine: generated images, fixed numbers, the real types."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from jomed_app.data.records import CaseRecord
+from jomed_app.errors import CancelledError, ImageError
+from jomed_app.types import (
+    BoxesReady,
+    BoxResult,
+    CandidateRead,
+    CandidateResult,
+    CandidatesFound,
+    Check,
+    ChecksDone,
+    Completed,
+    Consistency,
+    ConsistencyState,
+    Event,
+    FinalReady,
+    FinalResult,
+    ImageRecord,
+    Result,
+    Timings,
+    Versions,
+)
+
+LABELS = ("normal", "benign", "malignant")
+PASSAGES = (
+    "Irregular hypoechoic mass with spiculated margin and posterior shadowing.",
+    "Oval circumscribed hypoechoic mass, parallel, <script>alert('x')</script> enhancement.",
+    "Irregular mass, angular margin, vertical orientation.",
+    "Round mass with indistinct margin, heterogeneous echo.",
+)
+KNOWN = ("malignant", "benign", "malignant", "malignant")
+READ = (
+    (0.02, 0.14, 0.84),
+    (0.05, 0.72, 0.23),
+    (0.04, 0.38, 0.58),
+    (0.04, 0.44, 0.52),
+)
+WEIGHTS = (0.41, 0.27, 0.20, 0.12)
+PERCENTILES = (99.4, 98.9, 97.2, 95.0)
+
+
+def picture(seed: int, rows: int = 256, columns: int = 256) -> NDArray[np.uint8]:
+    """Return (rows, columns) uint8: layered speckle with one dark ellipse, made from the seed."""
+    rng = np.random.default_rng(seed)
+    speckle = rng.rayleigh(0.5, (rows // 2, columns // 2))
+    speckle = np.kron(speckle, np.ones((2, 2)))[:rows, :columns]
+    speckle = np.pad(speckle, ((0, rows - speckle.shape[0]), (0, columns - speckle.shape[1])), "edge")
+    y, x = np.mgrid[0:rows, 0:columns]
+    depth = y / rows
+    layers = 0.6 + 0.4 * np.sin(depth * 22 + seed) * np.exp(-3 * depth)
+    center_x, center_y = columns * (0.4 + 0.03 * (seed % 7)), rows * 0.45
+    inside = ((x - center_x) / (columns * 0.17)) ** 2 + ((y - center_y) / (rows * 0.13)) ** 2 < 1
+    shade = np.where(inside, 0.18, 1.0)
+    image = 150 * layers * speckle**0.7 * shade * (1 - 0.5 * depth)
+    return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def png_bytes(seed: int = 0, rows: int = 360, columns: int = 480) -> bytes:
+    """Return a generated picture as PNG bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture(seed, rows, columns)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class FakeTask:
+    """The parts of a task that the screen reads."""
+
+    name: str = "breast ultrasound"
+    question: str = "What is the diagnosis?"
+    labels: tuple[str, ...] = LABELS
+
+
+@dataclass(frozen=True)
+class FakeInfo:
+    """The parts of `EngineInfo` that the screen reads."""
+
+    bundle: str = "fake 1"
+    index: str = "fake-index 1"
+    index_size: int = 1200
+    task: FakeTask = field(default_factory=FakeTask)
+    box_threshold: float = 0.5
+    error_rates: dict[str, float] = field(
+        default_factory=lambda: {"consistent": 0.06, "mixed": 0.14, "disagree": 0.31}
+    )
+
+
+@dataclass
+class FakeEngine:
+    """Follows the engine's contract; `fault` is raised in place of the second event."""
+
+    info: FakeInfo = field(default_factory=FakeInfo)
+    state: ConsistencyState = ConsistencyState.DISAGREE
+    fault: Exception | None = None
+    pause_s: float = 0.0
+    num_runs: int = 0
+    counter: str = "case-9"
+
+    def run(
+        self,
+        image: ImageRecord,
+        *,
+        question: str | None = None,
+        k: int | None = None,
+        cancel: Callable[[], bool] | None = None,
+    ) -> Iterator[Event]:
+        """Yield the events of one case."""
+        self.num_runs += 1
+        if min(image.model_input.shape[:2]) < 8:
+            raise ImageError("an image must have at least 8 pixels a side; use another file")
+        domain = Check(
+            name="domain",
+            passed=self.state is not ConsistencyState.ABSTAIN,
+            value=0.93,
+            message="similar to the images that the bundle was made for",
+        )
+        info = image.info.model_copy(update={"checks": (*image.info.checks, domain)})
+        yield ChecksDone(info)
+        if self.fault is not None:
+            raise self.fault
+        found = [
+            CandidateResult(
+                rank=number + 1,
+                candidate_id=f"case-{number}",
+                heads=("image", "text") if number == 0 else ("image",),
+                retriever_score=0.9 - number * 0.05,
+                weight=WEIGHTS[number],
+                similarity_percentile=PERCENTILES[number],
+                label=KNOWN[number],
+                passage=PASSAGES[number],
+                provenance=self.candidate(f"case-{number}").provenance,
+            )
+            for number in range(4)
+        ]
+        yield CandidatesFound(tuple(found))
+        for number, candidate in enumerate(found):
+            time.sleep(self.pause_s)
+            if cancel is not None and cancel():
+                raise CancelledError("the run was asked to stop; start it again")
+            probabilities = dict(zip(LABELS, READ[number], strict=True))
+            found[number] = candidate.model_copy(
+                update={
+                    "prediction": max(probabilities, key=lambda name: probabilities[name]),
+                    "probabilities": probabilities,
+                    "answer_log_likelihood": -1.5,
+                }
+            )
+            yield CandidateRead(found[number])
+        final, consistency = self._conclude(tuple(found))
+        yield FinalReady(final, consistency)
+        rows, columns = image.model_input.shape[:2]
+        boxes = (
+            BoxResult(
+                x0=columns * 0.24, y0=rows * 0.31, x1=columns * 0.58, y1=rows * 0.6,
+                score=0.81, label="malignant",
+            ),
+            BoxResult(
+                x0=columns * 0.7, y0=rows * 0.65, x1=columns * 0.85, y1=rows * 0.8,
+                score=0.34, label="benign",
+            ),
+        )
+        findings = {
+            "shape": {"irregular": 0.71, "oval": 0.22, "round": 0.07},
+            "margin": {"spiculated": 0.48, "angular": 0.31, "circumscribed": 0.21},
+            "orientation": {"vertical": 0.57, "parallel": 0.43},
+            "echo": {"hypoechoic": 0.83, "heterogeneous": 0.17},
+            "posterior": {"shadowing": 0.66, "none": 0.34},
+            "calcifications": {"absent": 0.74, "present": 0.26},
+        }
+        report = "Irregular, vertical, hypoechoic mass with spiculated margin and shadowing."
+        yield BoxesReady(boxes, findings, report)
+        yield Completed(
+            Result(
+                versions=Versions(app="0.1", bundle=self.info.bundle, index=self.info.index),
+                input=info,
+                question=question or self.info.task.question,
+                candidates=tuple(found),
+                final=final,
+                consistency=consistency,
+                boxes=boxes,
+                findings=findings,
+                report=report,
+                timings_ms=Timings(decode=3, retrieve=12, read=840, total=870),
+            )
+        )
+
+    def recompute(self, result: Result, removed: Collection[str]) -> Result:
+        """Return the result of the candidates that stay, with weights that sum to 1."""
+        kept = [item for item in result.candidates if item.candidate_id not in removed]
+        total = sum(item.weight for item in kept)
+        scaled = tuple(
+            item.model_copy(update={"weight": item.weight / total}) for item in kept
+        )
+        final, consistency = self._conclude(scaled)
+        return result.model_copy(
+            update={"candidates": scaled, "final": final, "consistency": consistency}
+        )
+
+    def candidate(self, candidate_id: str) -> CaseRecord:
+        """Return a generated record."""
+        number = int(candidate_id.split("-")[1])
+        return CaseRecord(
+            case_id=candidate_id,
+            image=f"images/{candidate_id}.png",
+            label=KNOWN[number] if number < 4 else "benign",
+            passage=PASSAGES[number] if number < 4 else "Oval circumscribed anechoic mass.",
+            boxes=((120.0, 130.0, 290.0, 300.0),) if number != 3 else (),
+            rows=480,
+            columns=480,
+            provenance={
+                "source": "simulated breast ultrasound",
+                "label": "known by construction",
+                "licence": "Apache-2.0",
+            },
+        )
+
+    def candidate_image(self, candidate_id: str) -> NDArray[np.uint8]:
+        """Return (256, 256, 3) uint8."""
+        gray = picture(int(candidate_id.split("-")[1]) + 20)
+        return np.repeat(gray[..., None], 3, axis=2)
+
+    def _conclude(
+        self, candidates: tuple[CandidateResult, ...]
+    ) -> tuple[FinalResult, Consistency]:
+        """Return the weighted sum and what the candidates say one by one."""
+        sums = {
+            name: sum(item.weight * item.probabilities[name] for item in candidates)
+            for name in LABELS
+        }
+        counts: dict[str, int] = {}
+        for item in candidates:
+            counts[str(item.prediction)] = counts.get(str(item.prediction), 0) + 1
+        is_abstained = self.state is ConsistencyState.ABSTAIN
+        best = max(sums, key=lambda name: sums[name])
+        final = FinalResult(
+            prediction=None if is_abstained else best,
+            probabilities=sums,
+            interval=None if is_abstained else (max(0.0, sums[best] - 0.14), sums[best] + 0.1),
+            query_only_prediction="benign",
+            abstained=is_abstained,
+            reason="the image is unlike those in the corpus" if is_abstained else None,
+        )
+        state = self.state
+        if state is ConsistencyState.DISAGREE and len(counts) == 1:
+            state = ConsistencyState.CONSISTENT
+        return final, Consistency(
+            state=state,
+            counts=counts,
+            decisive_candidate=self._decisive(candidates, best),
+            counter_candidate=self.counter,
+        )
+
+    def _decisive(self, candidates: tuple[CandidateResult, ...], best: str) -> str | None:
+        """Return the first candidate without which another class leads."""
+        for gone in candidates:
+            kept = [item for item in candidates if item is not gone]
+            if not kept:
+                return None
+            sums = {
+                name: sum(item.weight * item.probabilities[name] for item in kept)
+                for name in LABELS
+            }
+            if max(sums, key=lambda name: sums[name]) != best:
+                return gone.candidate_id
+        return None
