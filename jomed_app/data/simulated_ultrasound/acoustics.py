@@ -42,7 +42,8 @@ def b_mode(rng: np.random.Generator, tissue: Tissue, scale: float) -> NDArray[np
     envelope = _envelope(rng, level, mirror, scale)
     floor = rng.uniform(-43, -34)
     noise = np.abs(blurred(white_noise(rng, shape), (0.6 * scale, 0.9 * scale)))
-    return _compressed(rng, envelope + np.float32(10 ** (floor / 20)) * noise, scale)
+    noisy = np.asarray(envelope + 10 ** (floor / 20) * noise, dtype=np.float32)
+    return _compressed(rng, noisy, scale)
 
 
 def _beam_gain(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> FloatImage:

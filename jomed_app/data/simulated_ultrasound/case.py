@@ -18,7 +18,7 @@ from jomed_app.data.simulated_ultrasound.passages import write_passages
 from jomed_app.errors import ConfigError
 
 LICENCE = "CC0-1.0"
-SIMULATOR = "breast-ultrasound/2"
+SIMULATOR = "breast-ultrasound/3"
 MIN_SIZE_PX = 64
 MAX_SIZE_PX = 2048
 

@@ -115,13 +115,13 @@ def _echo(
         case "isoechoic":
             target = FAT_DB + rng.uniform(0, 2.5) + 0.9 * grain + 0.7 * coarse
         case "hyperechoic":
-            target = rng.uniform(2.5, 5) + 0.9 * grain + 0.8 * coarse
+            target = rng.uniform(4, 7) + 0.9 * grain + 0.8 * coarse
         case "complex":
             solid = FAT_DB - rng.uniform(1, 6) + 1.2 * grain
             cavities = smooth_field(rng, shape, (max(6 * scale, 0.55 * radius),) * 2)
             wet = cavities - _quantile_inside(cavities, inside, rng.uniform(0.35, 0.6))
-            fluid = 0.5 + 0.5 * np.tanh(wet / 0.15)
-            target = solid + (fluid_db - solid) * fluid
+            fluid = 0.5 + 0.5 * np.tanh((wet + 0.1 * coarse) / 0.25)
+            target = solid + (fluid_db + rng.uniform(0, 12) - solid) * fluid
         case _:
             target = (
                 FAT_DB + lift - rng.uniform(1, 4.5) + 4.2 * np.clip(coarse, -1.8, 1.8) + 1.6 * grain
