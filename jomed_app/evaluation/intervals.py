@@ -69,6 +69,8 @@ def bootstrap_interval(
 ) -> Interval:
     """Return a metric on all cases with its percentile interval over resampled groups.
 
+    Where every case scores alike (accuracy 1) the interval has no width: read it with n.
+
     Args:
         metric: figure of the cases at given indexes; resamples where it is NaN are left out.
         groups: one name per case.

@@ -47,7 +47,7 @@ __all__ = [
     "write_report",
 ]
 
-RELIABILITY_BINS = 10
+RELIABILITY_BINS = 5
 
 
 @dataclass(frozen=True, slots=True)

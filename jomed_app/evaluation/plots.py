@@ -1,0 +1,82 @@
+"""Two pictures of a report: accuracy with intervals, and stated against observed probability.
+
+matplotlib is a development need; it is imported when a picture is drawn.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jomed_app.evaluation.schema import EvaluationReport
+from jomed_app.inference.reliability import wilson_interval
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INCH_PER_SYSTEM = 0.4
+PANELS_PER_ROW = 4
+INK = "#1f2d3a"
+
+
+def draw_accuracy(report: EvaluationReport, path: Path) -> None:
+    """Draw each system's accuracy with its 95 % interval, as SVG or PNG by the file's ending."""
+    figure = _new_figure(width=6.4, height=1.2 + INCH_PER_SYSTEM * len(report.systems))
+    axes = figure.add_subplot()
+    names = list(report.systems)
+    accuracy = np.array([system.accuracy for system in report.systems.values()])
+    ends = np.array([system.accuracy_ci for system in report.systems.values()]).T
+    reach = np.clip([accuracy - ends[0], ends[1] - accuracy], 0, None)
+    axes.barh(names, accuracy, xerr=reach, color="#9db8d2", ecolor=INK, capsize=3)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(f"accuracy, {report.task} {report.split}, n = {report.n}")
+    _save(figure, path)
+
+
+def draw_reliability(report: EvaluationReport, path: Path) -> None:
+    """Draw how often predictions were right against their stated probability, one panel each."""
+    columns = min(PANELS_PER_ROW, len(report.systems))
+    rows = math.ceil(len(report.systems) / columns)
+    figure = _new_figure(width=0.4 + 2.2 * columns, height=0.5 + 2.2 * rows)
+    for place, (name, system) in enumerate(report.systems.items(), start=1):
+        axes = figure.add_subplot(rows, columns, place, aspect="equal")
+        table = system.reliability
+        counts = list(zip(table.num_correct, table.counts, strict=True))
+        shares = np.array([correct / count for correct, count in counts])
+        ends = np.array([wilson_interval(correct, count) for correct, count in counts]).T
+        reach = np.clip([shares - ends[0], ends[1] - shares], 0, None)
+        axes.plot([0, 1], [0, 1], color="#888888", linestyle="--", linewidth=1)
+        axes.errorbar(
+            table.mean_probability, shares, yerr=reach, color=INK, marker="o", ms=4, capsize=2
+        )
+        axes.set(xlim=(0, 1.03), ylim=(0, 1.03))
+        axes.set_title(f"{name}, ECE {system.ece:.3f}", fontsize="small")
+    figure.supxlabel("stated probability of the predicted class", fontsize="small")
+    figure.supylabel("share right (Wilson 95 %)", fontsize="small")
+    _save(figure, path)
+
+
+def _new_figure(width: float, height: float) -> Figure:
+    """A figure of its own (inches), apart from any global state."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Write the same bytes for the same report."""
+    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+    with _fixed_ids():
+        figure.savefig(path, metadata=metadata)
+
+
+def _fixed_ids() -> AbstractContextManager[None]:
+    """Settings under which SVG element ids depend on the content only."""
+    from matplotlib import rc_context
+
+    return rc_context({"svg.hashsalt": "jomed", "svg.fonttype": "none"})
