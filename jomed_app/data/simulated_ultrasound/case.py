@@ -18,7 +18,7 @@ from jomed_app.data.simulated_ultrasound.passages import write_passages
 from jomed_app.errors import ConfigError
 
 LICENCE = "CC0-1.0"
-SIMULATOR = "breast-ultrasound/3"
+SIMULATOR = "breast-ultrasound/4"
 MIN_SIZE_PX = 64
 MAX_SIZE_PX = 2048
 
@@ -54,10 +54,7 @@ def simulate_case(seed: int, kind: str | None = None, size_px: int = 480) -> Sim
     """
     if kind is not None and kind not in KINDS:
         raise ConfigError(f"kind must be one of {', '.join(KINDS)}, found '{kind}'")
-    if seed < 0:
-        raise ConfigError(f"seed must be 0 or more, found {seed}")
-    if not MIN_SIZE_PX <= size_px <= MAX_SIZE_PX:
-        raise ConfigError(f"size_px must be {MIN_SIZE_PX} to {MAX_SIZE_PX}, found {size_px}")
+    check_request(seed, size_px)
     rng = np.random.default_rng(seed)
     kind = draw_kind(rng) if kind is None else kind
     variant, descriptors = draw_descriptors(rng, kind)
@@ -97,6 +94,18 @@ def simulate_case(seed: int, kind: str | None = None, size_px: int = 480) -> Sim
         provenance={key: value for key, value in provenance.items() if value},
     )
     return SimulatedCase(image, record, mask)
+
+
+def check_request(seed: int, size_px: int) -> None:
+    """Refuse a seed or size out of range.
+
+    Raises:
+        ConfigError: if seed < 0 or size_px is not 64 to 2048.
+    """
+    if seed < 0:
+        raise ConfigError(f"seed must be 0 or more, found {seed}")
+    if not MIN_SIZE_PX <= size_px <= MAX_SIZE_PX:
+        raise ConfigError(f"size_px must be {MIN_SIZE_PX} to {MAX_SIZE_PX}, found {size_px}")
 
 
 def mask_box(mask: NDArray[np.bool_]) -> Box | None:

@@ -26,19 +26,13 @@ _PLAIN = (
     ),
 )
 _POSTERIOR = {
-    "none": ("no posterior features", "there are no posterior features behind it"),
-    "enhancement": ("posterior enhancement", "posterior enhancement lies behind it"),
-    "shadowing": ("posterior shadowing", "posterior shadowing lies behind it"),
-    "combined": ("combined posterior features", "combined posterior features lie behind it"),
+    "none": "no posterior features",
+    "enhancement": "posterior enhancement",
+    "shadowing": "posterior shadowing",
+    "combined": "combined posterior features",
 }
-_CALCIFICATIONS = {
-    "absent": ("no calcifications", "no calcifications are seen"),
-    "present": ("calcifications present", "calcifications are present inside"),
-}
-_ECHO = {
-    "complex": "complex cystic and solid",
-    "heterogeneous": "heterogeneous",
-}
+_CALCIFICATIONS = {"absent": "no calcifications", "present": "calcifications present"}
+_ECHO = {"complex": "complex cystic and solid"}
 
 
 def write_passages(rng: np.random.Generator, descriptors: dict[str, str]) -> tuple[str, str]:
@@ -56,9 +50,8 @@ def write_passages(rng: np.random.Generator, descriptors: dict[str, str]) -> tup
     shape, orientation = descriptors["shape"], descriptors["orientation"]
     margin = descriptors["margin"]
     echo = _ECHO.get(descriptors["echo"], descriptors["echo"])
-    posterior, long_posterior = _POSTERIOR[descriptors["posterior"]]
-    specks, long_specks = _CALCIFICATIONS[descriptors["calcifications"]]
-    article = "An" if shape[0] in "aeiou" else "A"
+    posterior = _POSTERIOR[descriptors["posterior"]]
+    specks = _CALCIFICATIONS[descriptors["calcifications"]]
     wording = int(rng.integers(3))
     if wording == 0:
         short = (
@@ -76,7 +69,7 @@ def write_passages(rng: np.random.Generator, descriptors: dict[str, str]) -> tup
             f"orientation, {posterior}, {specks}."
         )
     extended = (
-        f"{article} {shape} mass is seen, its orientation {orientation} to the skin line. "
-        f"The margin is {margin} and the echo pattern {echo}; {long_posterior}; {long_specks}."
+        f"{shape.capitalize()} mass, orientation {orientation} to the skin. Its margin is {margin}, "
+        f"its echo pattern {echo}, with {posterior} and {specks}."
     )
     return short, extended

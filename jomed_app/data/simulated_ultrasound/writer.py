@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from jomed_app.data.records import RECORDS_FILE, CaseRecord, read_records, write_records
-from jomed_app.data.simulated_ultrasound.case import SIMULATOR, simulate_case
+from jomed_app.data.simulated_ultrasound.case import SIMULATOR, check_request, simulate_case
 from jomed_app.errors import ConfigError, RecordError
 
 CASES_PER_SEED = 1_000_000
@@ -50,13 +50,14 @@ def write_cases(
         The records in order.
 
     Raises:
-        ConfigError: if count or workers is out of range.
+        ConfigError: if count, seed, size or workers is out of range.
         RecordError: if the folder holds other cases.
     """
     if not 1 <= count <= CASES_PER_SEED:
         raise ConfigError(f"count must be 1 to {CASES_PER_SEED}, found {count}")
     if workers < 1:
         raise ConfigError(f"workers must be 1 or more, found {workers}")
+    check_request(seed, size_px)
     (out / "images").mkdir(parents=True, exist_ok=True)
     seeds = [case_seed(seed, index) for index in range(count)]
     known = _known(out, set(seeds), size_px)
@@ -67,7 +68,9 @@ def write_cases(
     partial = out / _PARTIAL
     partial.mkdir(exist_ok=True)
     for record in _made(missing, out, size_px, workers):
-        (partial / f"{record.case_id}.json").write_text(record.model_dump_json(), encoding="utf-8")
+        draft = partial / f"{record.case_id}.part"
+        draft.write_text(record.model_dump_json(), encoding="utf-8")
+        draft.replace(draft.with_suffix(".json"))
         known[int(record.provenance["seed"])] = record
         done += 1
         if on_case is not None:
