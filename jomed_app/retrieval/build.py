@@ -72,6 +72,7 @@ def build_index(
         RecordError: if a case id repeats, an image is missing or contradicts its record, or fewer
             than two groups are there.
         IndexMismatchError: if `out` holds something else, or the encoder breaks its protocol.
+        ConfigError: if the Milvus store cannot be used.
     """
     require_free(out)
     _require_unique([record.case_id for record in records])
@@ -93,7 +94,7 @@ def add_to_index(
     batch_size: int = 32,
     on_progress: OnProgress | None = None,
     source: str | None = None,
-    store_uri: str = "",
+    store_uri: str | None = None,
 ) -> CandidateIndex:
     """Encode new cases only and write old and new as one index, as if built together.
 
@@ -106,7 +107,7 @@ def add_to_index(
         batch_size: images encoded at once.
         on_progress: called with (new cases done, new cases in all) after each batch.
         source: words on the new cases, put after the old ones.
-        store_uri: as in `build_index`, for an index kept in Milvus.
+        store_uri: as in `build_index`; the older index's own when left out.
 
     Returns:
         The new index, opened.
@@ -126,7 +127,8 @@ def add_to_index(
     new = _encode(ordered, folder, encoder, sampled, thumb_px, batch_size, on_progress)
     rows = _merge(old, new, sampled)
     text = "; ".join([old.info.source, source if source is not None else _describe(ordered)])
-    settings = IndexSettings(old.info.name, thumb_px, text, old.info.store, store_uri)
+    uri = old.store_uri if store_uri is None else store_uri
+    settings = IndexSettings(old.info.name, thumb_px, text, old.info.store, uri)
     write_index(rows, encoder, target, settings)
     return CandidateIndex.load(target, encoder.fingerprint)
 

@@ -112,6 +112,11 @@ class CandidateIndex:
         return self._path
 
     @property
+    def store_uri(self) -> str:
+        """Address of a Milvus store; empty when the vectors are in the folder."""
+        return self._stores["image"].uri
+
+    @property
     def ids(self) -> tuple[str, ...]:
         """Case ids in row order, which is sorted."""
         return tuple(self._row_of)

@@ -36,6 +36,10 @@ class VectorStore(Protocol):
     def size(self) -> int:
         """Rows held."""
 
+    @property
+    def uri(self) -> str:
+        """Where the vectors live when that is not the saved file, else empty."""
+
     def add(self, vectors: Vectors) -> None:
         """Append (N, D) rows."""
 
@@ -52,6 +56,9 @@ class VectorStore(Protocol):
 
     def save(self, path: Path) -> None:
         """Write what `load` needs to one file."""
+
+    def close(self) -> None:
+        """Let go of memory or of a connection; the store is not used after."""
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -73,6 +80,11 @@ class FaissStore:
     def size(self) -> int:
         """Rows held."""
         return int(self._index.ntotal)
+
+    @property
+    def uri(self) -> str:
+        """Empty: the vectors are in the saved file."""
+        return ""
 
     def add(self, vectors: Vectors) -> None:
         """Append (N, D) rows."""
@@ -104,6 +116,10 @@ class FaissStore:
         """Write the faiss index to one file."""
         faiss.write_index(self._index, str(path))
 
+    def close(self) -> None:
+        """Free the vectors."""
+        self._index.reset()
+
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a file that `save` wrote."""
@@ -122,10 +138,16 @@ class MilvusStore:
         collection: name; an existing collection is continued.
 
     Raises:
-        ConfigError: if pymilvus is not installed, or the collection has another dimension.
+        ConfigError: if no address is given, pymilvus is not installed, or the collection has
+            another dimension.
     """
 
     def __init__(self, dim: int, *, uri: str, collection: str) -> None:
+        if not uri:
+            raise ConfigError(
+                "the Milvus store needs the address of a server or a local file, found none; "
+                "name one as its uri"
+            )
         client_type, data_type = _import_milvus()
         self._dim, self._uri, self._collection = dim, uri, collection
         self._client = client_type(uri)

@@ -88,6 +88,7 @@ def write_index(
             store = _new_store(settings, encoder.dim, head)
             store.add(vectors[head])
             store.save(partial / store_file(head, settings.store))
+            store.close()
         write_candidates(partial, rows.records, rows.image_hashes)
         write_thumbs(partial, rows.jpegs)
         _write_queries(partial / QUERIES_FILE, rows.queries)
