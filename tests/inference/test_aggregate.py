@@ -157,9 +157,11 @@ def test_decisive_candidate_with_the_largest_change_wins() -> None:
     assert decisive_candidate([0.0] * 4, answers) == 1
 
 
-def test_exact_tie_is_no_flip() -> None:
-    answers = np.log([[0.7, 0.3], [0.6, 0.4], [0.4, 0.6]])
-    assert decisive_candidate([0.0] * 3, answers) is None
+@pytest.mark.parametrize("percent", range(51, 100))
+def test_exact_tie_is_no_flip(percent) -> None:
+    tied = [percent / 100, 1 - percent / 100]
+    answers = np.log([[0.7, 0.3], tied, tied[::-1]])
+    assert decisive_candidate([0.1, 0.2, 0.2], answers) is None
 
 
 def test_guidance_by_hand() -> None:
