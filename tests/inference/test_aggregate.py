@@ -157,11 +157,12 @@ def test_decisive_candidate_with_the_largest_change_wins() -> None:
     assert decisive_candidate([0.0] * 4, answers) == 1
 
 
-@pytest.mark.parametrize("percent", range(51, 68))
-def test_exact_tie_is_no_flip(percent) -> None:
-    tied = [percent / 100, 1 - percent / 100]
-    answers = np.log([[0.7, 0.3], tied, tied[::-1]])
-    assert decisive_candidate([0.1, 0.2, 0.2], answers) is None
+@pytest.mark.parametrize("percent", range(51, 100))
+def test_rounding_in_a_tie_is_no_flip(percent) -> None:
+    first, second = percent / 100, 0.37
+    shares = [0.9, first, second, 1 - first, 1 - second]
+    answers = np.log([[share, 1 - share] for share in shares])
+    assert decisive_candidate([3.0, 0.0, 0.0, 0.0, 0.0], answers) is None
 
 
 def test_guidance_by_hand() -> None:
