@@ -57,7 +57,7 @@ def build_index(
         folder: what the records' image paths are relative to.
         encoder: the retriever.
         out: index folder; new, empty, or an older index.
-        name: of the index, as shown on screen and in results.
+        name: of the index, as shown on screen and in results; the folder's name when empty.
         thumb_px: longest side of a thumbnail, px; smaller images keep their size.
         batch_size: images encoded at once.
         on_progress: called with (cases done, cases in all) after each batch.
@@ -74,13 +74,15 @@ def build_index(
         IndexMismatchError: if `out` holds something else, or the encoder breaks its protocol.
         ConfigError: if the Milvus store cannot be used.
     """
+    out = out.resolve()
     require_free(out)
     _require_unique([record.case_id for record in records])
     ordered = sorted(records, key=lambda record: record.case_id)
     sampled = _sample_ids([record.case_id for record in ordered])
     rows = _encode(ordered, folder, encoder, sampled, thumb_px, batch_size, on_progress)
     text = source if source is not None else _describe(ordered)
-    write_index(rows, encoder, out, IndexSettings(name, thumb_px, text, store, store_uri))
+    settings = IndexSettings(name or out.name, thumb_px, text, store, store_uri)
+    write_index(rows, encoder, out, settings)
     return CandidateIndex.load(out, encoder.fingerprint)
 
 
@@ -118,7 +120,7 @@ def add_to_index(
             `build_index`.
     """
     old = CandidateIndex.load(path, encoder.fingerprint)
-    target = path if out is None else out
+    target = (path if out is None else out).resolve()
     require_free(target)
     _require_unique([*old.ids, *(record.case_id for record in records)])
     ordered = sorted(records, key=lambda record: record.case_id)
@@ -152,7 +154,7 @@ def _encode(
             rows.image_hashes.append(image_hash)
             rows.jpegs.append(encode_thumb(image, thumb_px))
             if record.case_id in sampled:
-                rows.queries[record.case_id] = dict(encoder.encode_query(image))
+                rows.queries[record.case_id] = _checked_query(encoder, image)
         rows.records.extend(batch)
         encoded: dict[Head, NDArray[np.float32]] = {
             "image": encoder.encode_images(images),
@@ -193,6 +195,20 @@ def _checked(
             f"numbers and norm 1, found shape {rows.shape}; mend its projection"
         )
     return rows
+
+
+def _checked_query(
+    encoder: CaseEncoder, image: NDArray[np.uint8]
+) -> dict[Head, NDArray[np.float32]]:
+    query = encoder.encode_query(image)
+    for head in HEADS:
+        if head not in query or query[head].shape != (encoder.dim,):
+            found = query[head].shape if head in query else "none"
+            raise IndexMismatchError(
+                f"retriever '{encoder.fingerprint}' must return a {head} query vector of "
+                f"{encoder.dim} numbers, found {found}; mend its query heads"
+            )
+    return {head: query[head] for head in HEADS}
 
 
 def _merge(old: CandidateIndex, new: EncodedCases, sampled: frozenset[str]) -> EncodedCases:

@@ -48,9 +48,14 @@ def read_manifest(folder: Path) -> IndexManifest:
         IndexMismatchError: if the folder or manifest is missing, damaged or of another version.
     """
     if not folder.is_dir():
+        aside = sorted(folder.parent.glob(f".{folder.name}.*.old")) if folder.name else []
+        way_out = (
+            f"An interrupted build left the older index at '{aside[0].name}': rename that folder"
+            if aside
+            else "Build one: python -m jomed_app index build ..."
+        )
         raise IndexMismatchError(
-            f"an index must be a folder, found none at '{folder.name}'. "
-            "Build one: python -m jomed_app index build ..."
+            f"an index must be a folder, found none at '{folder.name}'. {way_out}"
         )
     try:
         return read_sealed(folder, IndexManifest, format_version=INDEX_FORMAT_VERSION)

@@ -70,6 +70,9 @@ def write_index(
 ) -> None:
     """Write all files to a folder beside `out`, then put it in the place of `out`.
 
+    Between the two renames of `_put_in_place` a killed process leaves the older index aside, whole;
+    `read_manifest` then says where.
+
     Args:
         rows: the cases sorted by id, with at least one sampled query.
         encoder: the retriever that encoded them.
@@ -185,7 +188,7 @@ def _put_in_place(partial: Path, out: Path) -> None:
     os.replace(out, aside)
     try:
         os.replace(partial, out)
-    except OSError:
+    except BaseException:
         os.replace(aside, out)
         raise
     shutil.rmtree(aside, ignore_errors=True)

@@ -20,6 +20,7 @@ from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.manifest import HEADS
 from jomed_app.retrieval.search import find_candidates
 from jomed_app.sealing import hash_folder
+from jomed_app.types import Head
 from tests.retrieval.drawn import DrawnEncoder, draw_case
 
 Corpus = tuple[Path, list[CaseRecord]]
@@ -43,6 +44,13 @@ class LongEncoder(DrawnEncoder):
 
     def encode_passages(self, passages: Sequence[str]) -> NDArray[np.float32]:
         return 2 * super().encode_passages(passages)
+
+
+class OneHeadEncoder(DrawnEncoder):
+    """Knows images only."""
+
+    def encode_query(self, image: NDArray[np.uint8]) -> dict[Head, NDArray[np.float32]]:
+        return {"image": super().encode_query(image)["image"]}
 
 
 def test_the_manifest_says_what_the_index_is_made_of(index: CandidateIndex) -> None:
@@ -188,6 +196,23 @@ def test_a_failing_rename_puts_the_older_index_back(
     assert hash_folder(index_copy) == before
 
 
+def test_an_index_left_aside_by_a_killed_build_is_pointed_out(index_copy: Path) -> None:
+    aside = index_copy.with_name(f".{index_copy.name}.0a1b2c3d.old")
+    index_copy.rename(aside)
+    with pytest.raises(IndexMismatchError, match=r"older index at '\.copy\.0a1b2c3d\.old': rename"):
+        CandidateIndex.load(index_copy, "a1b2")
+    assert len(CandidateIndex.load(aside, "a1b2")) == 24
+
+
+def test_an_index_without_a_name_takes_its_folders(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, records = corpus
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert build_index(records, folder, DrawnEncoder(), Path(), name="").info.name == "here"
+
+
 def test_a_rebuild_replaces_the_older_index_whole(corpus: Corpus, index_copy: Path) -> None:
     folder, records = corpus
     opened_before = CandidateIndex.load(index_copy, "a1b2")
@@ -251,6 +276,8 @@ def test_bad_corpora_are_refused_in_one_sentence(tmp_path: Path) -> None:
         build(turned, DrawnEncoder())
     with pytest.raises(IndexMismatchError, match="must return 3 text rows of 16 numbers and norm"):
         build(cases, LongEncoder())
+    with pytest.raises(IndexMismatchError, match="a text query vector of 16 numbers, found none"):
+        build(cases, OneHeadEncoder())
     assert not (tmp_path / "out").exists()
 
 
