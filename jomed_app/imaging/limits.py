@@ -7,6 +7,7 @@ MAX_PIXELS = 64_000_000  # ours: rows times columns of one frame; mammograms rea
 MAX_SIDE_PX = 32_768
 MAX_FRAMES = 20_000
 MAX_INFLATED_BYTES = 4 * MAX_FILE_BYTES  # a deflated data set, once inflated
+MAX_COMPRESSION = 1_000  # pixels per byte of a large DICOM frame; pictures reach about 100
 MAX_SCANS = 100  # of a progressive JPEG; encoders write about 10
 MAX_TIFF_PAGES = 2_000
 MAX_TIFF_TAGS = 200_000  # over all page directories

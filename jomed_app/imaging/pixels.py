@@ -16,7 +16,13 @@ from jomed_app.errors import DicomError
 from jomed_app.imaging.codestream import read_codestream_header, rle_expansion
 from jomed_app.imaging.dataset import PIXEL_KEYWORDS
 from jomed_app.imaging.deidentify import known_uid_name, read_numbers
-from jomed_app.imaging.limits import MAX_FRAMES, MAX_PIXELS, MAX_SCANS, MAX_SIDE_PX
+from jomed_app.imaging.limits import (
+    MAX_COMPRESSION,
+    MAX_FRAMES,
+    MAX_PIXELS,
+    MAX_SCANS,
+    MAX_SIDE_PX,
+)
 
 # What to install for syntaxes that the required decoders do not cover.
 _LOSSLESS_DECODER = "python-gdcm or pylibjpeg-libjpeg (GPL-3)"
@@ -69,7 +75,9 @@ def decode_stored(dataset: FileDataset, frame: int) -> NDArray[np.generic]:
         stored = pixel_array(dataset, index=frame)
     except DicomError:
         raise
-    except Exception as error:  # a decoder may raise anything; its text may quote the file
+    except BaseException as error:  # a decoder may raise anything; its text may quote the file
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise  # only a panic of a decoder written in Rust is one of ours to report
         failure = type(error).__name__
     if failure or stored is None:
         raise DicomError(_decode_failure(dataset, syntax, name, failure))
@@ -138,7 +146,7 @@ def _check_codestream(
         return
     header = read_codestream_header(encoded)
     if header is not None and (
-        header.rows * header.columns > MAX_PIXELS
+        (header.rows, header.columns) != (rows, columns)
         or header.components > 4
         or header.scans > MAX_SCANS
     ):
@@ -146,6 +154,13 @@ def _check_codestream(
             f"a compressed frame must hold {rows} x {columns} pixels, found {header.rows} x "
             f"{header.columns} with {header.components} components in {header.scans} scans; "
             "export the file again"
+        )
+    # A damaged frame can keep a decoder busy for a minute over pixels that were never written.
+    least = rows * columns // MAX_COMPRESSION
+    if rows * columns > 4_000_000 and len(encoded) < least:
+        raise DicomError(
+            f"a compressed frame of {rows} x {columns} pixels must hold at least {least} bytes, "
+            f"found {len(encoded)}; export the file again"
         )
 
 

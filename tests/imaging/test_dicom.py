@@ -235,6 +235,34 @@ def test_a_compressed_frame_may_not_be_larger_than_the_limits():
         read_image(data)
 
 
+def test_a_large_frame_may_not_come_out_of_a_few_bytes():
+    blank = raster_bytes(Image.new("L", (4000, 4000)), "JPEG2000", no_jp2=True)
+    data = encapsulated_bytes([blank[:2000]], JPEG2000Lossless, 4000, 4000)
+    with pytest.raises(DicomError, match="must hold at least 16000 bytes"):
+        read_image(data)
+
+
+def test_a_panic_of_a_decoder_is_our_error(monkeypatch):
+    class PanicException(BaseException):
+        """Stands in for what the RLE decoder raises on some damaged files."""
+
+    def panic(*_args, **_options):
+        raise PanicException
+
+    monkeypatch.setattr("jomed_app.imaging.pixels.pixel_array", panic)
+    with pytest.raises(DicomError, match="PanicException"):
+        read_image(dicom_bytes(RAMP))
+
+
+def test_an_interrupt_is_not_swallowed(monkeypatch):
+    def interrupt(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jomed_app.imaging.pixels.pixel_array", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        read_image(dicom_bytes(RAMP))
+
+
 def test_an_rle_frame_may_not_unpack_past_its_size():
     # 5 MiB of runs unpack to 320 MiB behind a header that promises 8 x 8 pixels.
     bomb = b"\x01\0\0\0\x40\0\0\0" + bytes(56) + b"\x81\x00" * (5 << 19)
