@@ -8,7 +8,6 @@ overlap that leaves a perfect reader of the descriptors alone at 88 of 100 lesio
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -198,14 +197,6 @@ def _coherent(drawn: dict[str, str]) -> dict[str, str]:
     return drawn
 
 
-def _combinations() -> Iterator[tuple[tuple[str, ...], dict[str, int]]]:
-    """All descriptor tuples with the index of each value."""
-    names = tuple(VOCABULARY)
-    for indices in itertools.product(*(range(len(VOCABULARY[name])) for name in names)):
-        values = tuple(VOCABULARY[n][i] for n, i in zip(names, indices, strict=True))
-        yield values, dict(zip(names, indices, strict=True))
-
-
 def descriptor_bayes_accuracy(include_normal: bool = True) -> float:
     """Return the accuracy of the best possible "malignant or not" from true descriptors alone.
 
@@ -217,16 +208,43 @@ def descriptor_bayes_accuracy(include_normal: bool = True) -> float:
     Returns:
         Accuracy in [0, 1].
     """
-    joint: dict[tuple[str, ...], list[float]] = {}
-    for values, indices in _combinations():
-        coherent = tuple(_coherent(dict(zip(VOCABULARY, values, strict=True))).values())
-        cell = joint.setdefault(coherent, [0.0, 0.0])
+    right = sum(max(shares.values()) for shares in _joint().values())
+    normal = KINDS["normal"].share
+    return right + normal if include_normal else right / (1 - normal)
+
+
+def label_frequencies() -> dict[str, dict[str, dict[str, float]]]:
+    """Return label -> descriptor -> value -> probability among the masses of that label; exact."""
+    totals = {"benign": 0.0, "malignant": 0.0}
+    table = {
+        label: {name: dict.fromkeys(values, 0.0) for name, values in VOCABULARY.items()}
+        for label in totals
+    }
+    for combination, shares in _joint().items():
+        for label, probability in shares.items():
+            totals[label] += probability
+            for name, value in zip(VOCABULARY, combination, strict=True):
+                table[label][name][value] += probability
+    for label, descriptors in table.items():
+        for frequencies in descriptors.values():
+            for value in frequencies:
+                frequencies[value] /= totals[label]
+    return table
+
+
+def _joint() -> dict[tuple[str, ...], dict[str, float]]:
+    """Probability of every descriptor combination together with benign and with malignant."""
+    joint: dict[tuple[str, ...], dict[str, float]] = {}
+    for indices in itertools.product(*(range(len(values)) for values in VOCABULARY.values())):
+        positions = dict(zip(VOCABULARY, indices, strict=True))
+        drawn = {name: VOCABULARY[name][index] for name, index in positions.items()}
+        shares = joint.setdefault(
+            tuple(_coherent(drawn).values()), {"benign": 0.0, "malignant": 0.0}
+        )
         for kind in KINDS.values():
             for variant in kind.variants:
                 probability = kind.share * variant.share
-                for name, index in indices.items():
+                for name, index in positions.items():
                     probability *= variant.weights[name][index]
-                cell[kind.label == "malignant"] += probability
-    right = sum(max(cell) for cell in joint.values())
-    normal = KINDS["normal"].share
-    return right + normal if include_normal else right / (1 - normal)
+                shares[kind.label] += probability
+    return joint

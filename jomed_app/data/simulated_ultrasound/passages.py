@@ -69,7 +69,7 @@ def write_passages(rng: np.random.Generator, descriptors: dict[str, str]) -> tup
             f"orientation, {posterior}, {specks}."
         )
     extended = (
-        f"{shape.capitalize()} mass, orientation {orientation} to the skin. Its margin is {margin}, "
-        f"its echo pattern {echo}, with {posterior} and {specks}."
+        f"{shape.capitalize()} mass, orientation {orientation} to the skin. "
+        f"Its margin is {margin}, its echo pattern {echo}, with {posterior} and {specks}."
     )
     return short, extended
