@@ -10,9 +10,7 @@ from jomed_app.types import CandidateResult
 from jomed_app.ui import text
 
 
-def bars(
-    probabilities: Mapping[str, float], labels: tuple[str, ...], chosen: str | None
-) -> str:
+def bars(probabilities: Mapping[str, float], labels: tuple[str, ...], chosen: str | None) -> str:
     """Return one bar per class, in the task's order; the chosen class is set in bold.
 
     Args:
@@ -60,7 +58,8 @@ def candidate_card(
         value = candidate.probabilities.get(candidate.prediction)
         figure = f' <span class="num">{value:.2f}</span>' if value is not None else ""
         dissent = (
-            '<span class="tag tag-warn">differs from final</span>'
+            '<span class="tag tag-warn" title="differs from the final diagnosis">&#8800; final'
+            '<span class="vh">: differs from the final diagnosis</span></span>'
             if final is not None and candidate.prediction != final and not is_removed
             else ""
         )
@@ -77,8 +76,11 @@ def candidate_card(
             f'<span class="bar-value">{candidate.weight:.2f}</span></div>'
         )
     if is_counter:
-        parts.append('<div class="tag-row"><span class="tag">counter-case</span>'
-                     "<span>nearest with another known diagnosis</span></div>")
+        parts.append(
+            '<div class="tag-row"><span class="tag">counter-case</span>'
+            "<span>nearest with another known diagnosis</span></div>"
+        )
+    parts.append('<div class="card-foot">')
     parts.append(_details(candidate.candidate_id, candidate))
     if can_remove:
         verb, word = ("restore", "Restore") if is_removed else ("remove", "Remove")
@@ -87,6 +89,7 @@ def candidate_card(
             f'data-id="{escape(candidate.candidate_id)}" '
             f'aria-label="{word} candidate {candidate.rank}">{word}</button>'
         )
+    parts.append("</div>")
     return "".join(parts)
 
 
@@ -140,7 +143,7 @@ def _details(key: str, candidate: CandidateResult) -> str:
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items()
     )
     return (
-        f'<details data-key="{escape(key)}"><summary>Passage and source</summary>'
+        f'<details data-key="{escape(key)}"><summary>Passage, source</summary>'
         f'<p class="passage">{escape(candidate.passage)}</p>'
         f'<dl class="facts">{rows}</dl></details>'
     )

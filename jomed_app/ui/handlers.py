@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,13 +10,12 @@ from typing import Any
 
 from jomed_app.errors import CancelledError, ImageError, JomedError
 from jomed_app.imaging import read_image
-from jomed_app.types import CandidatesFound, ChecksDone, Completed, FinalReady, Result
-from jomed_app.ui import render, text
+from jomed_app.incidents import record_incident
+from jomed_app.types import ChecksDone, Completed, FinalReady, Result
+from jomed_app.ui import page, render, text
 from jomed_app.ui.reading import Reading, ReadingEngine, reading_of
 from jomed_app.ui.session import Case, CaseStore
 from jomed_app.ui.viewer import viewer_value
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +29,7 @@ class Screen:
     panel: str | None = None
     is_busy: bool = False
     has_case: bool = True
+    can_run: bool = False
 
 
 def take_upload(path: Path, upload_folder: Path) -> bytes:
@@ -82,8 +80,8 @@ def open_case(
         return closed(engine, failure(error))
     store.open(session, case)
     return Screen(
-        status=render.status(text.STATUS_DECODED, is_busy=True),
-        checks=render.checks(image.info, image.metadata),
+        status=page.status(text.STATUS_DECODED, is_busy=True),
+        checks=page.checks(image.info, image.metadata),
         viewer=value,
         panel=render.panel(reading, engine.info),
         is_busy=True,
@@ -106,6 +104,8 @@ def run_case(engine: ReadingEngine, store: CaseStore, session: str) -> Iterator[
     reading = Reading(info=case.image.info)
     try:
         for event in engine.run(case.image, cancel=case.is_cancelled):
+            if store.get(session) is not case:
+                return  # purged, or another case was opened meanwhile
             reading = reading.after(event)
             flip_to = None
             sentence = text.reading_status(reading.num_read, len(reading.candidates))
@@ -122,20 +122,21 @@ def run_case(engine: ReadingEngine, store: CaseStore, session: str) -> Iterator[
             is_done = isinstance(event, Completed)
             draws_panes = not isinstance(event, ChecksDone)
             yield Screen(
-                status=render.status(sentence, is_busy=not is_done),
-                checks=render.checks(reading.info, case.image.metadata),
+                status=page.status(sentence, is_busy=not is_done),
+                checks=page.checks(reading.info, case.image.metadata),
                 viewer=viewer_value(case, reading, engine) if draws_panes else None,
                 panel=render.panel(reading, engine.info, flip_to=flip_to),
                 is_busy=not is_done,
             )
-            if isinstance(event, CandidatesFound) and not event.candidates:
-                logger.warning("a search returned no candidate")
     except CancelledError:
         if store.get(session) is case:
             yield stopped(engine, case)
     except Exception as error:
         yield Screen(
-            status=render.status(text.STATUS_IDLE), banner=render.banner(failure(error))
+            status=page.status(text.STATUS_IDLE),
+            banner=page.banner(failure(error)),
+            panel=render.panel(None, engine.info),
+            can_run=True,
         )
     finally:
         if case.result is None:
@@ -151,13 +152,23 @@ def stop_case(engine: ReadingEngine, store: CaseStore, session: str) -> Screen:
     return stopped(engine, case)
 
 
+def start_again(engine: ReadingEngine, store: CaseStore, session: str) -> Screen:
+    """Make a stopped case ready to be run once more."""
+    case = store.get(session)
+    if case is None:
+        return closed(engine, text.NO_CASE)
+    case.allow_run()
+    return Screen(status=page.status(text.STATUS_WAITING, is_busy=True), is_busy=True)
+
+
 def stopped(engine: ReadingEngine, case: Case) -> Screen:
     """Return the screen of a case whose run was stopped."""
     if case.result is not None:
-        return Screen(status=render.status(text.STATUS_IDLE))
+        return Screen(status=page.status(text.STATUS_IDLE))
     reading = Reading(info=case.image.info)
     return Screen(
-        status=render.status(text.STATUS_CANCELLED),
+        status=page.status(text.STATUS_CANCELLED),
+        can_run=True,
         viewer=viewer_value(case, reading, engine),
         panel=render.panel(None, engine.info),
     )
@@ -187,12 +198,12 @@ def restore_candidate(
 def _with_removed(engine: ReadingEngine, case: Case, removed: frozenset[str]) -> Screen:
     """Recompute with these candidates taken out."""
     if case.result is None:
-        return Screen(banner=render.banner(text.NOT_FINISHED))
+        return Screen(banner=page.banner(text.NOT_FINISHED))
     full = case.result
     known = {item.candidate_id for item in full.candidates}
     removed = removed & known
     if removed == known:
-        return Screen(banner=render.banner(text.LAST_CANDIDATE))
+        return Screen(banner=page.banner(text.LAST_CANDIDATE))
     try:
         result = engine.recompute(full, removed) if removed else full
         flip_to = answer_without_decisive(engine, result)
@@ -200,13 +211,11 @@ def _with_removed(engine: ReadingEngine, case: Case, removed: frozenset[str]) ->
         reading = reading_of(result.model_copy(update={"candidates": kept}))
         value = viewer_value(case, reading, engine, removed=removed, order=full.candidates)
     except Exception as error:
-        return Screen(banner=render.banner(failure(error)))
+        return Screen(banner=page.banner(failure(error)))
     case.removed = removed
-    sentence = (
-        text.removed_status(len(removed), len(known)) if removed else text.STATUS_RESTORED
-    )
+    sentence = text.removed_status(len(removed), len(known)) if removed else text.STATUS_RESTORED
     return Screen(
-        status=render.status(sentence),
+        status=page.status(sentence),
         viewer=value,
         panel=render.panel(reading, engine.info, flip_to=flip_to, num_removed=len(removed)),
     )
@@ -227,7 +236,7 @@ def purge_case(engine: ReadingEngine, store: CaseStore, session: str) -> Screen:
     screen = closed(engine, "")
     sentence = text.STATUS_PURGED if had_case else text.STATUS_NOTHING
     return Screen(
-        status=render.status(sentence),
+        status=page.status(sentence),
         checks=screen.checks,
         viewer=screen.viewer,
         panel=screen.panel,
@@ -238,9 +247,9 @@ def purge_case(engine: ReadingEngine, store: CaseStore, session: str) -> Screen:
 def closed(engine: ReadingEngine, sentence: str) -> Screen:
     """Return the page without a case, with a sentence in the banner if there is one."""
     return Screen(
-        status=render.status(text.STATUS_IDLE),
-        banner=render.banner(sentence),
-        checks=render.checks(None),
+        status=page.status(text.STATUS_IDLE),
+        banner=page.banner(sentence),
+        checks=page.checks(None),
         viewer=empty_viewer(),
         panel=render.panel(None, engine.info),
         has_case=False,
@@ -268,24 +277,8 @@ def diagnose(engine: ReadingEngine, data: bytes) -> dict[str, Any]:
 
 
 def failure(error: Exception) -> str:
-    """Return the sentence for an error; what is not the user's to mend goes to the log by id.
-
-    The log gets the type and the place of the error, not its text, which could quote a file.
-    """
+    """Return the sentence for an error; what is not the user's to mend goes to the log by id."""
     sentence = text.error_sentence(error)
     if sentence is not None:
         return sentence
-    incident = secrets.token_hex(4)
-    logger.error("incident %s: %s at %s", incident, type(error).__name__, _place(error))
-    return text.incident_sentence(incident)
-
-
-def _place(error: Exception) -> str:
-    """Return file and line of each step of an error's trace, without values."""
-    steps = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        steps.append(f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return " > ".join(steps)
+    return text.incident_sentence(record_incident(error))

@@ -6,48 +6,28 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
-from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
-from gradio.data_classes import FileData
 from PIL import Image
 
-from jomed_app.errors import JomedError
-from jomed_app.ui import handlers, render, text
+from jomed_app import __version__
+from jomed_app.errors import ImageError, JomedError
+from jomed_app.ui import handlers, page, render, text
 from jomed_app.ui.examples import Example, load_examples
 from jomed_app.ui.handlers import Screen
 from jomed_app.ui.reading import ReadingEngine
 from jomed_app.ui.session import CASE_SECONDS, MAX_SESSIONS, CaseStore
 from jomed_app.ui.viewer import png_data_url, static_text, window_server
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "assets" / "examples"
+NEVER_SERVED = (ROOT / "assets", ROOT / "index", ROOT / "jomed_app")
 HEAVY: dict[str, Any] = {"concurrency_id": "infer", "concurrency_limit": 1}
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-
-
-class CaseFile(gr.File):
-    """A file input of the API that reads the upload into memory and deletes it at once."""
-
-    def preprocess(self, payload: Any) -> Any:
-        """Return the file's bytes; nothing of the upload stays on disk."""
-        if not isinstance(payload, FileData):
-            raise gr.Error(text.UPLOAD_GONE, print_exception=False)
-        try:
-            return handlers.take_upload(Path(payload.path), Path(self.GRADIO_CACHE))
-        except JomedError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-
-
-def app_version() -> str:
-    """Return the installed version of the app."""
-    try:
-        return version("jomed_app")
-    except PackageNotFoundError:
-        return "development"
 
 
 def build_ui(
@@ -62,19 +42,20 @@ def build_ui(
     """
     cases = store if store is not None else CaseStore()
     shown_examples = load_examples(examples)
-    with gr.Blocks(
+    blocks: gr.Blocks = gr.Blocks(
         analytics_enabled=False, delete_cache=(60, 900), title=text.TITLE, fill_width=True
-    ) as page:
-        gr.HTML(render.header(app_version(), engine.info), elem_id="jomed-header")
+    )
+    with blocks:
+        gr.HTML(page.header(__version__, engine.info), elem_id="jomed-header")
         toolbar = gr.HTML(
-            {"busy": False, "case": False},
+            {"busy": False, "case": False, "run": False},
             html_template=static_text("toolbar.html").replace(
                 "@examples", _example_buttons(shown_examples)
             ),
             js_on_load=static_text("toolbar.js"),
             elem_id="jomed-toolbar",
         )
-        status = gr.HTML(render.status(text.STATUS_IDLE), elem_id="jomed-status")
+        status = gr.HTML(page.status(text.STATUS_IDLE), elem_id="jomed-status")
         banner = gr.HTML("", elem_id="jomed-banner")
         checks = gr.HTML("", elem_id="jomed-checks")
         with gr.Row(elem_id="jomed-reading"):
@@ -98,9 +79,9 @@ def build_ui(
         def on_unload(request: gr.Request) -> None:
             cases.purge(_session(request))
 
-        page.unload(on_unload)
-    page.queue(max_size=20, default_concurrency_limit=2)
-    return page
+        blocks.unload(on_unload)
+    blocks.queue(max_size=20, default_concurrency_limit=2)
+    return blocks
 
 
 def _wire(
@@ -117,16 +98,16 @@ def _wire(
 
     def changes(screen: Screen, session: str) -> list[Any]:
         parts = (screen.status, screen.banner, screen.checks, screen.viewer, screen.panel)
-        state = {"busy": screen.is_busy, "case": screen.has_case}
+        state = {"busy": screen.is_busy, "case": screen.has_case, "run": screen.can_run}
         return [state, *(gr.skip() if part is None else part for part in parts), session]
 
     def on_upload(event: gr.EventData, request: gr.Request) -> list[Any]:
         session = _session(request)
         try:
-            data = handlers.take_upload(Path(str(event.path)), upload_folder)
-        except (JomedError, AttributeError):
+            data = handlers.take_upload(Path(str(_sent(event).get("path", ""))), upload_folder)
+        except JomedError as error:
             cases.purge(session)
-            return changes(handlers.closed(engine, text.UPLOAD_GONE), session)
+            return changes(handlers.closed(engine, handlers.failure(error)), session)
         return changes(handlers.open_case(engine, cases, session, data), session)
 
     def on_upload_failed(request: gr.Request) -> list[Any]:
@@ -136,7 +117,7 @@ def _wire(
         return changes(handlers.closed(engine, sentence), session)
 
     def on_example(event: gr.EventData, request: gr.Request) -> list[Any]:
-        session, number = _session(request), event._data.get("number")
+        session, number = _session(request), _sent(event).get("number")
         if not isinstance(number, int) or not 0 <= number < len(examples):
             return changes(handlers.closed(engine, text.UNKNOWN_EXAMPLE), session)
         data = examples[number].path.read_bytes()
@@ -144,7 +125,7 @@ def _wire(
         return changes(screen, session)
 
     def on_frame(event: gr.EventData, request: gr.Request) -> list[Any]:
-        session, frame = _session(request), event._data.get("frame")
+        session, frame = _session(request), _sent(event).get("frame")
         number = frame if isinstance(frame, int) else 0
         return changes(handlers.choose_frame(engine, cases, session, number), session)
 
@@ -152,6 +133,10 @@ def _wire(
         session = _session(request)
         for screen in handlers.run_case(engine, cases, session):
             yield changes(screen, session)
+
+    def on_again(request: gr.Request) -> list[Any]:
+        session = _session(request)
+        return changes(handlers.start_again(engine, cases, session), session)
 
     def on_cancel(request: gr.Request) -> list[Any]:
         session = _session(request)
@@ -162,11 +147,11 @@ def _wire(
         return changes(handlers.purge_case(engine, cases, session), session)
 
     def on_remove(event: gr.EventData, request: gr.Request) -> list[Any]:
-        session, candidate = _session(request), str(event._data.get("id", ""))
+        session, candidate = _session(request), str(_sent(event).get("id", ""))
         return changes(handlers.remove_candidate(engine, cases, session, candidate), session)
 
     def on_restore(event: gr.EventData, request: gr.Request) -> list[Any]:
-        session, candidate = _session(request), event._data.get("id")
+        session, candidate = _session(request), _sent(event).get("id")
         screen = handlers.restore_candidate(engine, cases, session, candidate)
         return changes(screen, session)
 
@@ -179,6 +164,7 @@ def _wire(
         (toolbar.case_file, on_upload),
         (toolbar.case_example, on_example),
         (viewer.case_frame, on_frame),
+        (toolbar.case_again, on_again),
     ):
         opened = opening(open_handler, None, outputs, **QUIET)
         runs.append(opened.then(run, None, outputs, **QUIET, **HEAVY))
@@ -193,18 +179,34 @@ def _wire(
 def _add_api(engine: ReadingEngine) -> None:
     """Add the documented endpoint `/diagnose`: a file in, the Result JSON out."""
 
-    def diagnose(data: bytes) -> dict[str, Any]:
+    def diagnose(image: Any) -> dict[str, Any]:
         """Return the Result (schema jomed.result/1) of one image file."""
         try:
+            if not isinstance(image, dict):
+                raise ImageError(text.UPLOAD_GONE)
+            data = handlers.take_upload(Path(str(image.get("path", ""))), upload_folder)
             return handlers.diagnose(engine, data)
         except Exception as error:
             raise gr.Error(handlers.failure(error), print_exception=False) from None
 
-    image_file = CaseFile(label="image", visible=False)
+    image_file = gr.File(label="image", visible=False)
+    upload_folder = Path(image_file.GRADIO_CACHE)
     result = gr.JSON(label="result", visible=False)
+    # preprocess=False: gradio's own step would leave one empty temporary file per call.
     gr.Button(visible=False).click(
-        diagnose, image_file, result, api_name="diagnose", api_visibility="public", **HEAVY
+        diagnose,
+        image_file,
+        result,
+        api_name="diagnose",
+        api_visibility="public",
+        preprocess=False,
+        **HEAVY,
     )
+
+
+def _sent(event: gr.EventData) -> dict[str, Any]:
+    """Return what the page sent with an event; anything malformed counts as nothing."""
+    return event._data if isinstance(event._data, dict) else {}
 
 
 def _session(request: gr.Request) -> str:
@@ -237,19 +239,15 @@ def _example_buttons(examples: Sequence[Example]) -> str:
     return "".join(buttons)
 
 
-def launch_settings(*, blocked: Sequence[Path] = ()) -> dict[str, Any]:
-    """Return the launch arguments: nothing shared, nothing kept, nothing sent.
-
-    Args:
-        blocked: folders that must never be served, such as the bundle and the index.
-    """
+def launch_settings() -> dict[str, Any]:
+    """Return the launch arguments: nothing shared, nothing kept, nothing sent."""
     static = files("jomed_app.ui") / "static"
     return {
         "share": False,
         "show_error": False,
         "max_file_size": text.MAX_FILE_SIZE,
         "allowed_paths": [],
-        "blocked_paths": [str(path) for path in blocked],
+        "blocked_paths": [str(path) for path in NEVER_SERVED],
         "run_history": False,
         "enable_monitoring": False,
         "footer_links": ["settings"],
@@ -267,23 +265,15 @@ def _font(name: str) -> list[Any]:
     return [gr.themes.LocalFont(name, weights=(400, 700)), "system-ui", "sans-serif"]
 
 
-def serve(
-    engine: ReadingEngine,
-    host: str = "127.0.0.1",
-    port: int = 7860,
-    *,
-    blocked: Sequence[Path] = (),
-) -> None:
+def serve(engine: ReadingEngine, host: str = "127.0.0.1", port: int = 7860) -> None:
     """Serve the page until interrupted; uploads go to a private folder that is removed at the end.
 
     Args:
         engine: the loaded engine.
         host: address to listen on; 127.0.0.1 keeps it on this machine.
         port: TCP port.
-        blocked: folders that must never be served.
     """
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     with tempfile.TemporaryDirectory(prefix="jomed-uploads-", ignore_cleanup_errors=True) as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder
-        page = build_ui(engine)
-        page.launch(server_name=host, server_port=port, **launch_settings(blocked=blocked))
+        os.environ["GRADIO_TEMP_DIR"] = folder  # read by every component when it is made
+        blocks = build_ui(engine)
+        blocks.launch(server_name=host, server_port=port, **launch_settings())

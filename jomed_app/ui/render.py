@@ -10,98 +10,11 @@ from jomed_app.types import (
     Consistency,
     ConsistencyState,
     FinalResult,
-    InputInfo,
     Result,
 )
 from jomed_app.ui import text
 from jomed_app.ui.cards import bars
 from jomed_app.ui.reading import InfoView, Reading
-
-
-def header(app_version: str, info: InfoView) -> str:
-    """Return the page header: name, disclaimer, versions."""
-    return (
-        '<header class="top"><div class="top-name"><h1>' + text.NAME + "</h1>"
-        f'<span class="top-task">{escape(info.task.name)}</span></div>'
-        f'<p class="top-warning" role="note">{text.DISCLAIMER}</p>'
-        '<div class="top-side">'
-        f'<span class="top-versions">app {escape(app_version)} &middot; bundle '
-        f"{escape(info.bundle)} &middot; index {escape(info.index)} "
-        f"({info.index_size:,} cases)</span>"
-        '<button type="button" class="btn btn-quiet" data-action="theme" '
-        'aria-label="Switch between light and dark">Light / dark</button></div></header>'
-    )
-
-
-def status(sentence: str, *, is_busy: bool = False) -> str:
-    """Return the polite status line."""
-    dot = "status-dot is-busy" if is_busy else "status-dot"
-    return (
-        f'<div class="status" role="status" aria-live="polite"><span class="{dot}" '
-        f'aria-hidden="true"></span><span class="status-text">{escape(sentence)}</span></div>'
-    )
-
-
-def banner(sentence: str) -> str:
-    """Return the banner for an error, or nothing for an empty sentence."""
-    if not sentence:
-        return ""
-    return f'<div class="banner" role="alert"><b>Not done.</b> {escape(sentence)}</div>'
-
-
-def checks(info: InputInfo | None, metadata: Mapping[str, str] | None = None) -> str:
-    """Return the strip of input checks and the grey-scale chain (the input passport)."""
-    if info is None:
-        return ""
-    items = [
-        f'<li class="check"><span class="check-name">input</span> {escape(info.format.upper())} '
-        f"{info.columns} x {info.rows} {escape(info.photometric)}"
-        + (f" {escape(info.modality)}" if info.modality else "")
-        + "</li>"
-    ]
-    for check in info.checks:
-        value = _short(check.value)
-        state, mark = ("is-ok", "&#10003;") if check.passed else ("is-bad", "&#9888;")
-        spoken = "passed" if check.passed else "not passed"
-        items.append(
-            f'<li class="check {state}" title="{escape(check.message)}">'
-            f'<span class="check-mark" aria-hidden="true">{mark}</span>'
-            f'<span class="check-name">{_check_name(check.name)}</span> {value}'
-            f'<span class="vh">{spoken}: {escape(check.message)}</span></li>'
-        )
-    rows = "".join(
-        f"<tr><th scope='row'>{_check_name(check.name)}</th><td>"
-        f"{'passed' if check.passed else '<b>not passed</b>'}</td>"
-        f"<td>{_short(check.value)}</td><td>{escape(check.message)}</td></tr>"
-        for check in info.checks
-    )
-    facts = "".join(
-        f"<tr><th scope='row'>{escape(name)}</th><td colspan='3'>{escape(value)}</td></tr>"
-        for name, value in (metadata or {}).items()
-    )
-    failed = [check for check in info.checks if not check.passed]
-    notes = "".join(
-        f'<p class="check-note">&#9888; {_check_name(check.name)}: {escape(check.message)}</p>'
-        for check in failed
-    )
-    return (
-        f'<section class="checks" aria-label="Input checks"><ul>{"".join(items)}</ul>'
-        f'<details class="passport"><summary>Input passport</summary><table>{rows}{facts}'
-        f"<tr><th scope='row'>sha-256</th><td colspan='3' class='mono'>{escape(info.sha256)}</td>"
-        f"</tr></table></details></section>{notes}"
-    )
-
-
-def _check_name(name: str) -> str:
-    """Return a check's name as words."""
-    return escape(name.replace("_", " "))
-
-
-def _short(value: float | str | None) -> str:
-    """Return a check's figure in few characters, escaped."""
-    if value is None:
-        return ""
-    return escape(value if isinstance(value, str) else f"{value:.3g}")
 
 
 def panel(
@@ -128,7 +41,15 @@ def panel(
     if reading.final is None or reading.consistency is None:
         parts.append(_waiting(reading))
     else:
-        parts.append(warning(reading, info, flip_to))
+        parts.append(
+            warning(
+                reading.consistency,
+                reading.final,
+                reading.candidates,
+                info=info,
+                flip_to=flip_to,
+            )
+        )
         parts.append(final_block(reading.final, labels))
         parts.append(sum_table(reading.candidates, reading.final))
     if reading.result is not None:
@@ -148,25 +69,32 @@ def _removed_note(num_removed: int) -> str:
 def _waiting(reading: Reading) -> str:
     """Return the panel while no diagnosis is known."""
     total = len(reading.candidates)
-    words = "Searching for similar cases." if total == 0 else (
-        f"{reading.num_read} of {total} similar cases read."
+    words = (
+        "Searching for similar cases."
+        if total == 0
+        else (f"{reading.num_read} of {total} similar cases read.")
     )
     share = reading.num_read / total * 100 if total else 0
     return (
         '<div class="jblock waiting"><h2>Diagnosis</h2>'
-        f'<p>{words} The diagnosis follows when all are read.</p>'
+        f"<p>{words} The diagnosis follows when all are read.</p>"
         f'<div class="bar-track"><span class="bar-fill" style="width:{share:.0f}%"></span></div>'
         "</div>"
     )
 
 
-def warning(reading: Reading, info: InfoView, flip_to: str | None) -> str:
+def warning(
+    consistency: Consistency,
+    final: FinalResult,
+    candidates: tuple[CandidateResult, ...],
+    *,
+    info: InfoView,
+    flip_to: str | None,
+) -> str:
     """Return the agreement block, which always stands above the diagnosis."""
-    consistency, final = reading.consistency, reading.final
-    assert consistency is not None and final is not None
     state = consistency.state
-    sentences = [_agreement_words(consistency, final, reading.candidates)]
-    ranks = {item.candidate_id: item.rank for item in reading.candidates}
+    sentences = [_agreement_words(consistency, candidates)]
+    ranks = {item.candidate_id: item.rank for item in candidates}
     decisive = consistency.decisive_candidate
     if decisive is not None and decisive in ranks:
         is_other = flip_to is not None and flip_to != final.prediction
@@ -192,9 +120,7 @@ def warning(reading: Reading, info: InfoView, flip_to: str | None) -> str:
     )
 
 
-def _agreement_words(
-    consistency: Consistency, final: FinalResult, candidates: tuple[CandidateResult, ...]
-) -> str:
+def _agreement_words(consistency: Consistency, candidates: tuple[CandidateResult, ...]) -> str:
     """Return the counts, worded as uncertainty and not as alarm."""
     total = sum(consistency.counts.values())
     ordered = sorted(consistency.counts.items(), key=lambda item: -item[1])
@@ -205,9 +131,7 @@ def _agreement_words(
             for item in candidates
             if ordered[0][0] in item.probabilities
         ]
-        spread = (
-            f", with confidence from {min(values):.2f} to {max(values):.2f}" if values else ""
-        )
+        spread = f", with confidence from {min(values):.2f} to {max(values):.2f}" if values else ""
         word = "the one candidate says" if total == 1 else f"all {total} candidates say"
         return f"Read one by one, {word} <b>{name}</b>{spread}."
     counts = "; ".join(f"{count} of {total}: <b>{escape(name)}</b>" for name, count in ordered)

@@ -40,6 +40,10 @@ class Case:
         """Ask a run of this case to stop at its next step."""
         self._cancelled.set()
 
+    def allow_run(self) -> None:
+        """Take an earlier wish to stop back, before a new run."""
+        self._cancelled.clear()
+
     def is_cancelled(self) -> bool:
         """Whether the run of this case was asked to stop."""
         return self._cancelled.is_set()

@@ -20,11 +20,13 @@ EMPTY_TEXT = (
 )
 PANEL_EMPTY = (
     "The candidates' agreement, the diagnosis and how it arose will appear here. "
-    "Each similar case is read on its own beside your image; the final answer is their weighted sum."
+    "Each similar case is read on its own beside your image; the final answer is their "
+    "weighted sum."
 )
 
 STATUS_IDLE = "Ready."
 STATUS_DECODED = "Image decoded; the uploaded file was deleted. Waiting for the model."
+STATUS_WAITING = "Waiting for the model."
 STATUS_CHECKED = "Input checked. Searching for similar cases."
 STATUS_FINAL = "Diagnosis ready. Locating the finding."
 STATUS_CANCELLED = "Stopped. Nothing of this run was kept; the image is still open."
@@ -36,10 +38,13 @@ WINDOW_NOTE = "Display only: windowing never changes the prediction."
 NO_CASE = "This case is no longer held here (it was purged or its time ran out). Open it again."
 NOT_FINISHED = "Candidates can be removed once the run has finished."
 LAST_CANDIDATE = (
-    "At least one candidate must remain: a diagnosis needs a case to rest on. Restore another first."
+    "At least one candidate must remain: a diagnosis needs a case to rest on. "
+    "Restore another first."
 )
 UPLOAD_GONE = "The upload did not arrive as one file, or was taken already. Send it again."
-UPLOAD_FAILED = "The upload did not arrive. Files up to {limit} are accepted; check it and try again."
+UPLOAD_FAILED = (
+    "The upload did not arrive. Files up to {limit} are accepted; check it and try again."
+)
 UNKNOWN_EXAMPLE = "This example is not part of the installation. Choose another."
 
 MAX_FILE_SIZE = "64mb"

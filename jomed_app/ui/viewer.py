@@ -177,9 +177,7 @@ def _box_data(box: BoxResult) -> dict[str, Any]:
     }
 
 
-def _case_pane(
-    engine: ReadingEngine, candidate_id: str, kind: str, title: str, card: str
-) -> Pane:
+def _case_pane(engine: ReadingEngine, candidate_id: str, kind: str, title: str, card: str) -> Pane:
     """Return the pane of an indexed case; its known boxes are in pixels of its own file."""
     record = engine.candidate(candidate_id)
     return {

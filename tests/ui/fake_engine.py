@@ -56,7 +56,9 @@ def picture(seed: int, rows: int = 256, columns: int = 256) -> NDArray[np.uint8]
     rng = np.random.default_rng(seed)
     speckle = rng.rayleigh(0.5, (rows // 2, columns // 2))
     speckle = np.kron(speckle, np.ones((2, 2)))[:rows, :columns]
-    speckle = np.pad(speckle, ((0, rows - speckle.shape[0]), (0, columns - speckle.shape[1])), "edge")
+    speckle = np.pad(
+        speckle, ((0, rows - speckle.shape[0]), (0, columns - speckle.shape[1])), "edge"
+    )
     y, x = np.mgrid[0:rows, 0:columns]
     depth = y / rows
     layers = 0.6 + 0.4 * np.sin(depth * 22 + seed) * np.exp(-3 * depth)
@@ -163,12 +165,20 @@ class FakeEngine:
         rows, columns = image.model_input.shape[:2]
         boxes = (
             BoxResult(
-                x0=columns * 0.24, y0=rows * 0.31, x1=columns * 0.58, y1=rows * 0.6,
-                score=0.81, label="malignant",
+                x0=columns * 0.24,
+                y0=rows * 0.31,
+                x1=columns * 0.58,
+                y1=rows * 0.6,
+                score=0.81,
+                label="malignant",
             ),
             BoxResult(
-                x0=columns * 0.7, y0=rows * 0.65, x1=columns * 0.85, y1=rows * 0.8,
-                score=0.34, label="benign",
+                x0=columns * 0.7,
+                y0=rows * 0.65,
+                x1=columns * 0.85,
+                y1=rows * 0.8,
+                score=0.34,
+                label="benign",
             ),
         )
         findings = {
@@ -200,9 +210,7 @@ class FakeEngine:
         """Return the result of the candidates that stay, with weights that sum to 1."""
         kept = [item for item in result.candidates if item.candidate_id not in removed]
         total = sum(item.weight for item in kept)
-        scaled = tuple(
-            item.model_copy(update={"weight": item.weight / total}) for item in kept
-        )
+        scaled = tuple(item.model_copy(update={"weight": item.weight / total}) for item in kept)
         final, consistency = self._conclude(scaled)
         return result.model_copy(
             update={"candidates": scaled, "final": final, "consistency": consistency}
@@ -231,9 +239,7 @@ class FakeEngine:
         gray = picture(int(candidate_id.split("-")[1]) + 20)
         return np.repeat(gray[..., None], 3, axis=2)
 
-    def _conclude(
-        self, candidates: tuple[CandidateResult, ...]
-    ) -> tuple[FinalResult, Consistency]:
+    def _conclude(self, candidates: tuple[CandidateResult, ...]) -> tuple[FinalResult, Consistency]:
         """Return the weighted sum and what the candidates say one by one."""
         sums = {
             name: sum(item.weight * item.probabilities[name] for item in candidates)

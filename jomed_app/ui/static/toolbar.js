@@ -25,6 +25,7 @@ async function send(file) {
 function refresh() {
   const state = props.value || {};
   part('cancel').hidden = !state.busy;
+  part('again').hidden = !state.run;
   part('purge').disabled = !state.case;
   element.querySelectorAll('[data-example]').forEach((b) => { b.disabled = !!state.busy; });
 }
@@ -37,6 +38,7 @@ element.addEventListener('click', (event) => {
   if (!button) return;
   if (button.dataset.example !== undefined) trigger('case_example', { number: Number(button.dataset.example) });
   else if (button.dataset.part === 'cancel') trigger('case_cancel');
+  else if (button.dataset.part === 'again') trigger('case_again');
   else if (button.dataset.part === 'purge') trigger('case_purge');
 });
 

@@ -256,6 +256,7 @@ const commands = {
   boxes: () => { boxesOn = !boxesOn; pressed('boxes', boxesOn); drawAll(); say(boxesOn ? 'boxes shown' : 'boxes hidden'); },
   invert: () => { inverted = !inverted; pressed('invert', inverted); drawAll(); say(inverted ? 'inverted' : 'not inverted'); },
   help: () => { const box = part('help'); box.hidden = !box.hidden; element.querySelector('[data-do="help"]').setAttribute('aria-expanded', String(!box.hidden)); },
+  window: () => { const open = part('window').classList.toggle('is-open'); element.querySelector('[data-do="window"]').setAttribute('aria-expanded', String(open)); },
   'frame-back': () => toFrame(props.value.frame - 1),
   'frame-next': () => toFrame(props.value.frame + 1),
 };

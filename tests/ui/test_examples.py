@@ -1,0 +1,37 @@
+"""The list of shipped examples."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from jomed_app.errors import RecordError
+from jomed_app.ui.examples import EXAMPLES_FILE, load_examples
+
+
+def test_no_list_means_no_examples(tmp_path):
+    assert load_examples(tmp_path) == ()
+    assert load_examples(tmp_path / "absent") == ()
+
+
+def test_examples_stay_inside_their_folder(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"png")
+    entries = [{"file": "../somewhere/a.png", "title": "Oval mass"}]
+    (tmp_path / EXAMPLES_FILE).write_text(json.dumps(entries))
+    (example,) = load_examples(tmp_path)
+    assert example.path == tmp_path / "a.png"
+    assert example.title == "Oval mass"
+
+
+@pytest.mark.parametrize("content", ["{", "3", '["a"]', '[{"file": "a.png"}]'])
+def test_a_malformed_list_is_refused(tmp_path, content):
+    (tmp_path / EXAMPLES_FILE).write_text(content)
+    with pytest.raises(RecordError, match="must be a list of objects"):
+        load_examples(tmp_path)
+
+
+def test_a_missing_picture_is_named(tmp_path):
+    (tmp_path / EXAMPLES_FILE).write_text('[{"file": "a.png", "title": "x"}]')
+    with pytest.raises(RecordError, match="names 'a.png', which is not in its folder"):
+        load_examples(tmp_path)

@@ -1,0 +1,191 @@
+"""What is written on the page: escaping, wording, and that label and prediction stay apart."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jomed_app.types import Check, CandidateResult, ConsistencyState, FinalResult, InputInfo
+from jomed_app.ui import cards, page, render, text
+from jomed_app.ui.reading import Reading, reading_of
+from tests.ui.fake_engine import FakeEngine, FakeInfo, LABELS, png_bytes
+
+HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)>\"'"
+
+
+def hostile_candidate() -> CandidateResult:
+    return CandidateResult(
+        rank=1,
+        candidate_id=HOSTILE,
+        heads=("image",),
+        retriever_score=0.5,
+        weight=1.0,
+        similarity_percentile=100.0,
+        label=HOSTILE,
+        passage=HOSTILE,
+        provenance={HOSTILE: HOSTILE},
+        prediction=HOSTILE,
+        probabilities={HOSTILE: 1.0},
+    )
+
+
+@pytest.fixture(scope="module")
+def result():
+    from jomed_app.imaging import read_image
+
+    return list(FakeEngine().run(read_image(png_bytes())))[-1].result
+
+
+def test_a_hostile_candidate_is_shown_as_text():
+    html = cards.candidate_card(
+        hostile_candidate(),
+        labels=LABELS,
+        final="benign",
+        is_removed=False,
+        is_counter=True,
+        can_remove=True,
+    )
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_a_hostile_result_is_shown_as_text(result):
+    final = FinalResult(
+        prediction=HOSTILE, probabilities={HOSTILE: 1.0}, query_only_prediction=HOSTILE
+    )
+    hostile = result.model_copy(
+        update={
+            "final": final,
+            "candidates": (hostile_candidate(),),
+            "consistency": result.consistency.model_copy(update={"counts": {HOSTILE: 1}}),
+            "findings": {HOSTILE: {HOSTILE: 1.0}},
+            "report": HOSTILE,
+            "boxes": (result.boxes[0].model_copy(update={"label": HOSTILE}),),
+        }
+    )
+    reading = reading_of(hostile)
+    for html in (
+        render.panel(reading, FakeInfo(), flip_to=HOSTILE),
+        render.findings(reading),
+        page.banner(HOSTILE),
+        page.status(HOSTILE),
+    ):
+        assert "<script" not in html
+        assert "<img" not in html
+        assert "&lt;script&gt;" in html
+
+
+def test_hostile_checks_and_metadata_are_shown_as_text():
+    check = Check(name=HOSTILE, passed=False, value=HOSTILE, message=HOSTILE)
+    info = InputInfo(
+        sha256="0", format=HOSTILE, modality=HOSTILE, rows=1, columns=1,
+        photometric=HOSTILE, checks=(check,),
+    )  # fmt: skip
+    html = page.checks(info, {HOSTILE: HOSTILE})
+    assert "<script" not in html
+    assert "<img" not in html
+
+
+def test_label_and_prediction_are_separate_lines(result):
+    html = cards.candidate_card(
+        result.candidates[1],
+        labels=LABELS,
+        final="malignant",
+        is_removed=False,
+        is_counter=False,
+        can_remove=True,
+    )
+    known, model = html.index('class="line known"'), html.index('class="line model"')
+    assert known < model
+    assert "differs from the final diagnosis" in html
+    assert "closer than 98.9 % of random corpus pairs" in html
+    assert 'aria-label="Remove candidate 2"' in html
+
+
+def test_a_candidate_that_is_not_read_yet_has_no_prediction(result):
+    waiting = result.candidates[0].model_copy(update={"prediction": None, "probabilities": {}})
+    html = cards.candidate_card(
+        waiting, labels=LABELS, final=None, is_removed=False, is_counter=False, can_remove=False
+    )
+    assert "reading ..." in html
+    assert 'class="bars"' not in html
+    assert "<button" not in html
+
+
+def test_the_sum_is_shown_as_parts(result):
+    html = render.sum_table(result.candidates, result.final)
+    parts = sum(item.weight * item.probabilities["malignant"] for item in result.candidates)
+    assert f"<td>{parts:.3f}</td>" in html
+    assert "&times; 0.84" in html
+
+
+def test_no_box_is_said_in_words(result):
+    reading = reading_of(result.model_copy(update={"boxes": ()}))
+    assert "does not mean normal" in render.findings(reading)
+    assert "no box at or above 0.50" in text.no_box(0.5, 2)
+
+
+def test_findings_wait_until_they_are_known(result):
+    assert render.findings(Reading(info=result.input)) == ""
+    normal = reading_of(result.model_copy(update={"findings": {}}))
+    assert "No descriptor applies" in render.findings(normal)
+
+
+@pytest.mark.parametrize(
+    ("state", "heading"),
+    [
+        (ConsistencyState.CONSISTENT, "Candidates agree"),
+        (ConsistencyState.MIXED, "confidence varies"),
+        (ConsistencyState.DISAGREE, "Candidates disagree"),
+        (ConsistencyState.ABSTAIN, "No result"),
+    ],
+)
+def test_each_state_has_its_heading(result, state, heading):
+    consistency = result.consistency.model_copy(update={"state": state, "counts": {"benign": 4}})
+    html = render.warning(
+        consistency, result.final, result.candidates, info=FakeInfo(), flip_to=None
+    )
+    assert heading in html
+    assert f"is-{state.value}" in html
+
+
+def test_the_disclaimer_is_on_the_page():
+    html = page.header("1.2.3", FakeInfo())
+    assert (
+        "Research demo - not a medical device. Do not use for diagnosis. "
+        "Do not upload patient-identifying images." in html
+    )
+    for version in ("1.2.3", "fake 1", "fake-index 1", "1,200"):
+        assert version in html
+
+
+def test_failed_checks_are_spelled_out():
+    check = Check(name="domain", passed=False, value=0.1, message="unlike the corpus")
+    info = InputInfo(
+        sha256="0", format="png", rows=5, columns=6, photometric="L", checks=(check,)
+    )
+    html = page.checks(info)
+    assert 'class="check-note"' in html
+    assert "not passed: unlike the corpus" in html
+    assert page.checks(None) == ""
+
+
+@given(st.floats(0, 1))
+def test_count_words_never_claim_certainty(probability):
+    words = text.count_words(probability)
+    assert "10 of 10" not in words
+    assert "0 of 10" not in words.replace("10 such", "")
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [(0.68, "about 7 of 10 such cases"), (0.02, "fewer than 1 of 10"), (0.99, "nearly all")],
+)
+def test_count_words(probability, words):
+    assert words in text.count_words(probability)
+
+
+def test_a_percentile_is_never_all_pairs():
+    assert text.percentile_words(100.0) == "closer than 99.9 % of random corpus pairs"
