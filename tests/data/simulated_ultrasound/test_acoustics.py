@@ -22,7 +22,7 @@ PLAIN = {
     "posterior": "none",
     "calcifications": "absent",
 }
-SEEDS = range(12)
+SEEDS = range(8)
 
 
 def _render(seed: int, **changes: str) -> tuple[NDArray[np.float64], NDArray[np.bool_], Tissue]:

@@ -25,10 +25,13 @@ def test_without_the_real_set_it_says_so(
     assert not out.exists()
 
 
-def test_a_set_compared_with_itself_is_near(tmp_path: Path) -> None:
+def test_a_set_compared_with_itself_is_near(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Simulated cases stand in for the real set; both sides then have like distributions."""
+    monkeypatch.setattr(compare_simulator, "SIZE_PX", 160)
     folder = tmp_path / "stand_in"
-    records = write_cases(8, folder, seed=0, size_px=480, workers=1)
+    records = write_cases(8, folder, seed=0, size_px=160, workers=1)
     rows = [
         {"image": r.image, "busi_class": r.label, "boxes": [list(box) for box in r.boxes]}
         for r in records
@@ -38,6 +41,7 @@ def test_a_set_compared_with_itself_is_near(tmp_path: Path) -> None:
     assert compare_simulator.main([str(folder), "--count", "8", "--out", str(out)]) == 0
     report = json.loads(out.with_suffix(".json").read_text())
     assert report["histogram_distance_grey_levels"] == 0
+    assert report["box_auc"]["real"] == report["box_auc"]["simulated"]
     assert all(row["distance_in_real_sd"] == 0 for row in report["rows"].values())
     assert "| lesion width / image width, malignant |" in out.read_text()
 
@@ -54,6 +58,17 @@ def test_contrast_and_posterior_brightness_by_hand() -> None:
 
 def test_half_width_by_hand() -> None:
     assert compare_simulator._half_width(np.array([1.0, 0.8, 0.4, 0.1])) == pytest.approx(1.75)
+
+
+def test_box_auc_by_hand() -> None:
+    """Width tells the labels apart in one set; nothing does in the other."""
+    names = ("width_fraction", "height_to_width", "depth_fraction")
+    noise = list(np.random.default_rng(0).random(20))
+    values = {f"{name}_{label}": noise for name in names for label in ("benign", "malignant")}
+    assert compare_simulator._box_auc(values) == pytest.approx(0.5, abs=0.2)
+    values["width_fraction_malignant"] = [value + 5 for value in noise]
+    assert compare_simulator._box_auc(values) == 1
+    assert compare_simulator._box_auc({name: noise[:4] for name in values}) is None
 
 
 def test_docs_hold_the_current_tables() -> None:

@@ -65,19 +65,19 @@ def test_exact_accuracy_agrees_with_a_frequency_table_of_draws() -> None:
     rng = np.random.default_rng(2)
     counts: dict[tuple[str, ...], list[int]] = {}
     right = tested = 0
-    for index in range(12000):
+    for index in range(9000):
         kind = draw_kind(rng)
         if kind == "normal":
             continue
         key = tuple(draw_descriptors(rng, kind)[1].values())
         malignant = KINDS[kind].label == "malignant"
         seen = counts.setdefault(key, [0, 0])
-        if index < 8000:
+        if index < 6000:
             seen[malignant] += 1
         else:
             tested += 1
             right += (seen[1] > seen[0]) == malignant
-    assert right / tested == pytest.approx(descriptor_bayes_accuracy(False), abs=0.035)
+    assert right / tested == pytest.approx(descriptor_bayes_accuracy(False), abs=0.04)
 
 
 def test_labels_overlap_in_every_descriptor() -> None:
