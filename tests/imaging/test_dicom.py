@@ -242,6 +242,19 @@ def test_a_large_frame_may_not_come_out_of_a_few_bytes():
         read_image(data)
 
 
+def test_a_jpeg_frame_without_end_mark_is_an_error():
+    jpeg = raster_bytes(Image.new("L", (8, 8)), "JPEG")
+    data = encapsulated_bytes([jpeg[:-2]], JPEGBaseline8Bit, 8, 8)
+    with pytest.raises(DicomError, match="must end with its mark"):
+        read_image(data)
+
+
+def test_a_frame_may_not_contradict_its_header():
+    jpeg = raster_bytes(Image.new("L", (16, 8)), "JPEG")
+    with pytest.raises(DicomError, match="must hold 8 x 8 pixels, found 8 x 16"):
+        read_image(encapsulated_bytes([jpeg], JPEGBaseline8Bit, 8, 8))
+
+
 def test_a_panic_of_a_decoder_is_our_error(monkeypatch):
     class PanicException(BaseException):
         """Stands in for what the RLE decoder raises on some damaged files."""

@@ -1,4 +1,5 @@
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -30,6 +31,13 @@ def test_16_bit_gray_keeps_its_depth(kind):
     np.testing.assert_array_equal(record.modality_values, DEEP)
     assert {record.model_input.min(), record.model_input.max()} == {0, 255}
     assert record.metadata["BitsStored"] == "16"
+
+
+def test_a_big_endian_16_bit_tiff_is_read():
+    swapped = Image.frombytes("I;16B", (64, 64), DEEP.astype(">u2").tobytes())
+    data = raster_bytes(swapped, "TIFF")
+    assert data.startswith(b"MM")
+    np.testing.assert_array_equal(read_image(data).modality_values, DEEP)
 
 
 def test_float_tiff_is_stretched():
@@ -134,8 +142,6 @@ def test_a_pixel_bomb_is_an_error_before_decoding(monkeypatch):
 def test_a_bomb_in_the_header_is_an_error(side):
     data = bytearray(raster_bytes(Image.fromarray(GRAY), "PNG"))
     data[16:24] = struct.pack(">II", side, side)
-    import zlib
-
     data[29:33] = struct.pack(">I", zlib.crc32(bytes(data[12:29])))
     with pytest.raises(ImageError, match="at most 64 million pixels"):
         read_image(bytes(data))
