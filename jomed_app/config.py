@@ -68,11 +68,13 @@ class RetrieverConfig(Section):
         backbone: "embedded", or the id or folder of a dual encoder.
         dim: length of every embedding, unit norm.
         query_mix: m in q_h = (1 - m) f0(x) + m f_h(x), in [0, 1].
+        vocabulary_size: word pieces of the passage encoder kept, the most frequent ones.
     """
 
     backbone: str = "embedded"
     dim: int = setting(256, low=8, high=4096)  # ours; the paper's encoder has 768
     query_mix: float = setting(0.15, low=0.0, high=1.0)  # arXiv:2508.17394, authors' code
+    vocabulary_size: int = setting(12000, low=2000)  # ours: half of it is never met
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,15 @@ class SimulationConfig(Section):
     """The simulated breast ultrasound corpus.
 
     Attributes:
-        count: cases to simulate; seed: first seed, case i uses seed + i.
+        index_count, align_count, reader_count: cases of the three corpora, which share none: the
+            embedded index, the stage `align` and the stage `reader`.
+        seed: first seed of the index; the other corpora start 100,000 and 200,000 later.
         size_px: longer side of each image, px.
     """
 
-    count: int = setting(4000, low=1)
+    index_count: int = setting(480, low=2, high=100_000)
+    align_count: int = setting(1400, low=2, high=100_000)
+    reader_count: int = setting(1200, low=2, high=100_000)
     seed: int = setting(0, low=0)
     size_px: int = setting(480, low=64, high=2048)
 
@@ -109,12 +115,16 @@ class AlignConfig(Section):
     Attributes:
         steps: optimizer steps; batch_size: pairs per step; lr: peak learning rate.
         temperature: divides the inner products, > 0; seed: of batches and initial weights.
+        localization_weight: of the loss that says which cells a lesion covers.
+        head_lr_factor: learning-rate factor of freshly made layers.
     """
 
-    steps: int = setting(600, low=1)
+    steps: int = setting(280, low=1)
     batch_size: int = setting(32, low=2)
-    lr: float = setting(3e-4, low=1e-8, high=1.0)
+    lr: float = setting(8e-4, low=1e-8, high=1.0)
     temperature: float = setting(0.07, low=1e-3, high=10.0)
+    localization_weight: float = setting(2.0, low=0.0)  # ours: weight of the cell-occupancy loss
+    head_lr_factor: float = setting(5.0, low=0.0)  # ours: fresh layers learn faster
     seed: int = setting(0, low=0)
 
 
@@ -123,19 +133,47 @@ class ReaderTrainingConfig(Section):
     """Supervised tuning of the reader, one row per candidate (stage `reader`).
 
     Attributes:
-        steps: optimizer steps; batch_size: rows per step; lr: peak learning rate.
+        task: what is asked.
+        data: root of the public set of this task; empty trains on simulated cases alone.
+        folds: cross-validation folds over the real cases; fold_seed: of their assignment.
+        simulated_steps: optimizer steps on simulated cases, shared by all folds.
+        steps: optimizer steps on the mixture, per fold and for the final reader.
+        batch_size: queries per step; lr: peak learning rate (half of it on the mixture).
+        real_share: share of real queries in the mixture.
+        real_candidate_share: share of a real query's steps whose candidates are real cases.
         weight_decay: of AdamW.
         num_candidates: candidates per query, each its own row with the same answer.
-        query_dropout: share of query tokens dropped in the rows that drop any, in [0, 1].
+        candidate_depth: candidates are drawn from this many nearest cases.
+        hidden_share: share of candidate blocks that hide query tokens.
+        query_dropout: least share of query tokens hidden there; the most is all of them.
+        random_share: share of candidates drawn from the whole corpus instead of the nearest.
+        comparison_share: share of queries asked whether the candidate has the same diagnosis.
+        plain_share: share of queries that are also read without a candidate.
+        location_bins: location tokens per axis.
+        label_smoothing: of the answer tokens that are not locations.
         seed: of batches, dropout and initial adapters.
     """
 
-    steps: int = setting(600, low=1)
-    batch_size: int = setting(32, low=1)
-    lr: float = setting(3e-4, low=1e-8, high=1.0)
+    task: str = "breast"
+    data: str = ""
+    folds: int = setting(5, low=2, high=20)
+    fold_seed: int = setting(0, low=0)
+    simulated_steps: int = setting(160, low=1)
+    steps: int = setting(60, low=1)
+    batch_size: int = setting(8, low=1)
+    lr: float = setting(1e-3, low=1e-8, high=1.0)
+    real_share: float = setting(0.75, low=0.0, high=1.0)  # ours
+    real_candidate_share: float = setting(0.7, low=0.0, high=1.0)  # ours
     weight_decay: float = setting(0.01, low=0.0, high=1.0)  # ours
     num_candidates: int = setting(4, low=1, high=50)  # arXiv:2508.17394, authors' code: K = 4
-    query_dropout: float = setting(0.5, low=0.0, high=1.0)  # ours: or the candidate is ignored
+    candidate_depth: int = setting(12, low=1)  # ours: drawn from these nearest
+    hidden_share: float = setting(0.35, low=0.0, high=1.0)  # ours: or the candidate is ignored
+    query_dropout: float = setting(0.5, low=0.0, high=1.0)  # ours
+    random_share: float = setting(0.15, low=0.0, high=1.0)  # ours: relevance must be judged
+    comparison_share: float = setting(0.15, low=0.0, high=1.0)  # ours
+    plain_share: float = setting(0.6, low=0.0, high=1.0)  # ours: so that the query alone is read
+    location_bins: int = setting(64, low=8, high=1024)  # ours
+    label_smoothing: float = setting(0.05, low=0.0, high=0.9)  # ours
     seed: int = setting(0, low=0)
 
 

@@ -1,0 +1,148 @@
+"""Corpora on disk -> case records: folders of our own schema, and the public sets we can read."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from jomed_app.boxes import Box
+from jomed_app.data.records import RECORDS_FILE, CaseRecord, read_records
+from jomed_app.data.tasks import Task
+from jomed_app.errors import RecordError
+
+logger = logging.getLogger(__name__)
+
+BUSI_FOLDER = "breastmnist_busi"
+BUSI_PROVENANCE = {
+    "source": "BUSI (BreastMNIST selection)",
+    "label_made": "radiologists of the source set, biopsy where available; not reviewed by us",
+    "known_noise": "near-duplicates; burnt-in calipers; four twin pairs with two labels",
+}
+
+
+def load_corpus(
+    task: Task, data: Path, splits: Sequence[str] = ()
+) -> tuple[Path, list[CaseRecord]]:
+    """Load the cases of a task from a data root or from a folder of records.
+
+    Args:
+        task: its labels must cover the cases' labels.
+        data: a folder with `records.jsonl`, or a root that holds a public set of this task.
+        splits: splits to keep; empty keeps all.
+
+    Returns:
+        The folder that the records' image paths start from, and the records.
+
+    Raises:
+        RecordError: if there is nothing to read, a split is empty or a label is not the task's.
+    """
+    if (data / RECORDS_FILE).is_file():
+        folder, records = data, read_records(data)
+    elif task.name in READERS:
+        folder, records = READERS[task.name](data)
+    else:
+        raise RecordError(
+            f"a data folder must hold {RECORDS_FILE} or, for the tasks {sorted(READERS)}, the "
+            f"public set; found neither for task '{task.name}'"
+        )
+    kept = [record for record in records if not splits or record.split in splits]
+    if not kept:
+        found = sorted({record.split for record in records})
+        raise RecordError(f"no case of split {list(splits)}; the corpus has {found}")
+    for record in kept:
+        if record.label not in task.labels:
+            raise RecordError(
+                f"labels must be among {list(task.labels)}, case '{record.case_id}' has "
+                f"'{record.label}'"
+            )
+    return folder, kept
+
+
+def corpus_hash(records: Sequence[CaseRecord]) -> str:
+    """Return a hash of the cases, whatever their order."""
+    lines = sorted(record.model_dump_json() for record in records)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def read_busi(data: Path) -> tuple[Path, list[CaseRecord]]:
+    """Read the prepared BreastMNIST/BUSI set: three classes, lesion boxes, twin groups.
+
+    Ours: the passage words the annotated box only (place, size, proportions), since the set has
+    no report; the class is never in it.
+
+    Raises:
+        RecordError: if the set's table is not there or lacks a field.
+    """
+    folder = data / BUSI_FOLDER if (data / BUSI_FOLDER).is_dir() else data
+    table = folder / f"{BUSI_FOLDER}.parquet"
+    if not table.is_file():
+        raise RecordError(f"the breast set requires {table.name} in the data folder; found none")
+    rows = pd.read_parquet(table)
+    needed = {"image", "split", "index", "busi_class", "boxes", "w", "h"}
+    if missing := needed - set(rows.columns):
+        raise RecordError(f"{table.name} must have the fields {sorted(missing)}")
+    records = []
+    for row in rows.to_dict("records"):
+        boxes = sorted((Box(*map(float, box)) for box in row["boxes"]), key=lambda box: -box.area)
+        width, height = int(row["w"]), int(row["h"])
+        case_id = f"busi-{row['split']}-{int(row['index']):03d}"
+        records.append(
+            CaseRecord(
+                case_id=case_id,
+                image=str(row["image"]),
+                label=str(row["busi_class"]),
+                passage=box_passage(boxes, width, height),
+                boxes=tuple(box.as_tuple() for box in boxes),
+                group=f"busi-{int(row['group'])}" if "group" in row else case_id,
+                split=str(row["split"]),
+                rows=height,
+                columns=width,
+                provenance=BUSI_PROVENANCE,
+            )
+        )
+    return folder, records
+
+
+def box_passage(boxes: Sequence[Box], columns: int, rows: int) -> str:
+    """Word the largest box: place, share of the width, proportions. Without boxes: none seen."""
+    if not boxes:
+        return "No focal lesion."
+    box = boxes[0]
+    x, y = box.center
+    across = ("left", "central", "right")[min(2, int(3 * x / columns))]
+    deep = ("superficial", "middle depth", "deep")[min(2, int(3 * y / rows))]
+    share = round(100 * box.width / columns)
+    form = "taller than wide" if box.height > box.width else "wider than tall"
+    count = f"{len(boxes)} lesions" if len(boxes) > 1 else "Lesion"
+    return f"{count}, {form}, {across}, {deep}, {share} % of the width."
+
+
+def assign_folds(records: Sequence[CaseRecord], num_folds: int, seed: int) -> NDArray[np.int64]:
+    """Split into folds so that no group is torn and every fold has each label's share.
+
+    Args:
+        records: cases with a group each (an empty group stands alone).
+        num_folds: at least 2.
+        seed: of the shuffle.
+
+    Returns:
+        (N,) fold of every case.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    folds = np.zeros(len(records), dtype=np.int64)
+    labels = [record.label for record in records]
+    groups = [record.group or record.case_id for record in records]
+    splitter = StratifiedGroupKFold(n_splits=num_folds, shuffle=True, random_state=seed)
+    for fold, (_, held_out) in enumerate(splitter.split(np.zeros(len(records)), labels, groups)):
+        folds[held_out] = fold
+    return folds
+
+
+READERS: dict[str, Callable[[Path], tuple[Path, list[CaseRecord]]]] = {"breast": read_busi}

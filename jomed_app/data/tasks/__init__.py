@@ -1,0 +1,100 @@
+"""Task definitions: what is asked, the classes and the descriptors. A task is a TOML file.
+
+A user adds a task by writing such a file; `load_task` takes its path in place of a name.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from jomed_app.errors import RecordError
+
+FOLDER = Path(__file__).parent
+
+
+class Task(BaseModel):
+    """One diagnostic task.
+
+    Attributes:
+        name: short name, as in `--task`.
+        title: name for people.
+        question: asked of the reader when the user asks nothing else.
+        labels: classes, in the order of every probability vector.
+        positive_label: the class of the two-class question (AUROC, sensitivity).
+        empty_labels: classes without a finding: no box, no descriptors.
+        descriptors: descriptor -> allowed values, in the order in which an answer names them.
+        finding: what a box encloses.
+        unit: plural noun for frequencies ("about 7 of 10 such ultrasound images").
+        out_of_domain: sentence said when an image is refused.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    title: str
+    question: str
+    labels: tuple[str, ...]
+    positive_label: str
+    empty_labels: tuple[str, ...] = ()
+    descriptors: dict[str, tuple[str, ...]] = {}
+    finding: str = "finding"
+    unit: str = "such images"
+    out_of_domain: str = "This image is outside what the model knows"
+
+    @model_validator(mode="after")
+    def _labels_are_consistent(self) -> Task:
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels must be at least two different names")
+        for label in (self.positive_label, *self.empty_labels):
+            if label not in self.labels:
+                raise ValueError(f"'{label}' must be one of the labels {list(self.labels)}")
+        return self
+
+    @property
+    def positive_index(self) -> int:
+        """Position of the positive label."""
+        return self.labels.index(self.positive_label)
+
+    @property
+    def answer_words(self) -> tuple[str, ...]:
+        """Every word an answer can hold: labels, then descriptor values, without repeats."""
+        values = [value for options in self.descriptors.values() for value in options]
+        return tuple(dict.fromkeys([*self.labels, *values]))
+
+
+def load_task(name_or_path: str | Path) -> Task:
+    """Load a task that ships with the package, or one from a TOML file.
+
+    Raises:
+        RecordError: if there is no such task or its file does not follow the schema.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = FOLDER / f"{name_or_path}.toml"
+    if not path.is_file():
+        known = sorted(file.stem for file in FOLDER.glob("*.toml"))
+        raise RecordError(
+            f"a task must be one of {known} or the path of a .toml file, found '{name_or_path}'"
+        )
+    try:
+        return task_from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
+    except tomllib.TOMLDecodeError as error:
+        raise RecordError(f"task file '{path.name}' must be valid TOML: {error}") from error
+
+
+def task_from_dict(values: dict[str, Any]) -> Task:
+    """Build a task from plain values, as a TOML file or a bundle's manifest holds them.
+
+    Raises:
+        RecordError: if a field is missing, unknown or contradictory.
+    """
+    try:
+        return Task.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "task"
+        raise RecordError(f"a task must follow the schema: {where}: {first['msg']}") from error

@@ -1,0 +1,404 @@
+"""The engine: one case in, typed events out, a Result at the end. Knows no page and no files."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jomed_app import __version__
+from jomed_app.data.answers import report_sentence
+from jomed_app.data.records import CaseRecord
+from jomed_app.data.tasks import Task
+from jomed_app.errors import CancelledError
+from jomed_app.inference.aggregate import candidate_log_weights, guided_log_prob
+from jomed_app.inference.calibrate import Calibration
+from jomed_app.inference.conclude import Conclusion, conclude
+from jomed_app.inference.reading import CaseReader, Description
+from jomed_app.models.heads import DomainHead
+from jomed_app.models.pixels import Letterbox, letterbox, to_pixel_values
+from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
+from jomed_app.models.retriever import Retriever
+from jomed_app.retrieval.index import CandidateIndex
+from jomed_app.retrieval.search import Hit, find_candidates
+from jomed_app.types import (
+    BoxesReady,
+    BoxResult,
+    CandidateRead,
+    CandidateResult,
+    CandidatesFound,
+    Check,
+    ChecksDone,
+    Completed,
+    Event,
+    FinalReady,
+    ImageRecord,
+    InputInfo,
+    Result,
+    Timings,
+    Versions,
+)
+
+STOPPING_CHECKS = ("contrast",)  # a blank image is not read
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Values a bundle was calibrated with.
+
+    Attributes:
+        k_per_head: hits per search.
+        weight_temperature: divides the head-normalized retriever scores.
+        guidance: strength of `aggregate.guided_log_prob`; 0 is the plain reader.
+        max_spread: probability spread above which agreeing candidates count as mixed.
+        domain_probability: least probability that an image is of the domain.
+        box_threshold: box score from which a box is shown at first.
+    """
+
+    k_per_head: int = 2
+    weight_temperature: float = 1.0
+    guidance: float = 0.0
+    max_spread: float = 0.3
+    domain_probability: float = 0.5
+    box_threshold: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What a screen says about the engine.
+
+    Attributes:
+        bundle, index: name, version and short hash.
+        index_size: candidates.
+        task: question, labels, descriptors.
+        box_threshold: where the box slider starts.
+        error_rates: consistency state -> share of wrong answers on out-of-fold cases.
+    """
+
+    bundle: str
+    index: str
+    index_size: int
+    task: Task
+    box_threshold: float
+    error_rates: Mapping[str, float] = field(default_factory=dict)
+
+
+class Engine:
+    """Runs cases. Holds no case: everything it keeps is read-only or a cache of the index.
+
+    Args:
+        reader, retriever: models that share one vision tower.
+        domain: refuses what is no image of the task.
+        index: candidates.
+        task: what is asked.
+        settings, calibration: from the bundle.
+        info: for the screen and for `versions`.
+    """
+
+    def __init__(
+        self,
+        *,
+        reader: Reader,
+        retriever: Retriever,
+        domain: DomainHead,
+        index: CandidateIndex,
+        task: Task,
+        settings: EngineSettings,
+        calibration: Calibration,
+        info: EngineInfo,
+    ) -> None:
+        self.reader = reader
+        self.retriever = retriever
+        self.domain = domain
+        self.index = index
+        self.task = task
+        self.settings = settings
+        self.calibration = calibration
+        self.info = info
+        self._case_reader = CaseReader(reader, task)
+        self._candidates: OrderedDict[str, CandidateInput] = OrderedDict()
+
+    def candidate(self, candidate_id: str) -> CaseRecord:
+        """Return a candidate's record."""
+        return self.index.candidate(candidate_id)
+
+    def candidate_image(self, candidate_id: str) -> NDArray[np.uint8]:
+        """Return a candidate's (rows, columns, 3) uint8 image."""
+        return self.index.image(candidate_id)
+
+    def run(
+        self,
+        image: ImageRecord,
+        *,
+        question: str | None = None,
+        k: int | None = None,
+        cancel: Callable[[], bool] | None = None,
+    ) -> Iterator[Event]:
+        """Answer one case step by step.
+
+        Args:
+            image: the decoded query.
+            question: asked instead of the task's own.
+            k: candidates to read, about half from each search; None takes the bundle's.
+            cancel: asked between steps.
+
+        Yields:
+            ChecksDone, CandidatesFound, CandidateRead for each, FinalReady, BoxesReady, Completed;
+            an image that is refused yields ChecksDone, FinalReady and Completed.
+
+        Raises:
+            CancelledError: if `cancel` said so; nothing is kept.
+        """
+        clock = _Clock(image.decode_ms)
+        question = question or self.task.question
+        query = self._encode([image.model_input])[0]
+        checks = self._domain_checks(query)
+        info = image.info.model_copy(update={"checks": (*image.info.checks, *checks)})
+        yield ChecksDone(info)
+        reason = refusal(self.task, info)
+        if reason is not None:
+            conclusion = Conclusion.refused(reason)
+            yield FinalReady(conclusion.final, conclusion.consistency)
+            yield Completed(self._result(info, question, (), conclusion, None, image, clock))
+            return
+
+        hits, vectors = self._search(query, info, k)
+        log_weights = candidate_log_weights(
+            [hit.relative_score for hit in hits], self.settings.weight_temperature
+        )
+        found = [self._found(hit, float(np.exp(w))) for hit, w in zip(hits, log_weights, strict=True)]
+        clock.mark("retrieve")
+        yield CandidatesFound(tuple(found))
+        _stop_if(cancel)
+
+        reading = self._case_reader.read(query, question, self._inputs(hits))
+        log_prob = guided_log_prob(
+            reading.log_prob, reading.plain_log_prob, self.settings.guidance
+        )
+        read = [
+            self._read(each, row, likelihood)
+            for each, row, likelihood in zip(found, log_prob, reading.log_likelihood, strict=True)
+        ]
+        clock.mark("read")
+        for candidate in read:
+            yield CandidateRead(candidate)
+        _stop_if(cancel)
+
+        plain = self.task.labels[int(reading.plain_log_prob.argmax())]
+        conclusion = self._conclude(read, plain)
+        if conclusion.final.prediction is not None:
+            counter = self.index.nearest_other_label(
+                vectors["image"],
+                "image",
+                conclusion.final.prediction,
+                self.index.ids_of_image(info.sha256),
+            )
+            conclusion = conclusion.with_counter(counter.candidate_id if counter else None)
+        yield FinalReady(conclusion.final, conclusion.consistency)
+        _stop_if(cancel)
+
+        shares = np.append(np.exp(log_weights) * 0.8, 0.2)
+        description = self._case_reader.describe(reading, shares, conclusion.label_index)
+        clock.mark("read")
+        result = self._result(info, question, tuple(read), conclusion, description, image, clock)
+        yield BoxesReady(result.boxes, result.findings, result.report)
+        yield Completed(result)
+
+    def recompute(self, result: Result, removed: Collection[str]) -> Result:
+        """Return the result without some candidates; no model runs, boxes are kept.
+
+        Without any candidate left, the result abstains and says why.
+        """
+        kept = [each for each in result.candidates if each.candidate_id not in removed]
+        if not kept:
+            conclusion = Conclusion.refused("every candidate was removed; restore one of them")
+            return result.model_copy(
+                update={
+                    "candidates": (),
+                    "final": conclusion.final,
+                    "consistency": conclusion.consistency,
+                }
+            )
+        total = sum(each.weight for each in kept)
+        scaled = [each.model_copy(update={"weight": each.weight / total}) for each in kept]
+        conclusion = self._conclude(scaled, result.final.query_only_prediction)
+        counter = result.consistency.counter_candidate
+        if counter is not None and self.candidate(counter).label == conclusion.final.prediction:
+            others = [each for each in kept if each.label != conclusion.final.prediction]
+            counter = others[0].candidate_id if others else None
+        conclusion = conclusion.with_counter(counter)
+        return result.model_copy(
+            update={
+                "candidates": tuple(scaled),
+                "final": conclusion.final,
+                "consistency": conclusion.consistency,
+            }
+        )
+
+    def warm(self, limit: int | None = None) -> int:
+        """Encode the index's candidates ahead of the first case; return how many are held."""
+        ids = self.index.ids[:limit]
+        for start in range(0, len(ids), 16):
+            self._hold(ids[start : start + 16])
+        return len(self._candidates)
+
+    def _encode(self, images: Sequence[NDArray[np.uint8]]) -> list[ImageEncoding]:
+        squares = [letterbox(image, self.reader.image_size) for image in images]
+        return self.reader.encode_pixels(to_pixel_values(squares))
+
+    def _domain_checks(self, query: ImageEncoding) -> tuple[Check, ...]:
+        features = self.retriever.features(query.tokens[None])[0]
+        probability = self.domain.probability(features)
+        distance = self.domain.distance(features)
+        passed = probability >= self.settings.domain_probability and distance <= 1.0
+        message = (
+            f"Like the images the bundle was made for (probability {probability:.2f}, "
+            f"distance {distance:.2f} of the limit)"
+        )
+        return (
+            Check(
+                name="domain",
+                passed=passed,
+                value=round(probability, 4),
+                message=message if passed else "Not l" + message[1:],
+            ),
+        )
+
+    def _search(
+        self, query: ImageEncoding, info: InputInfo, k: int | None
+    ) -> tuple[list[Hit], dict[str, NDArray[np.float32]]]:
+        vectors = self.retriever.query_from_tokens(query.tokens[None])
+        per_head = self.settings.k_per_head if k is None else max(1, (k + 1) // 2)
+        own = self.index.ids_of_image(info.sha256)
+        hits = find_candidates(self.index, vectors, per_head, exclude_ids=own)
+        return (hits if k is None else hits[:k]), dict(vectors)
+
+    def _inputs(self, hits: Sequence[Hit]) -> list[CandidateInput]:
+        ids = [hit.candidate_id for hit in hits]
+        self._hold(ids)
+        return [self._candidates[each] for each in ids]
+
+    def _hold(self, ids: Sequence[str]) -> None:
+        missing = [each for each in ids if each not in self._candidates]
+        encodings = self._encode([self.index.image(each) for each in missing]) if missing else []
+        for each, encoding in zip(missing, encodings, strict=True):
+            record = self.index.candidate(each)
+            self._candidates[each] = self._case_reader.candidate(
+                encoding, record.label, record.passage
+            )
+
+    def _found(self, hit: Hit, weight: float) -> CandidateResult:
+        record = self.index.candidate(hit.candidate_id)
+        return CandidateResult(
+            rank=hit.rank,
+            candidate_id=hit.candidate_id,
+            heads=hit.heads,
+            retriever_score=hit.retriever_score,
+            weight=weight,
+            similarity_percentile=self.index.percentile(hit.retriever_score, hit.best_head),
+            label=record.label,
+            passage=record.passage,
+            provenance=record.provenance,
+        )
+
+    def _read(
+        self,
+        found: CandidateResult,
+        log_prob: NDArray[np.float64],
+        log_likelihood: NDArray[np.float64],
+    ) -> CandidateResult:
+        best = int(log_prob.argmax())
+        return found.model_copy(
+            update={
+                "prediction": self.task.labels[best],
+                "probabilities": {
+                    label: float(p)
+                    for label, p in zip(self.task.labels, np.exp(log_prob), strict=True)
+                },
+                "answer_log_likelihood": float(log_likelihood[best]),
+            }
+        )
+
+    def _conclude(self, read: Sequence[CandidateResult], plain: str | None) -> Conclusion:
+        return conclude(
+            read,
+            plain,
+            labels=self.task.labels,
+            calibration=self.calibration,
+            max_spread=self.settings.max_spread,
+        )
+
+    def _result(
+        self,
+        info: InputInfo,
+        question: str,
+        candidates: tuple[CandidateResult, ...],
+        conclusion: Conclusion,
+        description: Description | None,
+        image: ImageRecord,
+        clock: _Clock,
+    ) -> Result:
+        boxes: tuple[BoxResult, ...] = ()
+        findings = description.findings if description else {}
+        top = {name: max(p, key=lambda value: p[value]) for name, p in findings.items()}
+        label = self.task.labels[conclusion.label_index] if description else ""
+        if description and description.box:
+            rows, columns = image.model_input.shape[:2]
+            box = Letterbox(rows, columns, self.reader.image_size).to_image(description.box)
+            present = 1 - sum(
+                conclusion.final.probabilities.get(name, 0.0) for name in self.task.empty_labels
+            )
+            score = min(1.0, max(0.0, present * description.confidence))
+            if box:
+                x0, y0, x1, y1 = box.as_tuple()
+                boxes = (BoxResult(x0=x0, y0=y0, x1=x1, y1=y1, score=score, label=label),)
+        return Result(
+            versions=Versions(app=__version__, bundle=self.info.bundle, index=self.info.index),
+            input=info,
+            question=question,
+            candidates=candidates,
+            final=conclusion.final,
+            consistency=conclusion.consistency,
+            boxes=boxes,
+            findings=findings,
+            report=report_sentence(self.task, label, top) if description else "",
+            timings_ms=clock.timings(),
+        )
+
+
+def refusal(task: Task, info: InputInfo) -> str | None:
+    """Return why an image is not read at all, or None."""
+    for check in info.checks:
+        if not check.passed and check.name in STOPPING_CHECKS:
+            return f"The image cannot be read: {check.message}"
+    for check in info.checks:
+        if not check.passed and check.name == "domain":
+            return f"{task.out_of_domain}: {check.message}. Use an image of that kind."
+    return None
+
+
+def _stop_if(cancel: Callable[[], bool] | None) -> None:
+    if cancel is not None and cancel():
+        raise CancelledError("the case was stopped as asked; nothing was kept, start it again")
+
+
+class _Clock:
+    """Adds up milliseconds per step."""
+
+    def __init__(self, decode_ms: float) -> None:
+        self._spent = {"decode": decode_ms, "retrieve": 0.0, "read": 0.0}
+        self._last = time.perf_counter()
+
+    def mark(self, step: str) -> None:
+        """Book the time since the last mark to a step."""
+        now = time.perf_counter()
+        self._spent[step] += 1000 * (now - self._last)
+        self._last = now
+
+    def timings(self) -> Timings:
+        """Return the sums so far."""
+        return Timings(**self._spent, total=sum(self._spent.values()))

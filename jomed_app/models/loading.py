@@ -1,0 +1,210 @@
+"""Loading weights: the one door to bitsandbytes and PEFT, and the choice of precision.
+
+Weights are stored in one form (NF4 in the embedded bundle) and run in another: the precision is
+chosen from the hardware by a measurement, not by a name.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+
+import torch
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    BitsAndBytesConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    PreTrainedModel,
+)
+
+from jomed_app.errors import ConfigError
+from jomed_app.models.vision_tower import EfficientNetLiteModel, register_vision_tower
+
+logger = logging.getLogger(__name__)
+
+LANGUAGE_LINEARS = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
+KEPT_WHOLE = ["vision_tower", "multi_modal_projector", "lm_head"]
+
+
+class Precision(StrEnum):
+    """How weights are held while running."""
+
+    AUTO = "auto"
+    FP32 = "fp32"
+    BF16 = "bf16"
+    INT8 = "int8"
+    NF4 = "nf4"
+
+
+def parse_precision(name: str) -> Precision:
+    """Return the precision of this name.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    try:
+        return Precision(name)
+    except ValueError as error:
+        known = ", ".join(each.value for each in Precision)
+        raise ConfigError(f"precision must be one of {known}, found '{name}'") from error
+
+
+def choose_precision(weight_gib_bf16: float) -> Precision:
+    """Choose by measurement: the fastest form that fits the memory at hand.
+
+    A short matrix product is timed in fp32 and bf16. bf16 wins unless the processor emulates it;
+    when not even half of the free memory holds the weights so, NF4 does.
+
+    Args:
+        weight_gib_bf16: size of the model's weights in bf16, GiB.
+    """
+    free = _free_memory_gib()
+    if weight_gib_bf16 > 0.5 * free:
+        return Precision.NF4
+    if torch.cuda.is_available():
+        return Precision.BF16
+    fast = _matmul_seconds(torch.bfloat16) < _matmul_seconds(torch.float32)
+    if fast or 2 * weight_gib_bf16 > 0.5 * free:
+        return Precision.BF16
+    return Precision.FP32
+
+
+def _free_memory_gib() -> float:
+    if torch.cuda.is_available():
+        return float(torch.cuda.mem_get_info()[0]) / 2**30
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+
+
+def _matmul_seconds(dtype: torch.dtype) -> float:
+    left, right = torch.ones(256, 576, dtype=dtype), torch.ones(576, 1536, dtype=dtype)
+    best = float("inf")
+    for _ in range(4):
+        start = time.perf_counter()
+        left @ right
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def quantization_config(precision: Precision) -> BitsAndBytesConfig | None:
+    """Return how transformers should quantize while loading; None for fp32 and bf16."""
+    match precision:
+        case Precision.NF4:
+            return BitsAndBytesConfig(
+                load_in_4bit=True,
+                bnb_4bit_quant_type="nf4",
+                bnb_4bit_use_double_quant=True,
+                bnb_4bit_compute_dtype=torch.bfloat16,
+                llm_int8_skip_modules=KEPT_WHOLE,
+            )
+        case Precision.INT8:
+            return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=KEPT_WHOLE)
+        case _:
+            return None
+
+
+def load_image_text_model(folder: Path | str, precision: Precision) -> PreTrainedModel:
+    """Load an image-text-to-text model in a precision, whatever form it is stored in.
+
+    Raises:
+        ConfigError: if a model that is stored in 4 bits is asked for in int8.
+    """
+    register_vision_tower()
+    config = AutoConfig.from_pretrained(folder)
+    stored = getattr(config, "quantization_config", None) is not None
+    if stored and precision is Precision.INT8:
+        raise ConfigError("a model stored in NF4 can run as nf4, bf16 or fp32, not as int8")
+    dtype = torch.float32 if precision is Precision.FP32 else torch.bfloat16
+    model = AutoModelForImageTextToText.from_pretrained(
+        folder,
+        dtype=dtype,
+        quantization_config=None if stored else quantization_config(precision),
+    )
+    if stored and precision in (Precision.BF16, Precision.FP32):
+        model = model.dequantize().to(dtype)
+    model.eval()
+    return model  # type: ignore[no-any-return]
+
+
+def build_llava(tower: Path, language: Path, image_token_id: int) -> LlavaForConditionalGeneration:
+    """Join a vision tower and a language model, as folders, with a fresh projector (fp32)."""
+    register_vision_tower()
+    vision = EfficientNetLiteModel.from_pretrained(tower, dtype=torch.float32)
+    text = AutoModelForCausalLM.from_pretrained(language, dtype=torch.float32)
+    config = LlavaConfig(
+        vision_config=vision.config,
+        text_config=text.config,
+        image_token_index=image_token_id,
+        image_seq_length=vision.config.grid**2,
+        vision_feature_layer=-1,
+        vision_feature_select_strategy="full",
+        tie_word_embeddings=True,
+    )
+    model = LlavaForConditionalGeneration(config)
+    model.model.vision_tower.load_state_dict(vision.state_dict())
+    model.model.language_model.load_state_dict(text.model.state_dict())
+    model.tie_weights()
+    return model
+
+
+def attach_lora(model: PreTrainedModel, rank: int, alpha: int, dropout: float = 0.0) -> nn.Module:
+    """Freeze the model, add LoRA to all linear layers of the language model, free the projector.
+
+    Ours: the token embeddings learn too, since location tokens and task words start untrained.
+
+    Returns:
+        The PEFT model; `merge_lora` turns it back into a plain one.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    disable_repacking(model)
+    config = LoraConfig(
+        r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=LANGUAGE_LINEARS
+    )
+    adapted = get_peft_model(model, config)
+    model.model.multi_modal_projector.float().requires_grad_(True)
+    model.get_input_embeddings().float().requires_grad_(True)
+    return adapted  # type: ignore[no-any-return]
+
+
+def merge_lora(adapted: nn.Module) -> PreTrainedModel:
+    """Fold the adapters into the weights and return the plain model."""
+    merged = adapted.merge_and_unload()  # type: ignore[operator]
+    merged.requires_grad_(False)
+    merged.eval()
+    return merged  # type: ignore[no-any-return]
+
+
+def disable_repacking(model: nn.Module) -> None:
+    """Keep 4-bit layers trainable on CPUs with AVX512-BF16.
+
+    There, the first forward in eval mode repacks a `Linear4bit` and no gradient passes from then
+    on, with no error (bitsandbytes 0.50).
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
+def store_quantized(folder: Path, out: Path, names: Sequence[str] = ()) -> None:
+    """Load a plain model folder in NF4 and write it so; tokenizer files are copied.
+
+    Args:
+        folder: transformers folder with plain weights.
+        out: folder to write.
+        names: further file names to copy.
+    """
+    import shutil
+
+    model = load_image_text_model(folder, Precision.NF4)
+    model.save_pretrained(out)
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", *names):
+        if (folder / name).is_file():
+            shutil.copy2(folder / name, out / name)

@@ -1,0 +1,185 @@
+"""The retriever: one vision tower for images, one passage encoder, a projection each, query heads.
+
+Source: arXiv:2508.17394. The frozen base `f0` embeds corpus images and queries alike; a trainable
+copy per head moves the query only: `q_h = (1 - m) f0(x) + m f_h(x)`, so an index built once stays
+valid. Ours: `f_h` is `f0` followed by a residual linear map that starts at zero, instead of a full
+copy of the tower, and the mixture is renormalized, so at step 0 retrieval equals plain RAG.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from jomed_app.models.pixels import letterbox, to_pixel_values
+
+Head = Literal["image", "text"]
+HEADS: tuple[Head, ...] = ("image", "text")
+
+
+class RetrieverConfig(PreTrainedConfig):
+    """Shape of the projections.
+
+    Attributes:
+        feature_size: width of the tower's pooled tokens.
+        passage_size: width of the passage encoder.
+        dim: width of an embedding.
+        query_mix: m in [0, 1], the share of the trained head in a query.
+    """
+
+    model_type = "jomed_retriever"
+
+    feature_size: int = 768
+    passage_size: int = 384
+    dim: int = 256
+    query_mix: float = 0.15
+
+
+class RetrieverProjections(PreTrainedModel):
+    """Everything of the retriever that is not a tower: projections, centering and query heads."""
+
+    config_class = RetrieverConfig
+    config: RetrieverConfig
+
+    def __init__(self, config: RetrieverConfig) -> None:
+        super().__init__(config)
+        self.image_norm = nn.LayerNorm(config.feature_size)
+        self.image = nn.Linear(config.feature_size, config.dim, bias=False)
+        self.text = nn.Linear(config.passage_size, config.dim, bias=False)
+        self.query_heads = nn.ModuleDict(
+            {head: nn.Linear(config.dim, config.dim, bias=False) for head in HEADS}
+        )
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Linear):
+            nn.init.orthogonal_(module.weight)
+            if any(module is head for head in self.query_heads.values()):
+                nn.init.zeros_(module.weight)
+
+    def embed_features(self, features: Tensor) -> Tensor:
+        """Pooled tower features (B, feature_size) -> unit rows (B, dim): `f0`."""
+        return functional.normalize(self.image(self.image_norm(features.float())), dim=-1)
+
+    def embed_passages(self, encoded: Tensor) -> Tensor:
+        """Unit passage vectors (B, passage_size) -> unit rows (B, dim)."""
+        return functional.normalize(self.text(encoded.float()), dim=-1)
+
+    def embed_query(self, features: Tensor, head: Head) -> Tensor:
+        """Pooled tower features (B, feature_size) -> unit query rows (B, dim) of one head."""
+        base = self.embed_features(features)
+        moved = functional.normalize(base + self.query_heads[head](base), dim=-1)
+        mix = self.config.query_mix
+        return functional.normalize((1 - mix) * base + mix * moved, dim=-1)
+
+
+def pool_tokens(tokens: Tensor, position_dim: int) -> Tensor:
+    """Average patch tokens (B, P, C) without their position channels -> (B, C - position_dim)."""
+    pooled = tokens.float().mean(1)
+    return pooled[:, : pooled.shape[-1] - position_dim]
+
+
+class Retriever:
+    """Embeds queries, corpus images and passages; satisfies `retrieval.search.CaseEncoder`.
+
+    Attributes:
+        fingerprint: short hash of every weight that an index depends on (towers, projections);
+            query heads are not part of it.
+        dim: width of an embedding.
+    """
+
+    def __init__(
+        self,
+        tower: PreTrainedModel,
+        passage_encoder: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        projections: RetrieverProjections,
+    ) -> None:
+        self.tower = tower
+        self.passage_encoder = passage_encoder
+        self.tokenizer = tokenizer
+        self.projections = projections
+        self.dim = int(projections.config.dim)
+        self.image_size = int(tower.config.image_size)
+        self.position_dim = int(getattr(tower.config, "position_dim", 0))
+        self.fingerprint = self._fingerprint()
+
+    def _fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        for module in (self.tower, self.passage_encoder, self.projections):
+            for name, value in sorted(module.state_dict().items()):
+                if not name.startswith("query_heads"):
+                    digest.update(name.encode())
+                    digest.update(value.float().sum(dtype=torch.float64).numpy().tobytes())
+                    digest.update(value.float().flatten()[::97].to(torch.float16).numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    @torch.inference_mode()
+    def tower_tokens(self, images: Sequence[NDArray[np.uint8]]) -> Tensor:
+        """Patch tokens (B, P, C) of (rows, columns, 3) RGB images, letterboxed here."""
+        squares = [letterbox(image, self.image_size) for image in images]
+        pixels = to_pixel_values(squares).to(next(self.tower.parameters()).dtype)
+        tokens: Tensor = self.tower(pixels).last_hidden_state
+        return tokens
+
+    @torch.inference_mode()
+    def encode_tokens(self, tokens: Tensor) -> NDArray[np.float32]:
+        """Unit rows (B, dim) of images whose patch tokens are known: the frozen `f0`."""
+        features = pool_tokens(tokens, self.position_dim)
+        return self.projections.embed_features(features).numpy().astype(np.float32)
+
+    def encode_images(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Unit rows (N, dim) of corpus images."""
+        return self.encode_tokens(self.tower_tokens(images))
+
+    @torch.inference_mode()
+    def encode_passages(self, passages: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows (N, dim) of passages."""
+        encoded = encode_texts(self.passage_encoder, self.tokenizer, passages)
+        return self.projections.embed_passages(encoded).numpy().astype(np.float32)
+
+    @torch.inference_mode()
+    def query_from_tokens(self, tokens: Tensor) -> dict[Head, NDArray[np.float32]]:
+        """Query vectors (dim,) per head from the patch tokens (1, P, C) of one image."""
+        features = pool_tokens(tokens, self.position_dim)
+        return {
+            head: self.projections.embed_query(features, head)[0].numpy().astype(np.float32)
+            for head in HEADS
+        }
+
+    def encode_query(self, image: NDArray[np.uint8]) -> dict[Head, NDArray[np.float32]]:
+        """Query vectors (dim,) per head of one image."""
+        return self.query_from_tokens(self.tower_tokens([image]))
+
+
+@torch.inference_mode()
+def encode_texts(
+    encoder: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    batch_size: int = 64,
+) -> Tensor:
+    """Mean-pooled, unit passage vectors (N, passage_size), padding masked."""
+    rows: list[Tensor] = []
+    for start in range(0, len(texts), batch_size):
+        batch: Any = tokenizer(
+            list(texts[start : start + batch_size]),
+            padding=True,
+            truncation=True,
+            max_length=256,
+            return_tensors="pt",
+        )
+        hidden = encoder(
+            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]
+        ).last_hidden_state.float()
+        keep = batch["attention_mask"].unsqueeze(-1).float()
+        rows.append(functional.normalize((hidden * keep).sum(1) / keep.sum(1), dim=-1))
+    return torch.cat(rows) if rows else torch.zeros(0, int(encoder.config.hidden_size))

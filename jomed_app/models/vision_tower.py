@@ -1,0 +1,205 @@
+"""EfficientNet-Lite as a transformers model that returns patch tokens.
+
+Source: EfficientNet, arXiv:1905.11946, in the "Lite" form (no squeeze-and-excitation, ReLU6).
+Ours: the tokens join two strides. A stride-32 cell carries its deep features, the four stride-16
+cells inside it (space to depth) and its sine-cosine position, so that 64 tokens of a 256 px image
+still tell where in a cell an edge lies.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+# (kernel, stride, expansion, channels, repeats): EfficientNet-B0, arXiv:1905.11946 table 1
+STAGES = (
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 2),
+    (5, 2, 6, 40, 2),
+    (3, 2, 6, 80, 3),
+    (5, 1, 6, 112, 3),
+    (5, 2, 6, 192, 4),
+    (3, 1, 6, 320, 1),
+)
+FINE_STAGE = 4  # its output has stride 16
+
+
+class EfficientNetLiteConfig(PreTrainedConfig):
+    """Shape of the tower.
+
+    Attributes:
+        image_size: side of the square input, px, a multiple of 32.
+        width: channel multiplier in (0, 1]; 1.0 is Lite0, smaller ones are for tests.
+        position_dim: sine-cosine channels per token, a multiple of 4.
+        hidden_size: width of a token; derived, stored because LLaVA reads it.
+    """
+
+    model_type = "efficientnet_lite"
+
+    image_size: int = 256
+    width: float = 1.0
+    position_dim: int = 32
+    hidden_size: int = 0
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        super().__post_init__(**kwargs)
+        if self.image_size % 32:
+            raise ValueError(f"image_size must be a multiple of 32, found {self.image_size}")
+        if self.position_dim % 4:
+            raise ValueError(f"position_dim must be a multiple of 4, found {self.position_dim}")
+        channels = self.stage_channels
+        self.hidden_size = channels[-1] + 4 * channels[FINE_STAGE] + self.position_dim
+
+    @property
+    def stage_channels(self) -> list[int]:
+        """Output channels of the seven stages."""
+        return [max(4, int(stage[3] * self.width)) for stage in STAGES]
+
+    @property
+    def pooled_size(self) -> int:
+        """Width of the pooled vector: deep and fine channels, averaged over the image."""
+        channels = self.stage_channels
+        return channels[-1] + channels[FINE_STAGE]
+
+    @property
+    def grid(self) -> int:
+        """Tokens per side."""
+        return self.image_size // 32
+
+
+class _SameConv(nn.Conv2d):
+    """Convolution with TensorFlow's SAME padding, as the weights were trained."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        pads: list[int] = []
+        for size, kernel, stride in zip(
+            reversed(x.shape[-2:]), reversed(self.kernel_size), reversed(self.stride), strict=True
+        ):
+            total = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
+            pads += [total // 2, total - total // 2]
+        padding = (pads[2], pads[0])
+        if pads[0] != pads[1] or pads[2] != pads[3]:
+            x, padding = functional.pad(x, pads), (0, 0)
+        return functional.conv2d(
+            x, self.weight, self.bias, self.stride, padding, groups=self.groups
+        )
+
+
+class _InvertedBottleneck(nn.Module):
+    """Expand, filter per channel, project; add the input where shapes allow."""
+
+    def __init__(
+        self, channels_in: int, channels_out: int, kernel: int, stride: int, expansion: int
+    ) -> None:
+        super().__init__()
+        inner = channels_in * expansion
+        self.expand = _SameConv(channels_in, inner, 1) if expansion != 1 else None
+        self.depthwise = _SameConv(inner, inner, kernel, stride, groups=inner)
+        self.project = _SameConv(inner, channels_out, 1)
+        self.is_residual = stride == 1 and channels_in == channels_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = x
+        if self.expand is not None:
+            hidden = functional.relu6(self.expand(hidden), inplace=True)
+        hidden = functional.relu6(self.depthwise(hidden), inplace=True)
+        hidden = self.project(hidden)
+        return x + hidden if self.is_residual else hidden
+
+
+def sine_cosine_positions(grid: int, dim: int) -> Tensor:
+    """Return (grid*grid, dim) sine-cosine codes of the cell centers, row by row, in [-1, 1]."""
+    centers = (torch.arange(grid, dtype=torch.float32) + 0.5) / grid
+    frequencies = math.pi * 2.0 ** torch.arange(dim // 4, dtype=torch.float32)
+    angles = centers[:, None] * frequencies[None]
+    axis = torch.cat([angles.sin(), angles.cos()], dim=-1)
+    rows = axis[:, None, :].expand(grid, grid, -1)
+    columns = axis[None, :, :].expand(grid, grid, -1)
+    return torch.cat([rows, columns], dim=-1).reshape(grid * grid, dim)
+
+
+class EfficientNetLiteModel(PreTrainedModel):
+    """Image -> patch tokens (P = grid², row by row) and one pooled vector.
+
+    Ours: batch normalization is folded into the convolutions when the weights are converted:
+    batches here are small and mixed, so its statistics would stay frozen anyway.
+    """
+
+    config_class = EfficientNetLiteConfig
+    config: EfficientNetLiteConfig
+    main_input_name = "pixel_values"
+    input_modalities = ("image",)
+    _no_split_modules = ["_InvertedBottleneck"]  # noqa: RUF012
+
+    def __init__(self, config: EfficientNetLiteConfig) -> None:
+        super().__init__(config)
+        channels = max(8, int(32 * config.width))
+        self.stem = _SameConv(3, channels, 3, stride=2)
+        stages = []
+        for (kernel, stride, expansion, _, repeats), out in zip(
+            STAGES, config.stage_channels, strict=True
+        ):
+            blocks = []
+            for repeat in range(repeats):
+                blocks.append(
+                    _InvertedBottleneck(
+                        channels, out, kernel, stride if repeat == 0 else 1, expansion
+                    )
+                )
+                channels = out
+            stages.append(nn.Sequential(*blocks))
+        self.stages = nn.ModuleList(stages)
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+    def feature_maps(self, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the stride-16 (B, C16, 2g, 2g) and stride-32 (B, C32, g, g) maps."""
+        hidden = functional.relu6(
+            self.stem(pixel_values.contiguous(memory_format=torch.channels_last)), inplace=True
+        )
+        fine = hidden
+        for number, stage in enumerate(self.stages):
+            hidden = stage(hidden)
+            if number == FINE_STAGE:
+                fine = hidden
+        return fine, hidden
+
+    def forward(self, pixel_values: Tensor, **kwargs: Any) -> BaseModelOutputWithPooling:
+        """Encode images.
+
+        Args:
+            pixel_values: (B, 3, S, S), S a multiple of 32, RGB scaled as `(x - 127) / 128`.
+            **kwargs: accepted and ignored, as LLaVA passes its own.
+
+        Returns:
+            last_hidden_state (B, P, hidden_size), pooler_output (B, pooled_size), and
+            hidden_states holding the tokens once, which is where LLaVA looks.
+        """
+        fine, deep = self.feature_maps(pixel_values)
+        grid = deep.shape[-1]
+        inside = functional.pixel_unshuffle(fine, 2)
+        tokens = torch.cat([deep, inside], dim=1).flatten(2).transpose(1, 2)
+        positions = sine_cosine_positions(grid, self.config.position_dim)
+        positions = positions.to(tokens.device, tokens.dtype)
+        tokens = torch.cat([tokens, positions.expand(tokens.shape[0], -1, -1)], dim=-1)
+        pooled = torch.cat([deep.mean((2, 3)), fine.mean((2, 3))], dim=-1)
+        return BaseModelOutputWithPooling(
+            last_hidden_state=tokens, pooler_output=pooled, hidden_states=(tokens,)
+        )
+
+
+def register_vision_tower() -> None:
+    """Make `AutoModel` and `AutoConfig` know the tower; safe to call again."""
+    AutoConfig.register("efficientnet_lite", EfficientNetLiteConfig, exist_ok=True)
+    AutoModel.register(EfficientNetLiteConfig, EfficientNetLiteModel, exist_ok=True)

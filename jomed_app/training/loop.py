@@ -1,0 +1,190 @@
+"""The loop every stage shares: one optimizer, one schedule, checkpoints, progress, cancel."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from jomed_app.errors import BundleError
+from jomed_app.progress import OnProgress
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT_FILE = "checkpoint.safetensors"
+OPTIMIZER_FILE = "optimizer.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSettings:
+    """How to step.
+
+    Attributes:
+        steps: optimizer steps in all.
+        lr: peak learning rate, reached after the warm-up, then down to zero by a cosine.
+        warmup: share of the steps that warm up.
+        weight_decay: of AdamW, on matrices only.
+        clip_norm: gradient norm cap, applied after backward.
+        checkpoint_every: steps between checkpoints; 0 writes only the last.
+    """
+
+    steps: int
+    lr: float
+    warmup: float = 0.06
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    checkpoint_every: int = 50
+
+
+def no_progress(done: int, total: int, **figures: float) -> None:
+    """Report nothing."""
+
+
+def trainable_state(modules: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """Every parameter that learns, by module and name."""
+    return {
+        f"{prefix}.{name}": parameter
+        for prefix, module in modules.items()
+        for name, parameter in module.named_parameters()
+        if parameter.requires_grad
+    }
+
+
+def run_loop(
+    modules: Mapping[str, nn.Module],
+    step_loss: Callable[[int], Mapping[str, Tensor]],
+    settings: LoopSettings,
+    out: Path,
+    *,
+    resume: bool = False,
+    on_progress: OnProgress = no_progress,
+    lr_factors: Mapping[str, float] | None = None,
+) -> list[dict[str, float]]:
+    """Minimize `step_loss(step)["loss"]` over the modules' trainable parameters.
+
+    A step's randomness must derive from its number, so that a resumed run equals an unbroken one.
+
+    Args:
+        modules: what learns; only parameters with `requires_grad` are touched and saved.
+        step_loss: named scalars of one step; "loss" is minimized, the rest is logged.
+        settings: schedule.
+        out: folder of the checkpoint.
+        resume: continue from the checkpoint in `out` if there is one.
+        on_progress: called after every step.
+        lr_factors: learning-rate factor per module name, 1 where absent.
+
+    Returns:
+        The log: one dictionary of floats per step run now.
+
+    Raises:
+        BundleError: if a checkpoint does not fit the modules.
+        FloatingPointError: if the loss stops being finite; the last checkpoint stays.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    state = trainable_state(modules)
+    factors = lr_factors or {}
+    groups = [
+        {
+            "params": [p],
+            "lr": settings.lr * factors.get(name.split(".", 1)[0], 1.0),
+            "weight_decay": settings.weight_decay if p.ndim > 1 else 0.0,
+        }
+        for name, p in state.items()
+    ]
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98))
+    scheduler = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: _cosine(step, settings.steps, settings.warmup)
+    )
+    start = _restore(state, optimizer, scheduler, out) if resume else 0
+    history: list[dict[str, float]] = []
+    for step in range(start, settings.steps):
+        optimizer.zero_grad(set_to_none=True)
+        terms = step_loss(step)
+        loss = terms["loss"]
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"the loss is not finite at step {step}; lower the rate")
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(state.values(), settings.clip_norm)
+        optimizer.step()
+        scheduler.step()
+        values = {name: float(value.detach()) for name, value in terms.items()}
+        values["grad_norm"] = float(norm)
+        history.append(values)
+        on_progress(step + 1, settings.steps, **values)
+        due = settings.checkpoint_every and (step + 1) % settings.checkpoint_every == 0
+        if due or step + 1 == settings.steps:
+            _save(state, optimizer, scheduler, step + 1, out)
+    return history
+
+
+def _cosine(step: int, steps: int, warmup: float) -> float:
+    rising = max(1, round(steps * warmup))
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+
+
+def _save(
+    state: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    scheduler: torch.optim.lr_scheduler.LRScheduler,
+    step: int,
+    out: Path,
+) -> None:
+    """Write beside, then rename: an interrupted save leaves the older checkpoint whole."""
+    weights = {name: value.detach().contiguous() for name, value in state.items()}
+    save_file(weights, out / f"{CHECKPOINT_FILE}.part")
+    torch.save(
+        {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict(), "step": step},
+        out / f"{OPTIMIZER_FILE}.part",
+    )
+    for name in (CHECKPOINT_FILE, OPTIMIZER_FILE):
+        os.replace(out / f"{name}.part", out / name)
+
+
+def _restore(
+    state: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    scheduler: torch.optim.lr_scheduler.LRScheduler,
+    out: Path,
+) -> int:
+    if not (out / OPTIMIZER_FILE).is_file():
+        return 0
+    load_trainable(state, out)
+    saved = torch.load(out / OPTIMIZER_FILE, weights_only=True)
+    optimizer.load_state_dict(saved["optimizer"])
+    scheduler.load_state_dict(saved["scheduler"])
+    logger.info("resumed at step %d", saved["step"])
+    return int(saved["step"])
+
+
+def load_trainable(state: Mapping[str, Tensor], folder: Path) -> None:
+    """Copy a checkpoint's values into parameters of the same names.
+
+    Raises:
+        BundleError: if the checkpoint is missing or does not hold the same names.
+    """
+    path = folder / CHECKPOINT_FILE
+    if not path.is_file():
+        raise BundleError(f"a checkpoint requires {CHECKPOINT_FILE}; found none: train it first")
+    saved = load_file(path)
+    if missing := _difference(state, saved):
+        raise BundleError(
+            f"the checkpoint must hold the parameters that train, '{missing}' differs; "
+            "train again or use the configuration that it was trained with"
+        )
+    with torch.no_grad():
+        for name, value in state.items():
+            value.copy_(saved[name])
+
+
+def _difference(state: Iterable[str], saved: Iterable[str]) -> str:
+    names = sorted(set(state) ^ set(saved))
+    return names[0] if names else ""

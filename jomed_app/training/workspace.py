@@ -1,0 +1,168 @@
+"""The working folder of a training run: where each stage puts what the next one reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+
+from jomed_app.config import JomedConfig
+from jomed_app.data.records import CaseRecord, read_records
+from jomed_app.data.simulated_ultrasound import write_cases
+from jomed_app.data.tasks import Task, load_task
+from jomed_app.errors import ConfigError
+from jomed_app.models.loading import attach_lora, build_llava
+from jomed_app.models.reader import Reader
+from jomed_app.models.retriever import RetrieverConfig, RetrieverProjections
+from jomed_app.models.vision_tower import EfficientNetLiteModel
+from jomed_app.training.base_weights import (
+    convert_language_model,
+    convert_passage_encoder,
+    convert_vision_tower,
+)
+from jomed_app.training.loop import load_trainable, trainable_state
+
+SEED_STEP = 100_000  # simulated corpora never share a seed
+CORPORA = ("index", "align", "reader")
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Folders of one run and how to load what lies in them.
+
+    Attributes:
+        root: the run's folder.
+        config: resolved configuration.
+    """
+
+    root: Path
+    config: JomedConfig
+
+    @property
+    def task(self) -> Task:
+        """The task that is trained."""
+        return load_task(self.config.train_reader.task)
+
+    def base(self, part: str) -> Path:
+        """Folder of a base weight: tower, language or passages."""
+        return self.root / "base" / part
+
+    def corpus(self, name: str) -> Path:
+        """Folder of a simulated corpus: index, align or reader."""
+        return self.root / "sim" / name
+
+    @property
+    def align(self) -> Path:
+        """Folder of the aligned tower and projections."""
+        return self.root / "align"
+
+    def reader(self, name: str) -> Path:
+        """Folder of a reader's checkpoint: `simulated`, `fold0` ... or `final`."""
+        return self.root / "reader" / name
+
+    def prepare_base(self) -> None:
+        """Convert the base weights that are not there yet."""
+        words = self.task.answer_words
+        reader = self.config.reader
+        if not (self.base("tower") / "config.json").is_file():
+            convert_vision_tower(self.base("tower"), self.config.tower.image_size)
+        if not (self.base("language") / "tokenizer.json").is_file():
+            convert_language_model(
+                self.base("language"),
+                num_layers=reader.num_layers,
+                vocabulary_size=reader.vocabulary_size,
+                location_bins=reader.location_bins,
+                words=words,
+            )
+        if not (self.base("passages") / "tokenizer.json").is_file():
+            convert_passage_encoder(
+                self.base("passages"),
+                vocabulary_size=self.config.retriever.vocabulary_size,
+                texts=words,
+            )
+
+    def simulate(self, name: str, on_case: Callable[[int, int], None] | None = None) -> None:
+        """Simulate one of the corpora; goes on where an earlier run stopped."""
+        settings = self.config.simulation
+        counts = {
+            "index": settings.index_count,
+            "align": settings.align_count,
+            "reader": settings.reader_count,
+        }
+        write_cases(
+            counts[name],
+            self.corpus(name),
+            seed=settings.seed + SEED_STEP * CORPORA.index(name),
+            size_px=settings.size_px,
+            on_case=on_case,
+        )
+
+    def simulated(self, name: str) -> list[CaseRecord]:
+        """Records of a simulated corpus."""
+        return read_records(self.corpus(name))
+
+    def passage_encoder(self) -> tuple[nn.Module, PreTrainedTokenizerBase]:
+        """The frozen passage encoder (fp32) and its tokenizer."""
+        encoder = AutoModel.from_pretrained(self.base("passages"), dtype=torch.float32).eval()
+        return encoder, AutoTokenizer.from_pretrained(self.base("passages"))
+
+    def fresh_tower(self) -> EfficientNetLiteModel:
+        """The base tower, ready to train."""
+        tower = EfficientNetLiteModel.from_pretrained(self.base("tower"))
+        return tower.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
+
+    def fresh_projections(self) -> RetrieverProjections:
+        """Untrained projections of the configured width."""
+        tower = EfficientNetLiteModel.config_class.from_pretrained(self.base("tower"))
+        return RetrieverProjections(
+            RetrieverConfig(
+                feature_size=tower.hidden_size - tower.position_dim,
+                dim=self.config.retriever.dim,
+                query_mix=self.config.retriever.query_mix,
+            )
+        )
+
+    def projections(self) -> RetrieverProjections:
+        """The aligned projections.
+
+        Raises:
+            ConfigError: if the stage `align` has not been run.
+        """
+        folder = self.align / "projections"
+        if not folder.is_dir():
+            raise ConfigError("the reader requires the stage 'align'; run: train align first")
+        return RetrieverProjections.from_pretrained(folder).eval()  # type: ignore[no-any-return]
+
+    def trainable_reader(self, start: Path | None = None) -> tuple[Reader, nn.Module]:
+        """The aligned tower and the language model with adapters, from a checkpoint if given.
+
+        Returns:
+            The reader and the PEFT model that holds its adapters.
+        """
+        language = self.base("language")
+        tokenizer = AutoTokenizer.from_pretrained(language)
+        settings = self.config.reader
+        torch.manual_seed(self.config.train_reader.seed)
+        model = build_llava(
+            self.align / "tower", language, tokenizer.convert_tokens_to_ids("<image>")
+        ).to(torch.bfloat16)
+        reader = Reader(
+            model,
+            tokenizer,
+            location_bins=settings.location_bins,
+            candidate_pool=settings.candidate_pool,
+        )
+        adapted = attach_lora(model, settings.lora_rank, settings.lora_alpha)
+        model.model.vision_tower.to(memory_format=torch.channels_last).requires_grad_(False)
+        if start is not None:
+            load_trainable(trainable_state({"reader": model}), start)
+        return reader, adapted
+
+
+def groups_of(records: Sequence[CaseRecord]) -> list[str]:
+    """The group of every case; a case without one stands alone."""
+    return [record.group or record.case_id for record in records]
