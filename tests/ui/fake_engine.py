@@ -106,7 +106,7 @@ class FakeEngine:
     info: FakeInfo = field(default_factory=FakeInfo)
     state: ConsistencyState = ConsistencyState.DISAGREE
     fault: Exception | None = None
-    pause_s: float = 0.0
+    slow_columns: int = 0
     num_runs: int = 0
     counter: str = "case-9"
 
@@ -120,7 +120,8 @@ class FakeEngine:
     ) -> Iterator[Event]:
         """Yield the events of one case."""
         self.num_runs += 1
-        if min(image.model_input.shape[:2]) < 8:
+        rows, columns = image.model_input.shape[:2]
+        if min(rows, columns) < 8:
             raise ImageError("an image must have at least 8 pixels a side; use another file")
         domain = Check(
             name="domain",
@@ -148,7 +149,8 @@ class FakeEngine:
         ]
         yield CandidatesFound(tuple(found))
         for number, candidate in enumerate(found):
-            time.sleep(self.pause_s)
+            if columns == self.slow_columns:
+                time.sleep(0.5)
             if cancel is not None and cancel():
                 raise CancelledError("the run was asked to stop; start it again")
             probabilities = dict(zip(LABELS, READ[number], strict=True))
@@ -162,7 +164,6 @@ class FakeEngine:
             yield CandidateRead(found[number])
         final, consistency = self._conclude(tuple(found))
         yield FinalReady(final, consistency)
-        rows, columns = image.model_input.shape[:2]
         boxes = (
             BoxResult(
                 x0=columns * 0.24,

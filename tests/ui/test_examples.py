@@ -33,5 +33,5 @@ def test_a_malformed_list_is_refused(tmp_path, content):
 
 def test_a_missing_picture_is_named(tmp_path):
     (tmp_path / EXAMPLES_FILE).write_text('[{"file": "a.png", "title": "x"}]')
-    with pytest.raises(RecordError, match="names 'a.png', which is not in its folder"):
+    with pytest.raises(RecordError, match=r"names 'a\.png', which is not in its folder"):
         load_examples(tmp_path)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jomed_app.types import Check, CandidateResult, ConsistencyState, FinalResult, InputInfo
+from jomed_app.types import CandidateResult, Check, ConsistencyState, FinalResult, InputInfo
 from jomed_app.ui import cards, page, render, text
 from jomed_app.ui.reading import Reading, reading_of
-from tests.ui.fake_engine import FakeEngine, FakeInfo, LABELS, png_bytes
+from tests.ui.fake_engine import LABELS, FakeEngine, FakeInfo, png_bytes
 
 HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)>\"'"
 
@@ -163,9 +163,7 @@ def test_the_disclaimer_is_on_the_page():
 
 def test_failed_checks_are_spelled_out():
     check = Check(name="domain", passed=False, value=0.1, message="unlike the corpus")
-    info = InputInfo(
-        sha256="0", format="png", rows=5, columns=6, photometric="L", checks=(check,)
-    )
+    info = InputInfo(sha256="0", format="png", rows=5, columns=6, photometric="L", checks=(check,))
     html = page.checks(info)
     assert 'class="check-note"' in html
     assert "not passed: unlike the corpus" in html

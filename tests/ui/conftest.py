@@ -1,0 +1,60 @@
+"""A running page with the fake engine, in a process of its own with a private upload folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A page being served, and where its uploads would lie."""
+
+    url: str
+    uploads: Path
+    facts: dict[str, Any]
+
+    def traces(self) -> list[str]:
+        """Every file below the upload folder; the folders' names carry the content's hash."""
+        return [str(path) for path in self.uploads.rglob("*") if path.is_file()]
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    with (
+        (folder / "server.log").open("w") as log,
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.ui.serve_fake", str(folder)],
+            cwd=REPOSITORY,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as server,
+    ):
+        assert server.stdin is not None
+        assert server.stdout is not None
+        first = server.stdout.readline()
+        assert first.startswith("{"), (folder / "server.log").read_text()
+        facts = json.loads(first)
+        try:
+            yield Site(url=facts["url"], uploads=folder / "uploads", facts=facts)
+        finally:
+            server.stdin.close()
+            try:
+                server.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                server.kill()
+    assert "DOE" not in (folder / "server.log").read_text()
