@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags = parse_flags(arguments)
     prepare_process()
     start_log()
-    from jomed_app.inference.engine import load_engine
+    from jomed_app.inference.load import load_engine
     from jomed_app.ui.layout import serve
 
     try:

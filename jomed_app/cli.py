@@ -69,7 +69,7 @@ def diagnose(
 
     with contextlib.redirect_stdout(sys.stderr):
         record = read_image(image)  # before the engine: a bad file is refused at once
-        from jomed_app.inference.engine import load_engine
+        from jomed_app.inference.load import load_engine
         from jomed_app.types import Completed
 
         engine = load_engine(bundle, index)
@@ -145,7 +145,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port")] = 7860,
 ) -> None:
     """Start the web app."""
-    from jomed_app.inference.engine import load_engine
+    from jomed_app.inference.load import load_engine
     from jomed_app.ui.layout import serve as serve_engine
 
     serve_engine(load_engine(bundle, index), host, port)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +15,10 @@ from jomed_app.data.tasks import Task
 from jomed_app.errors import CancelledError
 from jomed_app.inference.aggregate import candidate_log_weights, guided_log_prob
 from jomed_app.inference.calibrate import Calibration
+from jomed_app.inference.clock import Clock
 from jomed_app.inference.conclude import Conclusion, conclude
 from jomed_app.inference.reading import CaseReader, Description
+from jomed_app.inference.settings import EngineInfo, EngineSettings
 from jomed_app.models.heads import DomainHead
 from jomed_app.models.pixels import Letterbox, letterbox, to_pixel_values
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
@@ -39,52 +39,10 @@ from jomed_app.types import (
     ImageRecord,
     InputInfo,
     Result,
-    Timings,
     Versions,
 )
 
 STOPPING_CHECKS = ("contrast",)  # a blank image is not read
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """Values a bundle was calibrated with.
-
-    Attributes:
-        k_per_head: hits per search.
-        weight_temperature: divides the head-normalized retriever scores.
-        guidance: strength of `aggregate.guided_log_prob`; 0 is the plain reader.
-        max_spread: probability spread above which agreeing candidates count as mixed.
-        domain_probability: least probability that an image is of the domain.
-        box_threshold: box score from which a box is shown at first.
-    """
-
-    k_per_head: int = 2
-    weight_temperature: float = 1.0
-    guidance: float = 0.0
-    max_spread: float = 0.3
-    domain_probability: float = 0.5
-    box_threshold: float = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
-    """What a screen says about the engine.
-
-    Attributes:
-        bundle, index: name, version and short hash.
-        index_size: candidates.
-        task: question, labels, descriptors.
-        box_threshold: where the box slider starts.
-        error_rates: consistency state -> share of wrong answers on out-of-fold cases.
-    """
-
-    bundle: str
-    index: str
-    index_size: int
-    task: Task
-    box_threshold: float
-    error_rates: Mapping[str, float] = field(default_factory=dict)
 
 
 class Engine:
@@ -153,7 +111,7 @@ class Engine:
         Raises:
             CancelledError: if `cancel` said so; nothing is kept.
         """
-        clock = _Clock(image.decode_ms)
+        clock = Clock(image.decode_ms)
         question = question or self.task.question
         query = self._encode([image.model_input])[0]
         checks = self._domain_checks(query)
@@ -340,7 +298,7 @@ class Engine:
         conclusion: Conclusion,
         description: Description | None,
         image: ImageRecord,
-        clock: _Clock,
+        clock: Clock,
     ) -> Result:
         boxes: tuple[BoxResult, ...] = ()
         findings = description.findings if description else {}
@@ -384,21 +342,3 @@ def refusal(task: Task, info: InputInfo) -> str | None:
 def _stop_if(cancel: Callable[[], bool] | None) -> None:
     if cancel is not None and cancel():
         raise CancelledError("the case was stopped as asked; nothing was kept, start it again")
-
-
-class _Clock:
-    """Adds up milliseconds per step."""
-
-    def __init__(self, decode_ms: float) -> None:
-        self._spent = {"decode": decode_ms, "retrieve": 0.0, "read": 0.0}
-        self._last = time.perf_counter()
-
-    def mark(self, step: str) -> None:
-        """Book the time since the last mark to a step."""
-        now = time.perf_counter()
-        self._spent[step] += 1000 * (now - self._last)
-        self._last = now
-
-    def timings(self) -> Timings:
-        """Return the sums so far."""
-        return Timings(**self._spent, total=sum(self._spent.values()))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModel,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from jomed_app.models.pixels import letterbox, to_pixel_values
 
@@ -113,7 +120,7 @@ class Retriever:
         self.fingerprint = self._fingerprint()
 
     def _fingerprint(self) -> str:
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(f"{self.image_size} {len(self.tokenizer)}".encode())
         for module in (self.tower, self.passage_encoder, self.projections):
             for name, value in sorted(module.state_dict().items()):
                 if not name.startswith("query_heads"):
@@ -129,6 +136,11 @@ class Retriever:
         pixels = to_pixel_values(squares).to(next(self.tower.parameters()).dtype)
         tokens: Tensor = self.tower(pixels).last_hidden_state
         return tokens
+
+    @torch.inference_mode()
+    def features(self, tokens: Tensor) -> NDArray[np.float32]:
+        """Pooled tower features (B, F) from patch tokens (B, P, C), for the small heads."""
+        return pool_tokens(tokens, self.position_dim).numpy().astype(np.float32)
 
     @torch.inference_mode()
     def encode_tokens(self, tokens: Tensor) -> NDArray[np.float32]:
@@ -183,3 +195,23 @@ def encode_texts(
         keep = batch["attention_mask"].unsqueeze(-1).float()
         rows.append(functional.normalize((hidden * keep).sum(1) / keep.sum(1), dim=-1))
     return torch.cat(rows) if rows else torch.zeros(0, int(encoder.config.hidden_size))
+
+
+def load_retriever(folder: Path, tower: PreTrainedModel | None = None) -> Retriever:
+    """Load a retriever; its tower is the reader's, given or read from beside it.
+
+    Args:
+        folder: a bundle's `retriever` folder: `projections`, `passages`.
+        tower: the vision tower of the loaded reader, or None to load only that from the bundle.
+    """
+    if tower is None:
+        from jomed_app.models.loading import Precision, load_image_text_model
+
+        reader = load_image_text_model(folder.parent / "reader", Precision.BF16)
+        tower = reader.model.vision_tower
+    return Retriever(
+        tower,
+        AutoModel.from_pretrained(folder / "passages", dtype=torch.float32).eval(),
+        AutoTokenizer.from_pretrained(folder / "passages"),
+        RetrieverProjections.from_pretrained(folder / "projections").eval(),
+    )

@@ -1,0 +1,256 @@
+"""Grouped cross-validation of the trained folds: every real case read by a reader that never saw it.
+
+Candidates come from the other folds' real cases. A query's twins share its fold, so figures here
+are without twins by construction. The settings a bundle carries (weight temperature, guidance,
+scaling, conformal set, reliability) are fitted on these out-of-fold readings.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from jomed_app.config import JomedConfig
+from jomed_app.data.tasks import Task
+from jomed_app.evaluation.scores import CaseScores
+from jomed_app.evaluation.systems import (
+    NEIGHBORS,
+    Candidates,
+    RawCase,
+    ScoringSettings,
+    conclude_systems,
+    read_case,
+)
+from jomed_app.inference.reading import CaseReader
+from jomed_app.models.heads import LinearHead
+from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
+from jomed_app.models.retriever import pool_tokens
+from jomed_app.progress import OnProgress
+from jomed_app.training.heads import fit_linear_head
+from jomed_app.training.loop import no_progress
+from jomed_app.training.reader import embed_tokens
+from jomed_app.training.stages import ReaderTable
+from jomed_app.training.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """Arrays over the case table that scoring needs.
+
+    Attributes:
+        labels: (N,) label indexes; groups: (N,) names.
+        features: (N, F) pooled tower features.
+    """
+
+    labels: NDArray[np.intp]
+    groups: NDArray[np.str_]
+    features: NDArray[np.float32]
+
+
+def view_of(table: ReaderTable, task: Task, position_dim: int) -> TableView:
+    """Derive the arrays once."""
+    return TableView(
+        np.array([task.labels.index(record.label) for record in table.records], dtype=np.intp),
+        np.array([record.group or record.case_id for record in table.records]),
+        pool_tokens(table.tokens, position_dim).numpy(),
+    )
+
+
+def read_fold(
+    reader: Reader,
+    work: Workspace,
+    table: ReaderTable,
+    fold: int,
+    query_tokens: torch.Tensor,
+    *,
+    seed: int = 0,
+    on_progress: OnProgress = no_progress,
+) -> dict[int, RawCase]:
+    """Read the held-out cases of one fold.
+
+    Args:
+        reader: tuned on the other folds.
+        work, table: the run.
+        fold: held out.
+        query_tokens: (len(real), P, C) tokens of all real images, as they are or masked.
+        seed: of the random candidates.
+        on_progress: called after every case.
+
+    Returns:
+        Row of the table -> what was read.
+    """
+    task = work.task
+    position_dim = int(reader.model.config.vision_config.position_dim)
+    view = view_of(table, task, position_dim)
+    corpus = table.training_rows(fold)
+    head = fit_linear_head(view.features[corpus], view.labels[corpus])
+    case_reader = CaseReader(reader, task)
+    rows = table.held_out_rows(fold)
+    places = rows - table.real[0]
+    tokens = query_tokens[places]
+    embeddings = embed_tokens(work.projections(), tokens, position_dim)
+    pooled = pool_tokens(tokens, position_dim).numpy()
+    inputs = _candidate_inputs(case_reader, table, corpus)
+    found: dict[int, RawCase] = {}
+    for place, row in enumerate(rows):
+        record = table.records[int(row)]
+        allowed = corpus[view.groups[corpus] != view.groups[row]]
+        found[int(row)] = _read(
+            case_reader,
+            ImageEncoding(tokens[place], _project(reader, tokens[place])),
+            inputs,
+            allowed,
+            table.embeddings[allowed] @ embeddings[place],
+            view,
+            _log_prob(head, pooled[place]),
+            2 * work.config.index.k_per_head,
+            np.random.default_rng([seed, int(row)]),
+            (record.rows, record.columns),
+        )
+        on_progress(place + 1, len(rows))
+    return found
+
+
+def _read(
+    reader: CaseReader,
+    query: ImageEncoding,
+    inputs: Mapping[int, CandidateInput],
+    allowed: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    view: TableView,
+    backbone: NDArray[np.float64],
+    count: int,
+    rng: np.random.Generator,
+    size: tuple[int, int],
+) -> RawCase:
+    order = np.argsort(-scores, kind="stable")
+    near = allowed[order[:count]]
+    drawn = rng.choice(allowed, size=count, replace=False)
+    return read_case(
+        reader,
+        query,
+        Candidates(
+            [inputs[int(row)] for row in near],
+            view.labels[near],
+            (scores[order[:count]] / scores[order[0]]).astype(np.float64),
+        ),
+        Candidates([inputs[int(row)] for row in drawn], view.labels[drawn], np.ones(count)),
+        view.labels[allowed[order[:NEIGHBORS]]],
+        backbone,
+        ScoringSettings(),
+        size=size,
+    )
+
+
+def _candidate_inputs(
+    reader: CaseReader, table: ReaderTable, rows: NDArray[np.int64]
+) -> dict[int, CandidateInput]:
+    inputs = {}
+    for row in rows:
+        record, tokens = table.records[int(row)], table.tokens[int(row)]
+        encoding = ImageEncoding(tokens, _project(reader.reader, tokens))
+        inputs[int(row)] = reader.candidate(encoding, record.label, record.passage)
+    return inputs
+
+
+@torch.inference_mode()
+def _project(reader: Reader, tokens: torch.Tensor) -> torch.Tensor:
+    projector = reader.model.model.multi_modal_projector
+    features: torch.Tensor = projector(tokens.to(next(projector.parameters()).dtype))
+    return features.to(reader.dtype)
+
+
+def _log_prob(head: LinearHead, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    row: NDArray[np.float64] = head.log_prob(features[None])[0]
+    return row
+
+
+def to_case_scores(
+    table: ReaderTable,
+    view: TableView,
+    raw: Mapping[int, RawCase],
+    settings: ScoringSettings,
+    *,
+    merge: Sequence[Sequence[int]] | None = None,
+) -> list[CaseScores]:
+    """Conclude every case; with `merge`, labels are merged first (the two-class question).
+
+    Args:
+        table, view: the run.
+        raw: row -> what was read.
+        settings: weights and calibration.
+        merge: groups of label indexes that become one label each, in order.
+    """
+    cases = []
+    for row, each in sorted(raw.items()):
+        record = table.records[row]
+        label = int(view.labels[row])
+        if merge is not None:
+            each = merge_labels(each, merge)
+            label = next(place for place, members in enumerate(merge) if label in members)
+        cases.append(
+            CaseScores(
+                case_id=record.case_id,
+                group=str(view.groups[row]),
+                label=label,
+                systems=conclude_systems(each, settings),
+                boxes=tuple(record.box_list),
+            )
+        )
+    return cases
+
+
+def merge_labels(raw: RawCase, merge: Sequence[Sequence[int]]) -> RawCase:
+    """Add up the probabilities of merged labels, row by row."""
+    place_of = np.zeros(sum(map(len, merge)), dtype=np.intp)
+    for place, members in enumerate(merge):
+        place_of[list(members)] = place
+
+    def joined(log_prob: NDArray[np.float64]) -> NDArray[np.float64]:
+        columns = [np.logaddexp.reduce(log_prob[..., list(members)], axis=-1) for members in merge]
+        return np.stack(columns, axis=-1)
+
+    return RawCase(
+        joined(raw.retrieved),
+        joined(raw.drawn),
+        joined(raw.plain),
+        joined(raw.backbone),
+        place_of[raw.retrieved_labels],
+        place_of[raw.drawn_labels],
+        place_of[raw.neighbor_labels],
+        raw.scores,
+        raw.boxes,
+        raw.seconds,
+    )
+
+
+def save_raw(path: Path, raw: Mapping[int, RawCase]) -> None:
+    """Write what was read as JSON, so that settings can be fitted again without reading."""
+    lines = {
+        str(row): {
+            "retrieved": each.retrieved.tolist(),
+            "drawn": each.drawn.tolist(),
+            "plain": each.plain.tolist(),
+            "backbone": each.backbone.tolist(),
+            "retrieved_labels": each.retrieved_labels.tolist(),
+            "drawn_labels": each.drawn_labels.tolist(),
+            "neighbor_labels": each.neighbor_labels.tolist(),
+            "scores": each.scores.tolist(),
+            "boxes": [box.as_tuple() for box in each.boxes],
+            "seconds": each.seconds,
+        }
+        for row, each in raw.items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(lines), encoding="utf-8")
+
+

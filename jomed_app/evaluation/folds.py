@@ -1,0 +1,115 @@
+"""The stage after training: read every fold, fit the settings, write the reports."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from jomed_app.config import JomedConfig
+from jomed_app.evaluation.cross_validation import (
+    TableView,
+    read_fold,
+    save_raw,
+    to_case_scores,
+    view_of,
+)
+from jomed_app.evaluation.fit import Fitted, fit_settings, labels_of
+from jomed_app.evaluation.report import build_report, write_report
+from jomed_app.evaluation.systems import RawCase
+from jomed_app.masking import mask_annotations
+from jomed_app.models.loading import merge_lora
+from jomed_app.models.reader import Reader
+from jomed_app.progress import OnProgress
+from jomed_app.training.align import ImageSet
+from jomed_app.training.loop import no_progress
+from jomed_app.training.reader import encode_corpus_tokens
+from jomed_app.training.stages import ReaderTable, load_reader_table
+from jomed_app.training.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+SETTINGS_FILE = "settings.json"
+COMPARISONS = (
+    ("rag", "backbone"),
+    ("rag", "knn"),
+    ("rag", "no_retrieval"),
+    ("rag", "random_candidates"),
+)
+
+
+def cross_validate(
+    config: JomedConfig, out: Path, *, on_progress: OnProgress = no_progress
+) -> Fitted:
+    """Read all folds twice (as they are, annotations masked), fit, write `cv/` in the run's folder.
+
+    Writes `report.json` (the task's labels), `report.binary.json` (positive label against the
+    rest), their `.masked` twins, `settings.json` and the raw readings.
+    """
+    work = Workspace(out, config)
+    folder = out / "cv"
+    plain, masked, table, view = _read_all(work, on_progress)
+    save_raw(folder / "raw.json", plain)
+    save_raw(folder / "raw.masked.json", masked)
+    fitted = fit_settings([plain[row] for row in sorted(plain)], labels_of(plain, view.labels))
+    (folder / SETTINGS_FILE).write_text(json.dumps(fitted.to_dict(), indent=1), encoding="utf-8")
+    task = work.task
+    rest = [place for place in range(len(task.labels)) if place != task.positive_index]
+    merged = [rest, [task.positive_index]]
+    for name, raw in (("report", plain), ("report.masked", masked)):
+        for suffix, merge, labels in (
+            ("", None, list(task.labels)),
+            (".binary", merged, ["other", task.positive_label]),
+        ):
+            report = build_report(
+                to_case_scores(table, view, raw, fitted.scoring, merge=merge),
+                task=f"{task.name}{suffix.replace('.', '-')}",
+                split=f"train,val in {config.train_reader.folds} grouped folds"
+                + (", annotations masked" if "masked" in name else ""),
+                labels=labels,
+                positive_label=task.positive_label,
+                bundle=f"folds of {out.name}",
+                index="real cases of the other folds",
+                seed=config.train_reader.seed,
+                comparisons=COMPARISONS,
+            )
+            write_report(report, folder / f"{name}{suffix}.json")
+    return fitted
+
+
+def _read_all(
+    work: Workspace, on_progress: OnProgress
+) -> tuple[dict[int, RawCase], dict[int, RawCase], ReaderTable, TableView]:
+    plain: dict[int, RawCase] = {}
+    masked: dict[int, RawCase] = {}
+    reader, _ = work.trainable_reader()
+    table = load_reader_table(work, reader)
+    view = view_of(table, work.task, int(reader.model.config.vision_config.position_dim))
+    tokens = table.tokens[table.real]
+    hidden = _masked_tokens(reader, table)
+    total = 2 * len(table.real)
+    for fold in range(work.config.train_reader.folds):
+        reader, adapted = work.trainable_reader(work.reader(f"fold{fold}"))
+        merge_lora(adapted)
+        reader.model.to(torch.bfloat16)
+        for found, queries in ((plain, tokens), (masked, hidden)):
+            start = len(plain) + len(masked)
+            found |= read_fold(
+                reader,
+                work,
+                table,
+                fold,
+                queries,
+                on_progress=lambda done, _, start=start: on_progress(start + done, total),
+            )
+    return plain, masked, table, view
+
+
+def _masked_tokens(reader: Reader, table: ReaderTable) -> torch.Tensor:
+    squares = [mask_annotations(table.images.squares[int(row)]) for row in table.real]
+    records = [table.records[int(row)] for row in table.real]
+    boxes = table.images.boxes[torch.from_numpy(np.asarray(table.real))]
+    return encode_corpus_tokens(reader, ImageSet(records, squares, boxes))

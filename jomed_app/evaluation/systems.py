@@ -1,0 +1,171 @@
+"""The systems that are compared, read together on one case and concluded by arithmetic.
+
+`backbone`: the vision tower with a linear head. `knn`: the share of each label among the nearest
+corpus images. `no_retrieval`: the reader without a candidate. `random_candidates`: the reader
+beside candidates drawn at random. `rag`: the reader beside the frozen retriever's candidates.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jomed_app.boxes import Box
+from jomed_app.evaluation.scores import SystemScores
+from jomed_app.inference.aggregate import (
+    candidate_log_weights,
+    consistency_state,
+    guided_log_prob,
+    marginalize,
+)
+from jomed_app.inference.calibrate import Scaling
+from jomed_app.inference.reading import CaseReader
+from jomed_app.models.pixels import Letterbox
+from jomed_app.models.reader import CandidateInput, ImageEncoding
+
+FloatArray = NDArray[np.float64]
+SYSTEMS = ("backbone", "knn", "no_retrieval", "random_candidates", "rag")
+NEIGHBORS = 5  # of the knn baseline
+DESCRIBE_PLAIN_SHARE = 0.2  # weight of the row without a candidate in box and descriptors
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Candidates for one query, found in one way.
+
+    Attributes:
+        inputs: K candidates for the reader.
+        labels: (K,) their label indexes.
+        scores: (K,) head-normalized retriever scores; all equal for random ones.
+    """
+
+    inputs: Sequence[CandidateInput]
+    labels: NDArray[np.intp]
+    scores: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class RawCase:
+    """What was read of one case, before any setting is applied.
+
+    Attributes:
+        retrieved, drawn: (K, C) log p(label | query, candidate), nats.
+        plain: (C,) without a candidate.
+        backbone: (C,) of the linear head.
+        retrieved_labels, drawn_labels: (K,); neighbor_labels: (n,) label indexes.
+        scores: (K,) head-normalized retriever scores.
+        boxes: px of the query image.
+        seconds: wall-clock of reading and describing.
+    """
+
+    retrieved: FloatArray
+    drawn: FloatArray
+    plain: FloatArray
+    backbone: FloatArray
+    retrieved_labels: NDArray[np.intp]
+    drawn_labels: NDArray[np.intp]
+    neighbor_labels: NDArray[np.intp]
+    scores: FloatArray
+    boxes: tuple[Box, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringSettings:
+    """How candidates are weighed, as the engine does it."""
+
+    weight_temperature: float = 1.0
+    guidance: float = 0.0
+    max_spread: float = 0.3
+    scaling: Scaling = Scaling()
+
+
+def read_case(
+    reader: CaseReader,
+    query: ImageEncoding,
+    retrieved: Candidates,
+    drawn: Candidates,
+    neighbor_labels: NDArray[np.intp],
+    backbone: FloatArray,
+    settings: ScoringSettings,
+    *,
+    size: tuple[int, int],
+) -> RawCase:
+    """Read one case beside retrieved, random and no candidates in one batch.
+
+    Args:
+        reader: asks the task's question.
+        query: the encoded image.
+        retrieved, drawn: candidates.
+        neighbor_labels: labels of the nearest corpus images, for `knn`.
+        backbone: (C,) log-probabilities of the linear head.
+        settings: decide which label the box belongs to.
+        size: (rows, columns) of the query image, px.
+    """
+    start = time.perf_counter()
+    count = len(retrieved.inputs)
+    case = reader.read(query, reader.task.question, [*retrieved.inputs, *drawn.inputs])
+    log_weights = candidate_log_weights(retrieved.scores, settings.weight_temperature)
+    guided = guided_log_prob(case.log_prob[:count], case.plain_log_prob, settings.guidance)
+    label = int(settings.scaling.apply(marginalize(log_weights, guided)).argmax())
+    shares = np.zeros(case.log_prob.shape[0] + 1)
+    shares[:count] = np.exp(log_weights) * (1 - DESCRIBE_PLAIN_SHARE)
+    shares[-1] = DESCRIBE_PLAIN_SHARE
+    description = reader.describe(case, shares, label)
+    box = None
+    if description.box is not None:
+        box = Letterbox(*size, reader.reader.image_size).to_image(description.box)
+    return RawCase(
+        retrieved=case.log_prob[:count],
+        drawn=case.log_prob[count:],
+        plain=case.plain_log_prob,
+        backbone=backbone,
+        retrieved_labels=retrieved.labels,
+        drawn_labels=drawn.labels,
+        neighbor_labels=neighbor_labels,
+        scores=retrieved.scores,
+        boxes=(box,) if box else (),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def conclude_systems(
+    raw: RawCase, settings: ScoringSettings, systems: Collection[str] = SYSTEMS
+) -> Mapping[str, SystemScores]:
+    """Every system's answer from what was read; pure arithmetic."""
+    num_labels = len(raw.plain)
+    counts = np.bincount(raw.neighbor_labels, minlength=num_labels) + 0.5
+    plain = int(raw.plain.argmax())
+    weights = candidate_log_weights(raw.scores, settings.weight_temperature)
+    equal = candidate_log_weights(np.ones(len(raw.drawn)))
+    guided = guided_log_prob(raw.retrieved, raw.plain, settings.guidance)
+    drawn = guided_log_prob(raw.drawn, raw.plain, settings.guidance)
+
+    def marginal(
+        log_prob: FloatArray, log_weights: FloatArray, labels: NDArray[np.intp], **more: object
+    ) -> SystemScores:
+        return SystemScores(
+            probabilities=np.exp(settings.scaling.apply(marginalize(log_weights, log_prob))),
+            candidate_probabilities=np.exp(log_prob),
+            weights=np.exp(log_weights),
+            candidate_labels=labels,
+            state=consistency_state(
+                log_prob, query_only_prediction=plain, max_spread=settings.max_spread
+            ),
+            **more,  # type: ignore[arg-type]
+        )
+
+    scores = {
+        "backbone": SystemScores(np.exp(raw.backbone)),
+        "knn": SystemScores(counts / counts.sum()),
+        "no_retrieval": SystemScores(np.exp(settings.scaling.apply(raw.plain))),
+        "random_candidates": marginal(drawn, equal, raw.drawn_labels),
+        "rag": marginal(
+            guided, weights, raw.retrieved_labels, boxes=raw.boxes, seconds=raw.seconds
+        ),
+    }
+    return {name: scores[name] for name in SYSTEMS if name in systems}

@@ -1,0 +1,136 @@
+"""From a bundle and an index, as folders, to an engine. Hashes and fingerprints are checked first."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from pathlib import Path
+
+from transformers import AutoTokenizer
+
+from jomed_app.data.tasks import Task, task_from_dict
+from jomed_app.errors import BundleError
+from jomed_app.inference.calibrate import Calibration
+from jomed_app.inference.engine import Engine
+from jomed_app.inference.settings import EngineInfo, EngineSettings
+from jomed_app.models.bundle import Bundle, open_bundle
+from jomed_app.models.heads import DomainHead, LinearHead, load_heads
+from jomed_app.models.loading import (
+    Precision,
+    choose_precision,
+    load_image_text_model,
+    parse_precision,
+)
+from jomed_app.models.reader import Reader
+from jomed_app.models.retriever import Retriever, load_retriever
+from jomed_app.retrieval.index import CandidateIndex
+
+logger = logging.getLogger(__name__)
+
+TASK_FILE = "task.json"
+READER_FILE = "reader.json"
+SHORT_HASH = 8
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BundleParts:
+    """What a bundle holds, loaded.
+
+    Attributes:
+        bundle: path and manifest.
+        task: the bundle's own task definition.
+        reader, retriever: they share one vision tower.
+        backbone: linear head of the baseline; domain: refuses foreign images.
+        settings, calibration: as measured on out-of-fold cases.
+    """
+
+    bundle: Bundle
+    task: Task
+    reader: Reader
+    retriever: Retriever
+    backbone: LinearHead
+    domain: DomainHead
+    settings: EngineSettings
+    calibration: Calibration
+
+
+def load_bundle(folder: Path, precision: str = "auto") -> BundleParts:
+    """Check a bundle's hashes and load its models.
+
+    Args:
+        folder: a sealed bundle.
+        precision: auto, fp32, bf16, int8 or nf4.
+
+    Raises:
+        BundleError: if the bundle is incomplete or altered.
+        ConfigError: if there is no such precision.
+    """
+    chosen = parse_precision(precision)
+    bundle = open_bundle(folder)
+    path = bundle.path
+    if chosen is Precision.AUTO:
+        chosen = choose_precision(bundle.total_size / 2**30)
+    values = json.loads((path / READER_FILE).read_text(encoding="utf-8"))
+    reader = Reader(
+        load_image_text_model(path / "reader", chosen),
+        AutoTokenizer.from_pretrained(path / "reader"),
+        location_bins=int(values["location_bins"]),
+        candidate_pool=int(values["candidate_pool"]),
+    )
+    retriever = load_retriever(path / "retriever", reader.model.model.vision_tower)
+    backbone, domain = load_heads(path / "heads")
+    manifest = bundle.manifest
+    known = {field.name for field in dataclasses.fields(EngineSettings)}
+    if unknown := set(manifest.thresholds) - known:
+        raise BundleError(
+            f"the bundle's thresholds must be among {sorted(known)}, found {sorted(unknown)}; "
+            "load it with the app version that wrote it"
+        )
+    thresholds = {
+        name: int(value) if name == "k_per_head" else value
+        for name, value in manifest.thresholds.items()
+    }
+    logger.info("bundle %s %s runs as %s", manifest.name, manifest.version, chosen.value)
+    return BundleParts(
+        bundle,
+        task_from_dict(json.loads((path / TASK_FILE).read_text(encoding="utf-8"))),
+        reader,
+        retriever,
+        backbone,
+        domain,
+        EngineSettings(**thresholds),  # type: ignore[arg-type]
+        Calibration.from_dict(manifest.calibration),
+    )
+
+
+def load_engine(bundle: Path, index: Path, *, precision: str = "auto") -> Engine:
+    """Load a bundle and an index that its retriever can search.
+
+    Raises:
+        BundleError: if the bundle is incomplete or altered.
+        IndexMismatchError: if another retriever built the index, or it is altered.
+        ConfigError: if there is no such precision.
+    """
+    parts = load_bundle(bundle, precision)
+    candidates = CandidateIndex.load(index, parts.retriever.fingerprint)
+    manifest = parts.bundle.manifest
+    rates = {name: rate.rate for name, rate in parts.calibration.error_rates.items()}
+    info = EngineInfo(
+        bundle=f"{manifest.name} {manifest.version} ({parts.bundle.fingerprint[:SHORT_HASH]})",
+        index=f"{candidates.info.name} ({candidates.info.corpus_hash[:SHORT_HASH]})",
+        index_size=len(candidates),
+        task=parts.task,
+        box_threshold=parts.settings.box_threshold,
+        error_rates=rates,
+    )
+    return Engine(
+        reader=parts.reader,
+        retriever=parts.retriever,
+        domain=parts.domain,
+        index=candidates,
+        task=parts.task,
+        settings=parts.settings,
+        calibration=parts.calibration,
+        info=info,
+    )

@@ -1,0 +1,237 @@
+"""Export: from a finished run to a sealed bundle that the engine loads."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from jomed_app.config import config_from_dict, config_to_dict
+from jomed_app.data.corpus import corpus_hash, load_corpus
+from jomed_app.data.foreign import foreign_images
+from jomed_app.data.records import CaseRecord
+from jomed_app.errors import BundleError
+from jomed_app.models.bundle import (
+    BaseWeights,
+    BundleManifest,
+    TrainingData,
+    TrainingInfo,
+    check_size_limit,
+    write_manifest,
+)
+from jomed_app.models.heads import save_heads
+from jomed_app.models.loading import merge_lora, store_quantized
+from jomed_app.models.pixels import letterbox, to_pixel_values
+from jomed_app.models.reader import Reader
+from jomed_app.models.retriever import pool_tokens
+from jomed_app.progress import OnProgress
+from jomed_app.prompts import NO_REFERENCE, candidate_text, query_text
+from jomed_app.training.base_weights import BASE_PACKAGES
+from jomed_app.training.heads import fit_domain_head, fit_linear_head
+from jomed_app.training.loop import no_progress
+from jomed_app.training.stages import load_reader_table
+from jomed_app.training.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+CONFIG_FILE = "config.json"
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+BASE_LICENCE = "Apache-2.0"
+STEPS = ("reader", "heads", "seal")
+
+
+def write_config(run: Path, config: Any) -> None:
+    """Keep the resolved configuration beside what it produced."""
+    run.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(config_to_dict(config), indent=1)
+    (run / CONFIG_FILE).write_text(text, encoding="utf-8")
+
+
+def make_bundle(
+    run: Path,
+    out: Path,
+    *,
+    name: str = "breast-embedded",
+    version: str = "1",
+    on_progress: OnProgress = no_progress,
+) -> BundleManifest:
+    """Merge adapters, quantize, fit the small heads, write the model card, seal.
+
+    Args:
+        run: folder that training wrote to, with `config.json` and `cv/settings.json`.
+        out: bundle folder; an older one is replaced once the new one is whole.
+        name, version: as shown on screen.
+        on_progress: called after every step.
+
+    Raises:
+        BundleError: if a part of the run is missing, or the bundle exceeds 64 MiB.
+    """
+    for needed in (CONFIG_FILE, "cv/settings.json", "cv/report.json", "reader/final"):
+        if not (run / needed).exists():
+            raise BundleError(f"a bundle requires '{needed}' in the run's folder; finish training")
+    work = Workspace(run, config_from_dict(json.loads((run / CONFIG_FILE).read_text())))
+    folder = out.with_name(f".{out.name}.partial")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    reader, adapted = work.trainable_reader(work.reader("final"))
+    merge_lora(adapted)
+    reader.model.to(torch.bfloat16)
+    plain = run / "export"
+    reader.model.save_pretrained(plain)
+    reader.tokenizer.save_pretrained(plain)
+    store_quantized(plain, folder / "reader", TOKENIZER_FILES)
+    work.projections().save_pretrained(folder / "retriever" / "projections")
+    shutil.copytree(work.base("passages"), folder / "retriever" / "passages")
+    on_progress(1, len(STEPS))
+
+    table = load_reader_table(work, reader)
+    position_dim = int(reader.model.config.vision_config.position_dim)
+    features = pool_tokens(table.tokens, position_dim).numpy()
+    labels = np.array([work.task.labels.index(r.label) for r in table.records], dtype=np.intp)
+    rows = table.real if len(table.real) else table.simulated
+    data = Path(work.config.train_reader.data) if work.config.train_reader.data else None
+    outside = _features_of(reader, foreign_images(data), position_dim)
+    domain = fit_domain_head(features, outside)
+    save_heads(folder / "heads", fit_linear_head(features[rows], labels[rows]), domain)
+    on_progress(2, len(STEPS))
+
+    settings = json.loads((run / "cv" / "settings.json").read_text(encoding="utf-8"))
+    (folder / "task.json").write_text(work.task.model_dump_json(indent=1), encoding="utf-8")
+    values = {
+        "location_bins": reader.location_bins,
+        "candidate_pool": reader.candidate_pool,
+    }
+    (folder / "reader.json").write_text(json.dumps(values), encoding="utf-8")
+    metrics = _metrics(run)
+    _write_card(folder, name, version, work, metrics)
+    manifest = write_manifest(
+        folder,
+        name=name,
+        version=version,
+        task=work.task.name,
+        labels=work.task.labels,
+        prompts={
+            "query": query_text("{question}"),
+            "candidate": candidate_text("{label}", "{passage}"),
+            "no_candidate": NO_REFERENCE,
+        },
+        thresholds={
+            "k_per_head": work.config.index.k_per_head,
+            "weight_temperature": settings["weight_temperature"],
+            "guidance": settings["guidance"],
+            "max_spread": settings["max_spread"],
+            "domain_probability": 0.5,
+            "box_threshold": 0.5,
+        },
+        calibration=settings["calibration"],
+        training=TrainingInfo(
+            stages=("align", "reader"),
+            seeds={
+                "align": work.config.align.seed,
+                "reader": work.config.train_reader.seed,
+                "folds": work.config.train_reader.fold_seed,
+                "simulation": work.config.simulation.seed,
+            },
+            configs=_without_paths(config_to_dict(work.config)),
+        ),
+        training_data=_training_data(work, table.records, table.real),
+        metrics=metrics,
+        base_weights=[
+            BaseWeights(name=package, version=release, licence=BASE_LICENCE)
+            for package, release in BASE_PACKAGES.values()
+        ],
+    )
+    check_size_limit(manifest)
+    shutil.rmtree(out, ignore_errors=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder.rename(out)
+    on_progress(3, len(STEPS))
+    return manifest
+
+
+@torch.inference_mode()
+def _features_of(
+    reader: Reader, images: Iterator[NDArray[np.uint8]], position_dim: int
+) -> NDArray[np.float32]:
+    rows = []
+    for image in images:
+        pixels = to_pixel_values([letterbox(image, reader.image_size)])
+        tokens = reader.encode_pixels(pixels)[0].tokens
+        rows.append(pool_tokens(tokens[None], position_dim)[0].numpy())
+    return np.stack(rows).astype(np.float32)
+
+
+def _without_paths(values: dict[str, Any]) -> dict[str, Any]:
+    """A manifest tells no folder of the machine that trained it."""
+    values["train_reader"]["data"] = bool(values["train_reader"]["data"])
+    return values
+
+
+def _training_data(
+    work: Workspace, records: Sequence[CaseRecord], real: NDArray[np.int64]
+) -> list[TrainingData]:
+    data = []
+    for name in ("align", "reader"):
+        cases = work.simulated(name)
+        data.append(
+            TrainingData(name=f"simulated {name}", sha256=corpus_hash(cases), cases=len(cases))
+        )
+    if len(real):
+        _, cases = load_corpus(
+            work.task, Path(work.config.train_reader.data), ("train", "val")
+        )
+        data.append(
+            TrainingData(name="BUSI (BreastMNIST train and val)", sha256=corpus_hash(cases), cases=len(cases))
+        )
+    return data
+
+
+def _metrics(run: Path) -> dict[str, Any]:
+    """Out-of-fold figures of each system, as the reports hold them."""
+    metrics: dict[str, Any] = {}
+    for name in ("report", "report.binary"):
+        report = json.loads((run / "cv" / f"{name}.json").read_text(encoding="utf-8"))
+        kept = ("accuracy", "auroc", "inconsistent_rate", "oracle_accuracy", "mean_iou", "iou50")
+        metrics[report["task"]] = {
+            system: {key: values[key] for key in kept if values.get(key) is not None}
+            for system, values in report["systems"].items()
+        }
+    return metrics
+
+
+def _write_card(
+    folder: Path, name: str, version: str, work: Workspace, metrics: dict[str, Any]
+) -> None:
+    rows = [
+        f"| {task} | {system} | "
+        + " | ".join(f"{values[key]:.3f}" if key in values else "-" for key in ("accuracy", "auroc"))
+        + " |"
+        for task, systems in metrics.items()
+        for system, values in systems.items()
+    ]
+    text = f"""# {name} {version}
+
+Research demo. Not a medical device; not for diagnosis.
+
+- Task: {work.task.title}; labels {", ".join(work.task.labels)}.
+- Reader: EfficientNet-Lite0 (ImageNet) aligned on simulated cases, projector, first
+  {work.config.reader.num_layers} layers of SmolLM2-135M-Instruct with a pruned vocabulary, LoRA
+  merged, stored in NF4. Retriever: the same tower and all-MiniLM-L6-v2, a projection each.
+- Trained on simulated ultrasound and on BUSI (BreastMNIST train and val). One hospital, one
+  screening population, burnt-in calipers: do not expect these figures elsewhere.
+- The box is the largest finding only; descriptors were learned from simulated cases and are not
+  measured on real ones.
+
+Out-of-fold figures (grouped folds, candidates from the other folds' real cases):
+
+| task | system | accuracy | AUROC |
+|---|---|---|---|
+""" + "\n".join(rows) + "\n"
+    (folder / "MODEL_CARD.md").write_text(text, encoding="utf-8")
