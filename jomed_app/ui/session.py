@@ -34,7 +34,21 @@ class Case:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     result: Result | None = None
     removed: frozenset[str] = frozenset()
+    _pictures: dict[str, str] = field(default_factory=dict)
     _cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def picture(self, pane: str, make: Callable[[], str]) -> str:
+        """Return a pane's image as a data URL, made once per case."""
+        if pane not in self._pictures:
+            self._pictures[pane] = make()
+        return self._pictures[pane]
+
+    def forget(self) -> None:
+        """Stop the run and drop what the case holds beside its decoded frame."""
+        self.cancel()
+        self.file_bytes = None
+        self.result = None
+        self._pictures.clear()
 
     def cancel(self) -> None:
         """Ask a run of this case to stop at its next step."""
@@ -110,9 +124,7 @@ class CaseStore:
         entry = self._cases.pop(session, None)
         if entry is None:
             return False
-        entry[1].cancel()
-        entry[1].file_bytes = None
-        entry[1].result = None
+        entry[1].forget()
         return True
 
     def _sweep(self) -> None:

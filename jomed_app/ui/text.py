@@ -34,7 +34,14 @@ STATUS_PURGED = "Case purged: image, file bytes, result and removals were delete
 STATUS_NOTHING = "Nothing to purge: no case was open."
 STATUS_RESTORED = "All candidates restored; the diagnosis is that of the full run again."
 
-WINDOW_NOTE = "Display only: windowing never changes the prediction."
+NO_BOX_RETURNED = "no box returned - this does not mean normal"
+VIEWER_WORDS = {
+    "no_box": NO_BOX_RETURNED,  # an empty overlay would be read as normal
+    "below": "no box at or above {threshold}",
+    "hidden": "boxes hidden",
+    "unmarked": "no region marked",
+    "window": "Display only: windowing never changes the prediction.",
+}
 NO_CASE = "This case is no longer held here (it was purged or its time ran out). Open it again."
 NOT_FINISHED = "Candidates can be removed once the run has finished."
 LAST_CANDIDATE = (
@@ -120,13 +127,6 @@ def count_words(probability: float) -> str:
     if tenths <= 0:
         return "fewer than 1 of 10 such cases"
     return f"about {tenths} of 10 such cases"
-
-
-def no_box(threshold: float, num_boxes: int) -> str:
-    """Return the words for an empty overlay, which would else be read as normal."""
-    if num_boxes == 0:
-        return "no box returned - this does not mean normal"
-    return f"no box at or above {threshold:.2f}"
 
 
 PYTHON_CALL = """\

@@ -114,7 +114,8 @@ def viewer_value(
     current = {item.candidate_id: item for item in reading.candidates}
     shown = order if order is not None else reading.candidates
     counter = reading.consistency.counter_candidate if reading.consistency else None
-    final = reading.final.prediction if reading.final else None
+    stands = reading.final is not None and not reading.final.abstained
+    final = reading.final.prediction if reading.final and stands else None
     panes = [_query_pane(case, reading)]
     for item in shown:
         gone = item.candidate_id in removed
@@ -128,13 +129,13 @@ def viewer_value(
             can_remove=reading.result is not None,
         )
         title = f"#{item.rank}"
-        panes.append(_case_pane(engine, item.candidate_id, "candidate", title, card))
+        panes.append(_case_pane(case, engine, item.candidate_id, "candidate", title, card))
         panes[-1]["removed"] = gone
         panes[-1]["note"] = f"closer than {min(item.similarity_percentile, 99.9):.1f} %"
         panes[-1]["counter"] = item.candidate_id == counter
     if counter is not None and counter not in {item.candidate_id for item in shown}:
         card = cards.counter_card(engine.candidate(counter), final)
-        panes.append(_case_pane(engine, counter, "counter", "Counter-case", card))
+        panes.append(_case_pane(case, engine, counter, "counter", "Counter-case", card))
         panes[-1]["note"] = "not part of the sum"
     return {
         "case": case.token,
@@ -142,7 +143,7 @@ def viewer_value(
         "frames": case.image.num_frames,
         "threshold": float(engine.info.box_threshold),
         "window": window_controls(case.image),
-        "window_note": text.WINDOW_NOTE,
+        "words": text.VIEWER_WORDS,
         "findings": render.findings(reading),
         "panes": panes,
     }
@@ -157,7 +158,7 @@ def _query_pane(case: Case, reading: Reading) -> Pane:
         "title": "Query",
         "note": f"{columns} x {rows} px",
         "simulated": case.is_simulated,
-        "image": render_query(case.image),
+        "image": case.picture("query", lambda: render_query(case.image)),
         "rows": rows,
         "columns": columns,
         "boxes": None if reading.boxes is None else [_box_data(box) for box in reading.boxes],
@@ -177,7 +178,9 @@ def _box_data(box: BoxResult) -> dict[str, Any]:
     }
 
 
-def _case_pane(engine: ReadingEngine, candidate_id: str, kind: str, title: str, card: str) -> Pane:
+def _case_pane(
+    case: Case, engine: ReadingEngine, candidate_id: str, kind: str, title: str, card: str
+) -> Pane:
     """Return the pane of an indexed case; its known boxes are in pixels of its own file."""
     record = engine.candidate(candidate_id)
     return {
@@ -185,7 +188,9 @@ def _case_pane(engine: ReadingEngine, candidate_id: str, kind: str, title: str, 
         "kind": kind,
         "title": title,
         "simulated": cards.is_simulated(record.provenance),
-        "image": png_data_url(engine.candidate_image(candidate_id)),
+        "image": case.picture(
+            candidate_id, lambda: png_data_url(engine.candidate_image(candidate_id))
+        ),
         "rows": record.rows,
         "columns": record.columns,
         "boxes": [

@@ -48,7 +48,7 @@ class Visit:
     def __init__(self, browser, site: Site, *, width=1440, height=900, theme="dark", **more):
         self.context = browser.new_context(viewport={"width": width, "height": height}, **more)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(60_000)
         self.hosts: set[str] = set()
         self.faults: list[str] = []
         self.page.on("request", lambda request: self._note(request.url))
@@ -144,7 +144,7 @@ def test_a_case_from_a_refused_file_to_removal_and_purge(visit, site):
     final = page.locator(".final").bounding_box()
     assert warning["y"] + warning["height"] <= final["y"]
     assert page.locator('[data-pane="query"] .box-line.box-predicted').count() == 1
-    assert page.inner_text('[data-pane="query"] .box-words') == "malignant 0.81"
+    assert page.text_content('[data-pane="query"] .box-words') == "malignant 0.81"
     assert page.locator('[data-pane="case-0"] .box-line.box-known').count() == 1
     assert page.inner_text('[data-pane="case-3"] .stage-words') == "no region marked"
     assert page.locator("script:text('alert')").count() == 0

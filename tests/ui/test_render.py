@@ -124,7 +124,6 @@ def test_the_sum_is_shown_as_parts(result):
 def test_no_box_is_said_in_words(result):
     reading = reading_of(result.model_copy(update={"boxes": ()}))
     assert "does not mean normal" in render.findings(reading)
-    assert "no box at or above 0.50" in text.no_box(0.5, 2)
 
 
 def test_findings_wait_until_they_are_known(result):

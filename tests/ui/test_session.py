@@ -74,3 +74,17 @@ def test_a_stopped_case_can_be_run_again():
     assert case.is_cancelled()
     case.allow_run()
     assert not case.is_cancelled()
+
+
+def test_a_picture_is_made_once_and_forgotten_with_the_case():
+    case, made = new_case(), []
+
+    def make() -> str:
+        made.append(1)
+        return "url"
+
+    assert [case.picture("query", make), case.picture("query", make)] == ["url", "url"]
+    assert len(made) == 1
+    case.forget()
+    case.picture("query", make)
+    assert len(made) == 2

@@ -85,12 +85,13 @@ function draw(pane) {
     });
   }
   let words = '';
+  const say = props.value.words;
   if (isQuery) {
     if (boxes === null || boxes === undefined) words = '';
-    else if (!boxes.length) words = 'no box returned - this does not mean normal';
-    else if (!boxesOn) words = 'boxes hidden';
-    else if (!kept.length) words = `no box at or above ${threshold.toFixed(2)}`;
-  } else if (!boxes.length) words = 'no region marked';
+    else if (!boxes.length) words = say.no_box;
+    else if (!boxesOn) words = say.hidden;
+    else if (!kept.length) words = say.below.replace('{threshold}', threshold.toFixed(2));
+  } else if (!boxes.length) words = say.unmarked;
   pane.words.textContent = words;
 }
 function drawAll() {
@@ -315,7 +316,7 @@ function newCase(value) {
   const center = part('center'), width = part('width');
   Object.assign(center, { min: settings.low, max: settings.high, step: settings.step });
   Object.assign(width, { min: settings.step, max: settings.widest, step: settings.step });
-  part('window-note').textContent = value.window_note;
+  part('window-note').textContent = value.words.window;
   part('presets').replaceChildren(...settings.presets.map((preset, number) => {
     const button = document.createElement('button');
     button.type = 'button'; button.className = 'btn is-toggle'; button.dataset.preset = number;
