@@ -21,7 +21,9 @@ TRAINING_STAMP := $(VENV)/.stamp-training
 CONFIG ?= jomed_app/configs/embedded.toml
 RUN_DIR ?= checkpoints/embedded
 CASES ?= out/simulated
-NUM_CASES ?= 1200
+NUM_CASES ?= 480
+# Root of the prepared public sets; without it the bundle is trained on simulated cases alone.
+DATA ?=
 
 export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_DISABLE_TELEMETRY := 1
@@ -56,9 +58,11 @@ bench: $(DEV_STAMP) ## every speed benchmark, one JSON line each
 
 setup-training: $(TRAINING_STAMP) ## also install the base weights that training starts from
 
-bundle: $(TRAINING_STAMP) ## train align and reader on simulated cases, write assets/bundle
-	$(PY) -m jomed_app train all --config $(CONFIG) --resume --out $(RUN_DIR)
+bundle: $(TRAINING_STAMP) ## train all stages (DATA=folder adds real cases), write assets/bundle
+	$(PY) -m jomed_app train all --config $(CONFIG) --resume --out $(RUN_DIR) \
+	  $(if $(DATA),--set train_reader.data=$(DATA))
 	$(PY) -m jomed_app bundle export --run $(RUN_DIR) --out assets/bundle
+	$(PY) -m jomed_app bundle verify assets/bundle
 
 index: $(RUN_STAMP) ## simulate the embedded corpus and index it with assets/bundle
 	$(PY) -m jomed_app simulate --count $(NUM_CASES) --out $(CASES)

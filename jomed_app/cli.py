@@ -127,14 +127,19 @@ def train(
     from jomed_app.progress import show_progress
 
     settings = load_config(config, overrides or ())
-    from jomed_app.training.align import train_align
-    from jomed_app.training.reader import train_reader
+    from jomed_app.evaluation.folds import cross_validate
+    from jomed_app.training.bundle import write_config
+    from jomed_app.training.stages import align_stage, reader_stage
 
-    stages = {Stage.ALIGN: train_align, Stage.READER: train_reader}
+    write_config(out, settings)
+    stages = {Stage.ALIGN: align_stage, Stage.READER: reader_stage}
     for name, run_stage in stages.items():
         if stage in (name, Stage.ALL):
             with show_progress(f"train {name}", out / f"{name}.log") as on_progress:
                 run_stage(settings, out, resume=resume, on_progress=on_progress)
+    if stage is not Stage.ALIGN and settings.train_reader.data:
+        with show_progress("read the folds", out / "folds.log") as on_progress:
+            cross_validate(settings, out, on_progress=on_progress)
 
 
 @app.command()

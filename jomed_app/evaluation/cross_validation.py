@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from jomed_app.config import JomedConfig
+from jomed_app.boxes import Box
 from jomed_app.data.tasks import Task
 from jomed_app.evaluation.scores import CaseScores
 from jomed_app.evaluation.systems import (
@@ -254,3 +255,19 @@ def save_raw(path: Path, raw: Mapping[int, RawCase]) -> None:
     path.write_text(json.dumps(lines), encoding="utf-8")
 
 
+def load_raw(path: Path) -> dict[int, RawCase]:
+    """Read what `save_raw` wrote."""
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    found = {}
+    for row, each in stored.items():
+        labels = {
+            name: np.array(each[name], dtype=np.intp)
+            for name in ("retrieved_labels", "drawn_labels", "neighbor_labels")
+        }
+        arrays = {
+            name: np.array(each[name], dtype=np.float64)
+            for name in ("retrieved", "drawn", "plain", "backbone", "scores")
+        }
+        boxes = tuple(Box(*corners) for corners in each["boxes"])
+        found[int(row)] = RawCase(**arrays, **labels, boxes=boxes, seconds=each["seconds"])
+    return found

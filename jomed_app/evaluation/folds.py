@@ -12,6 +12,7 @@ import torch
 from jomed_app.config import JomedConfig
 from jomed_app.evaluation.cross_validation import (
     TableView,
+    load_raw,
     read_fold,
     save_raw,
     to_case_scores,
@@ -33,6 +34,7 @@ from jomed_app.training.workspace import Workspace
 logger = logging.getLogger(__name__)
 
 SETTINGS_FILE = "settings.json"
+QUERIES = ("raw", "raw.masked")
 COMPARISONS = (
     ("rag", "backbone"),
     ("rag", "knn"),
@@ -46,14 +48,12 @@ def cross_validate(
 ) -> Fitted:
     """Read all folds twice (as they are, annotations masked), fit, write `cv/` in the run's folder.
 
-    Writes `report.json` (the task's labels), `report.binary.json` (positive label against the
+    A fold that was read before is not read again. Writes `report.json` (the task's labels), `report.binary.json` (positive label against the
     rest), their `.masked` twins, `settings.json` and the raw readings.
     """
     work = Workspace(out, config)
     folder = out / "cv"
     plain, masked, table, view = _read_all(work, on_progress)
-    save_raw(folder / "raw.json", plain)
-    save_raw(folder / "raw.masked.json", masked)
     fitted = fit_settings([plain[row] for row in sorted(plain)], labels_of(plain, view.labels))
     (folder / SETTINGS_FILE).write_text(json.dumps(fitted.to_dict(), indent=1), encoding="utf-8")
     task = work.task
@@ -92,19 +92,28 @@ def _read_all(
     hidden = _masked_tokens(reader, table)
     total = 2 * len(table.real)
     for fold in range(work.config.train_reader.folds):
-        reader, adapted = work.trainable_reader(work.reader(f"fold{fold}"))
-        merge_lora(adapted)
-        reader.model.to(torch.bfloat16)
-        for found, queries in ((plain, tokens), (masked, hidden)):
+        files = {name: work.root / "cv" / f"{name}.fold{fold}.json" for name in QUERIES}
+        if not all(file.is_file() for file in files.values()):
+            reader, adapted = work.trainable_reader(work.reader(f"fold{fold}"))
+            merge_lora(adapted)
+            reader.model.to(torch.bfloat16)
+        for (name, file), queries, found in zip(
+            files.items(), (tokens, hidden), (plain, masked), strict=True
+        ):
             start = len(plain) + len(masked)
-            found |= read_fold(
-                reader,
-                work,
-                table,
-                fold,
-                queries,
-                on_progress=lambda done, _, start=start: on_progress(start + done, total),
-            )
+            if not file.is_file():
+                raw = read_fold(
+                    reader,
+                    work,
+                    table,
+                    fold,
+                    queries,
+                    on_progress=lambda done, _, start=start: on_progress(start + done, total),
+                )
+                save_raw(file, raw)
+            logger.info("fold %d, %s: read", fold, name)
+            found |= load_raw(file)
+            on_progress(len(plain) + len(masked), total)
     return plain, masked, table, view
 
 

@@ -172,6 +172,8 @@ class Engine:
         Without any candidate left, the result abstains and says why.
         """
         kept = [each for each in result.candidates if each.candidate_id not in removed]
+        if len(kept) == len(result.candidates):
+            return result
         if not kept:
             conclusion = Conclusion.refused("every candidate was removed; restore one of them")
             return result.model_copy(

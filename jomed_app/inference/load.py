@@ -1,4 +1,4 @@
-"""From a bundle and an index, as folders, to an engine. Hashes and fingerprints are checked first."""
+"""From a bundle and an index, as folders, to an engine; hashes are checked first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jomed_app.inference.calibrate import Calibration
 from jomed_app.inference.engine import Engine
 from jomed_app.inference.settings import EngineInfo, EngineSettings
 from jomed_app.models.bundle import Bundle, open_bundle
-from jomed_app.models.heads import DomainHead, LinearHead, load_heads
+from jomed_app.models.heads import HEADS_FILE, DomainHead, LinearHead, load_heads
 from jomed_app.models.loading import (
     Precision,
     choose_precision,
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 TASK_FILE = "task.json"
 READER_FILE = "reader.json"
+PARTS = (READER_FILE, TASK_FILE, f"heads/{HEADS_FILE}")
 SHORT_HASH = 8
 
 
@@ -69,6 +70,8 @@ def load_bundle(folder: Path, precision: str = "auto") -> BundleParts:
     chosen = parse_precision(precision)
     bundle = open_bundle(folder)
     path = bundle.path
+    if missing := [name for name in PARTS if name not in bundle.manifest.files]:
+        raise BundleError(f"a bundle must hold '{missing[0]}', found none; export it again")
     if chosen is Precision.AUTO:
         chosen = choose_precision(bundle.total_size / 2**30)
     values = json.loads((path / READER_FILE).read_text(encoding="utf-8"))

@@ -74,7 +74,9 @@ def save_heads(folder: Path, backbone: LinearHead, domain: DomainHead) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {f"backbone.{name}": getattr(backbone, name) for name in LinearHead.__slots__}
     arrays |= {f"classifier.{n}": getattr(domain.classifier, n) for n in LinearHead.__slots__}
-    arrays |= {f"domain.{name}": getattr(domain, name) for name in ("mean", "components", "variance")}
+    arrays |= {
+        f"domain.{name}": getattr(domain, name) for name in ("mean", "components", "variance")
+    }
     arrays["domain.radius"] = np.array([domain.radius])
     plain = {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in arrays.items()}
     save_file(plain, folder / HEADS_FILE)

@@ -20,6 +20,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
     BitsAndBytesConfig,
+    LlamaForCausalLM,
     LlavaConfig,
     LlavaForConditionalGeneration,
     PreTrainedModel,
@@ -130,14 +131,22 @@ def load_image_text_model(folder: Path | str, precision: Precision) -> PreTraine
     if stored and precision in (Precision.BF16, Precision.FP32):
         model = model.dequantize().to(dtype)
     model.eval()
-    return model  # type: ignore[no-any-return]
+    return model
 
 
 def build_llava(tower: Path, language: Path, image_token_id: int) -> LlavaForConditionalGeneration:
     """Join a vision tower and a language model, as folders, with a fresh projector (fp32)."""
     register_vision_tower()
     vision = EfficientNetLiteModel.from_pretrained(tower, dtype=torch.float32)
-    text = AutoModelForCausalLM.from_pretrained(language, dtype=torch.float32)
+    text: LlamaForCausalLM = AutoModelForCausalLM.from_pretrained(language, dtype=torch.float32)
+    return join_llava(vision, text, image_token_id)
+
+
+def join_llava(
+    vision: EfficientNetLiteModel, text: LlamaForCausalLM, image_token_id: int
+) -> LlavaForConditionalGeneration:
+    """Join a vision tower and a language model that are in memory, with a fresh projector."""
+    register_vision_tower()
     config = LlavaConfig(
         vision_config=vision.config,
         text_config=text.config,
@@ -171,7 +180,7 @@ def attach_lora(model: PreTrainedModel, rank: int, alpha: int, dropout: float = 
     adapted = get_peft_model(model, config)
     model.model.multi_modal_projector.float().requires_grad_(True)
     model.get_input_embeddings().float().requires_grad_(True)
-    return adapted  # type: ignore[no-any-return]
+    return adapted
 
 
 def merge_lora(adapted: nn.Module) -> PreTrainedModel:
@@ -190,7 +199,7 @@ def disable_repacking(model: nn.Module) -> None:
     """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+            module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]
 
 
 def store_quantized(folder: Path, out: Path, names: Sequence[str] = ()) -> None:

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.modeling_outputs import BaseModelOutputWithPooling
 
+from jomed_app.models.forward import call_with_features, pool_grid
 from jomed_app.models.rows import RowEncoder, pad_rows
 from jomed_app.prompts import location_tokens
 
@@ -103,12 +103,13 @@ class Reader:
     @property
     def dtype(self) -> torch.dtype:
         """Type of the vision tower's weights."""
-        return next(self.model.model.vision_tower.parameters()).dtype
+        weight: Tensor = next(self.model.model.vision_tower.parameters())
+        return weight.dtype
 
     @torch.inference_mode()
     def encode_pixels(self, pixel_values: Tensor) -> list[ImageEncoding]:
         """Encode (B, 3, S, S) images."""
-        output = self.model.get_image_features(
+        output = self.model.get_image_features(  # type: ignore[operator]
             pixel_values=pixel_values.to(self.dtype),
             vision_feature_layer=self.model.config.vision_feature_layer,
             vision_feature_select_strategy=self.model.config.vision_feature_select_strategy,
@@ -186,7 +187,7 @@ class Reader:
         ids, keep = batch.input_ids[:, 1:], batch.keep_mask[:, 1:]
         cache = copy.deepcopy(reading.cache)
         cache.batch_repeat_interleave(options)
-        output = self._call(
+        logits = self._call(
             cache,
             ids[:, :-1].repeat(rows, 1),
             torch.cat(
@@ -197,7 +198,7 @@ class Reader:
             [],
             keep_logits=longest - 1,
         )
-        log_prob = functional.log_softmax(output.logits.float(), dim=-1)
+        log_prob = functional.log_softmax(logits.float(), dim=-1)
         following = log_prob.gather(-1, ids[:, 1:].repeat(rows, 1)[..., None])[..., 0]
         later = (following * keep[:, 1:].repeat(rows, 1)).sum(-1)
         return first + later.view(rows, options)
@@ -214,12 +215,12 @@ class Reader:
         positions: Tensor,
         images: Sequence[Tensor],
     ) -> Reading:
-        output = self._call(cache, ids, keep_mask, positions, images, keep_logits=1)
+        logits = self._call(cache, ids, keep_mask, positions, images, keep_logits=1)
         return Reading(
             cache,
             keep_mask,
             positions[:, -1] + 1,
-            functional.log_softmax(output.logits[:, -1].float(), dim=-1),
+            functional.log_softmax(logits[:, -1].float(), dim=-1),
         )
 
     def _call(
@@ -230,86 +231,7 @@ class Reader:
         positions: Tensor,
         images: Sequence[Tensor],
         keep_logits: int,
-    ) -> BaseModelOutputWithPooling:
+    ) -> Tensor:
         return call_with_features(
             self.model, ids, keep_mask, positions, images, keep_logits=keep_logits, cache=cache
         )
-
-
-def call_with_features(
-    model: PreTrainedModel,
-    input_ids: Tensor,
-    keep_mask: Tensor,
-    position_ids: Tensor,
-    images: Sequence[Tensor],
-    *,
-    keep_logits: int,
-    cache: DynamicCache | None = None,
-) -> BaseModelOutputWithPooling:
-    """Run the model's standard forward with image features that are already projected.
-
-    Args:
-        model: image-text-to-text model.
-        input_ids: (R, T) ids, image tokens where images stand.
-        keep_mask: (R, T + cached) True where a token counts.
-        position_ids: (R, T).
-        images: features (P_i, D) in the order in which their tokens stand, row by row.
-        keep_logits: columns at the end whose logits are computed.
-        cache: keys and values read before.
-    """
-    extra = {}
-    if images:
-        extra["mm_encoder_outputs"] = {
-            "image": BaseModelOutputWithPooling(pooler_output=list(images))
-        }
-    return model(  # type: ignore[no-any-return]
-        input_ids=input_ids,
-        attention_mask=keep_mask.long(),
-        position_ids=position_ids,
-        past_key_values=cache,
-        use_cache=cache is not None,
-        logits_to_keep=keep_logits,
-        return_dict=True,
-        **extra,
-    )
-
-
-def call_hidden(
-    model: PreTrainedModel,
-    input_ids: Tensor,
-    attention: Tensor,
-    position_ids: Tensor,
-    images: Sequence[Tensor],
-) -> Tensor:
-    """Run the model without its output layer on packed sequences.
-
-    Args:
-        model: image-text-to-text model.
-        input_ids: (B, T); position_ids: (B, T).
-        attention: (B, 1, T, T) True where a token may look.
-        position_ids: (B, T).
-        images: features in the order in which their tokens stand.
-
-    Returns:
-        (B, T, D) last hidden states.
-    """
-    hidden: Tensor = model.model(
-        input_ids=input_ids,
-        attention_mask=attention,
-        position_ids=position_ids,
-        use_cache=False,
-        return_dict=True,
-        mm_encoder_outputs={"image": BaseModelOutputWithPooling(pooler_output=list(images))},
-    ).last_hidden_state
-    return hidden
-
-
-def pool_grid(features: Tensor, grid: int, pool: int) -> Tensor:
-    """Average (..., grid², D) features over pool x pool cells -> (..., (grid / pool)², D)."""
-    *lead, _, width = features.shape
-    small = grid // pool
-    return (
-        features.reshape(*lead, small, pool, small, pool, width)
-        .mean((-4, -2))
-        .reshape(*lead, small * small, width)
-    )

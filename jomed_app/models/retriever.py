@@ -64,7 +64,7 @@ class RetrieverProjections(PreTrainedModel):
         self.query_heads = nn.ModuleDict(
             {head: nn.Linear(config.dim, config.dim, bias=False) for head in HEADS}
         )
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear):

@@ -49,6 +49,8 @@ class RowEncoder:
         if not isinstance(eos, int):
             raise TypeError("the tokenizer must have one end-of-answer token")
         self.end_id = eos
+        added = tokenizer.added_tokens_decoder.values()
+        self._reserved = (IMAGE_SLOT, *(token.content for token in added if token.special))
 
     def _ids(self, text: str, image_tokens: int = 0) -> list[int]:
         ids: list[int] = []
@@ -59,12 +61,19 @@ class RowEncoder:
                 ids += self.tokenizer(piece, add_special_tokens=False)["input_ids"]
         return ids
 
+    def _plain(self, text: str) -> str:
+        """Text from outside without tokens that have a meaning of their own, such as an image."""
+        for token in self._reserved:
+            text = text.replace(token, " ")
+        return text
+
     def query(self, question: str) -> list[int]:
         """Ids of the part that all rows of a query share."""
-        return self._ids(self._before + query_text(question), self.query_tokens)
+        return self._ids(self._before + query_text(self._plain(question)), self.query_tokens)
 
     def candidate(self, label: str, passage: str) -> list[int]:
         """Ids of one candidate, up to where the answer begins."""
+        label, passage = self._plain(label), self._plain(passage)
         words = self.tokenizer(passage, add_special_tokens=False)["input_ids"]
         if len(words) > self.max_passage_tokens:
             passage = str(self.tokenizer.decode(words[: self.max_passage_tokens]))

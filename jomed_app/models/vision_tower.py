@@ -48,7 +48,7 @@ class EfficientNetLiteConfig(PreTrainedConfig):
     hidden_size: int = 0
 
     def __post_init__(self, **kwargs: Any) -> None:
-        super().__post_init__(**kwargs)
+        super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
         if self.image_size % 32:
             raise ValueError(f"image_size must be a multiple of 32, found {self.image_size}")
         if self.position_dim % 4:
@@ -86,9 +86,10 @@ class _SameConv(nn.Conv2d):
         padding = (pads[2], pads[0])
         if pads[0] != pads[1] or pads[2] != pads[3]:
             x, padding = functional.pad(x, pads), (0, 0)
-        return functional.conv2d(
+        filtered: Tensor = functional.conv2d(
             x, self.weight, self.bias, self.stride, padding, groups=self.groups
         )
+        return filtered
 
 
 class _InvertedBottleneck(nn.Module):
@@ -134,7 +135,7 @@ class EfficientNetLiteModel(PreTrainedModel):
     config_class = EfficientNetLiteConfig
     config: EfficientNetLiteConfig
     main_input_name = "pixel_values"
-    input_modalities = ("image",)
+    input_modalities = ["image"]  # noqa: RUF012
     _no_split_modules = ["_InvertedBottleneck"]  # noqa: RUF012
 
     def __init__(self, config: EfficientNetLiteConfig) -> None:
@@ -155,7 +156,7 @@ class EfficientNetLiteModel(PreTrainedModel):
                 channels = out
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.ModuleList(stages)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Conv2d):

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from jomed_app.config import AlignConfig
 from jomed_app.data.records import CaseRecord
@@ -151,17 +152,17 @@ def train_align(
         on_progress=on_progress,
         lr_factors={"projections": config.head_lr_factor, "localizer": config.head_lr_factor},
     )
-    tower.eval()
+    tower.train(False)
     return history
 
 
 def encode_wordings(
-    encoder: nn.Module, tokenizer: object, records: Sequence[CaseRecord]
+    encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, records: Sequence[CaseRecord]
 ) -> list[Tensor]:
     """Encode the passages and the extended passages of all cases, (N, passage_size) each."""
     return [
-        encode_texts(encoder, tokenizer, [record.passage for record in records]).clone(),  # type: ignore[arg-type]
-        encode_texts(  # type: ignore[arg-type]
+        encode_texts(encoder, tokenizer, [record.passage for record in records]).clone(),
+        encode_texts(
             encoder, tokenizer, [record.extended_passage or record.passage for record in records]
         ).clone(),
     ]

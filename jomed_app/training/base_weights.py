@@ -139,7 +139,7 @@ def convert_language_model(
     config = LlamaConfig(**{k: v for k, v in values.items() if k != "layer_types"})
     config.bos_token_id, config.eos_token_id = 1, 2
     model = LlamaForCausalLM(config)
-    old = full.get_input_embeddings().weight.detach()
+    old: Tensor = full.get_input_embeddings().weight.detach()  # type: ignore[operator]
     embeddings = torch.empty(len(tokenizer), old.shape[1])
     embeddings[:vocabulary_size] = old[:vocabulary_size]
     for token, index in tokenizer.get_added_vocab().items():
@@ -153,7 +153,7 @@ def convert_language_model(
     }
     kept["model.embed_tokens.weight"] = kept["lm_head.weight"] = embeddings
     model.load_state_dict(kept)
-    model.to(torch.bfloat16).save_pretrained(out)
+    model.to(torch.bfloat16).save_pretrained(out)  # type: ignore[arg-type]
     tokenizer.save_pretrained(out)
     return out
 
@@ -226,7 +226,7 @@ def convert_passage_encoder(out: Path, *, vocabulary_size: int, texts: Sequence[
         model.embeddings.word_embeddings.weight.detach()[rows], padding_idx=0
     )
     model.config.vocab_size = len(kept)
-    model.to(torch.bfloat16).save_pretrained(out)
+    model.to(torch.bfloat16).save_pretrained(out)  # type: ignore[arg-type]
     PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer.from_str(json.dumps(values)),
         pad_token="[PAD]",

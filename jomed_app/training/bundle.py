@@ -45,6 +45,12 @@ CONFIG_FILE = "config.json"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 BASE_LICENCE = "Apache-2.0"
 STEPS = ("reader", "heads", "seal")
+UNCALIBRATED: dict[str, Any] = {
+    "weight_temperature": 1.0,
+    "guidance": 0.0,
+    "max_spread": 0.3,
+    "calibration": {},
+}
 
 
 def write_config(run: Path, config: Any) -> None:
@@ -73,14 +79,15 @@ def make_bundle(
     Raises:
         BundleError: if a part of the run is missing, or the bundle exceeds 64 MiB.
     """
-    for needed in (CONFIG_FILE, "cv/settings.json", "cv/report.json", "reader/final"):
-        if not (run / needed).exists():
-            raise BundleError(f"a bundle requires '{needed}' in the run's folder; finish training")
+    _require(run, CONFIG_FILE)
     work = Workspace(run, config_from_dict(json.loads((run / CONFIG_FILE).read_text())))
+    has_real = bool(work.config.train_reader.data)
+    checkpoint = "final" if has_real else "simulated"
+    _require(run, f"reader/{checkpoint}", *(["cv/settings.json"] if has_real else []))
     folder = out.with_name(f".{out.name}.partial")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    reader, adapted = work.trainable_reader(work.reader("final"))
+    reader, adapted = work.trainable_reader(work.reader(checkpoint))
     merge_lora(adapted)
     reader.model.to(torch.bfloat16)
     plain = run / "export"
@@ -102,7 +109,9 @@ def make_bundle(
     save_heads(folder / "heads", fit_linear_head(features[rows], labels[rows]), domain)
     on_progress(2, len(STEPS))
 
-    settings = json.loads((run / "cv" / "settings.json").read_text(encoding="utf-8"))
+    settings = UNCALIBRATED
+    if has_real:
+        settings = json.loads((run / "cv" / "settings.json").read_text(encoding="utf-8"))
     (folder / "task.json").write_text(work.task.model_dump_json(indent=1), encoding="utf-8")
     values = {
         "location_bins": reader.location_bins,
@@ -156,6 +165,12 @@ def make_bundle(
     return manifest
 
 
+def _require(run: Path, *names: str) -> None:
+    for name in names:
+        if not (run / name).exists():
+            raise BundleError(f"a bundle requires '{name}' in the run's folder; finish training")
+
+
 @torch.inference_mode()
 def _features_of(
     reader: Reader, images: Iterator[NDArray[np.uint8]], position_dim: int
@@ -197,6 +212,8 @@ def _metrics(run: Path) -> dict[str, Any]:
     """Out-of-fold figures of each system, as the reports hold them."""
     metrics: dict[str, Any] = {}
     for name in ("report", "report.binary"):
+        if not (run / "cv" / f"{name}.json").is_file():
+            continue
         report = json.loads((run / "cv" / f"{name}.json").read_text(encoding="utf-8"))
         kept = ("accuracy", "auroc", "inconsistent_rate", "oracle_accuracy", "mean_iou", "iou50")
         metrics[report["task"]] = {

@@ -47,11 +47,12 @@ def fit_domain_head(
     from sklearn.decomposition import PCA
 
     order = np.random.default_rng(seed).permutation(len(inside))
-    held, fitted = inside[order[: len(inside) // 10]], inside[order[len(inside) // 10 :]]
+    count = max(1, len(inside) // 10)
+    held, fitted = inside[order[:count]], inside[order[count:]]
     both = np.concatenate([outside, fitted])
     labels = np.repeat([0, 1], [len(outside), len(fitted)]).astype(np.intp)
     classifier = fit_linear_head(both, labels, 0.001)
-    analysis = PCA(min(DOMAIN_COMPONENTS, len(fitted) - 1)).fit(fitted)
+    analysis = PCA(min(DOMAIN_COMPONENTS, len(fitted) - 1, inside.shape[1])).fit(fitted)
     head = DomainHead(
         classifier,
         analysis.mean_.astype(np.float32),

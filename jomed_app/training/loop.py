@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,7 +110,7 @@ def run_loop(
         loss = terms["loss"]
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is not finite at step {step}; lower the rate")
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         norm = nn.utils.clip_grad_norm_(state.values(), settings.clip_norm)
         optimizer.step()
         scheduler.step()
@@ -169,13 +169,13 @@ def load_trainable(state: Mapping[str, Tensor], folder: Path) -> None:
     """Copy a checkpoint's values into parameters of the same names.
 
     Raises:
-        BundleError: if the checkpoint is missing or does not hold the same names.
+        BundleError: if the checkpoint is missing or does not hold the same names and shapes.
     """
     path = folder / CHECKPOINT_FILE
     if not path.is_file():
         raise BundleError(f"a checkpoint requires {CHECKPOINT_FILE}; found none: train it first")
     saved = load_file(path)
-    if missing := _difference(state, saved):
+    if missing := _difference(_shapes(state), _shapes(saved)):
         raise BundleError(
             f"the checkpoint must hold the parameters that train, '{missing}' differs; "
             "train again or use the configuration that it was trained with"
@@ -185,6 +185,10 @@ def load_trainable(state: Mapping[str, Tensor], folder: Path) -> None:
             value.copy_(saved[name])
 
 
-def _difference(state: Iterable[str], saved: Iterable[str]) -> str:
-    names = sorted(set(state) ^ set(saved))
+def _shapes(state: Mapping[str, Tensor]) -> set[tuple[str, torch.Size]]:
+    return {(name, value.shape) for name, value in state.items()}
+
+
+def _difference(state: set[tuple[str, torch.Size]], saved: set[tuple[str, torch.Size]]) -> str:
+    names = sorted(name for name, _ in state ^ saved)
     return names[0] if names else ""

@@ -18,8 +18,9 @@ from torch import Tensor
 from jomed_app.boxes import Box
 from jomed_app.config import ReaderTrainingConfig
 from jomed_app.errors import BoxError
+from jomed_app.models.forward import call_hidden, pool_grid
 from jomed_app.models.pixels import to_pixel_values
-from jomed_app.models.reader import Reader, call_hidden, pool_grid
+from jomed_app.models.reader import Reader
 from jomed_app.models.retriever import RetrieverProjections, pool_tokens
 from jomed_app.objectives.answers import answer_loss
 from jomed_app.progress import OnProgress
