@@ -1,0 +1,63 @@
+"""One visitor of the page in a browser, and everything the page did meanwhile."""
+
+from __future__ import annotations
+
+from urllib.parse import urlparse
+
+from tests.ui.conftest import Site
+
+PANE = '[data-pane="{}"] .stage'
+
+
+class Visit:
+    """One visitor: a browser context of its own, with everything the page asked for."""
+
+    def __init__(self, browser, site: Site, *, width=1440, height=900, theme="dark", **more):
+        self.context = browser.new_context(viewport={"width": width, "height": height}, **more)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(60_000)
+        self.hosts: set[str] = set()
+        self.faults: list[str] = []
+        self.page.on("request", lambda request: self._note(request.url))
+        self.page.on("websocket", lambda socket: self._note(socket.url))
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", self._hear)
+        self.page.goto(f"{site.url}?__theme={theme}")
+        self.page.wait_for_selector("#jomed-toolbar .tools")
+
+    def _note(self, url: str) -> None:
+        if not url.startswith(("data:", "blob:")):
+            self.hosts.add(str(urlparse(url).hostname))
+
+    def _hear(self, message) -> None:
+        if message.type == "error":
+            self.faults.append(message.text)
+
+    def upload(self, name: str, data: bytes) -> None:
+        self.page.set_input_files(
+            "#jomed-toolbar input[type=file]",
+            files=[{"name": name, "mimeType": "image/png", "buffer": data}],
+        )
+
+    def done(self) -> None:
+        self.page.wait_for_selector("[data-copy=json]")
+        self.page.wait_for_function(
+            "document.querySelector('.status-text').textContent.startsWith('Done')"
+        )
+
+    def zoom(self, pane: str) -> float:
+        return float(self.page.get_attribute(PANE.format(pane), "data-zoom") or "nan")
+
+    def wheel(self, pane: str, by: int) -> None:
+        area = self.page.locator(PANE.format(pane)).bounding_box()
+        self.page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] / 2)
+        self.page.mouse.wheel(0, by)
+        self.page.wait_for_timeout(100)
+
+    def overflow(self) -> int:
+        return self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+
+    def leave(self) -> None:
+        self.context.close()
+        assert self.hosts == {"127.0.0.1"}, "the page must ask nobody else"
+        assert self.faults == [], "the console must stay clean"
