@@ -111,3 +111,62 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("real data is not here; set JOMED_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
+    """A dozen small simulated cases: folder and records."""
+    from tests.tiny_bundle import write_tiny_corpus
+
+    folder = tmp_path_factory.mktemp("tiny_corpus")
+    return folder, write_tiny_corpus(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tiny_corpus: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sealed bundle of tiny random models; read only, copy it before changing a file."""
+    from tests.tiny_bundle import write_tiny_bundle
+
+    return write_tiny_bundle(tmp_path_factory.mktemp("tiny") / "bundle", *tiny_corpus)
+
+
+@pytest.fixture(scope="session")
+def tiny_index(tiny_corpus: Any, tiny_bundle: Path, tmp_path_factory: Any) -> Path:
+    """An index of the dozen cases, built with the tiny bundle; read only."""
+    from tests.tiny_bundle import write_tiny_index
+
+    return write_tiny_index(tmp_path_factory.mktemp("tiny") / "index", tiny_bundle, *tiny_corpus)
+
+
+@pytest.fixture(scope="session")
+def tiny_engine(tiny_bundle: Path, tiny_index: Path) -> Any:
+    """An engine over both; it holds no case, so tests may share it."""
+    from jomed_app.inference.load import load_engine
+
+    return load_engine(tiny_bundle, tiny_index, precision="fp32")
+
+
+@pytest.fixture(scope="session")
+def tiny_real_cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of cases that stand for a real set, with splits."""
+    from tests.tiny_run import write_real_cases
+
+    return write_real_cases(tmp_path_factory.mktemp("tiny_real"))
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_real_cases: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished training run: align, reader, two folds, cross-validation; read only."""
+    from tests.tiny_run import tiny_config, train_tiny
+
+    return train_tiny(tiny_config(tiny_real_cases), tmp_path_factory.mktemp("tiny_run") / "run")
+
+
+@pytest.fixture(scope="session")
+def tiny_export(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle exported from that run; read only."""
+    from jomed_app.training.bundle import make_bundle
+
+    out = tmp_path_factory.mktemp("tiny_export") / "bundle"
+    make_bundle(tiny_run, out, name="tiny-export", version="3")
+    return out

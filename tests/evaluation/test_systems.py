@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from jomed_app.data.simulated_ultrasound import simulate_case
+from jomed_app.data.tasks import load_task
+from jomed_app.evaluation.systems import (
+    SYSTEMS,
+    Candidates,
+    RawCase,
+    ScoringSettings,
+    conclude_systems,
+    read_case,
+)
+from jomed_app.inference.calibrate import Scaling
+from jomed_app.inference.reading import CaseReader
+from jomed_app.models.pixels import letterbox, to_pixel_values
+from jomed_app.models.tiny import build_tiny_reader
+from jomed_app.types import ConsistencyState
+from tests.evaluation.drawn_readings import BOX, draw_reading
+
+PLAIN = ScoringSettings()
+
+
+def logs(*rows):
+    return np.log(np.array(rows, dtype=np.float64))
+
+
+def indexes(*values):
+    return np.array(values, dtype=np.intp)
+
+
+CASE = RawCase(
+    retrieved=logs((0.8, 0.2), (0.4, 0.6)),
+    drawn=logs((0.1, 0.9), (0.3, 0.7)),
+    plain=logs((0.55, 0.45))[0],
+    backbone=logs((0.35, 0.65))[0],
+    retrieved_labels=indexes(0, 1),
+    drawn_labels=indexes(1, 1),
+    neighbor_labels=indexes(0, 0, 1),
+    scores=np.array([1.0, 1.0]),
+    boxes=(BOX,),
+    seconds=0.5,
+)
+
+
+def test_every_system_by_hand():
+    scores = conclude_systems(CASE, PLAIN)
+    assert tuple(scores) == SYSTEMS
+    expected = {
+        "backbone": (0.35, 0.65),
+        "knn": (2.5 / 4, 1.5 / 4),
+        "no_retrieval": (0.55, 0.45),
+        "random_candidates": (0.2, 0.8),
+        "rag": (0.6, 0.4),
+    }
+    for name, values in expected.items():
+        np.testing.assert_allclose(scores[name].probabilities, values, err_msg=name)
+
+
+def test_only_systems_that_retrieve_show_candidates():
+    scores = conclude_systems(CASE, PLAIN)
+    for name in ("backbone", "knn", "no_retrieval"):
+        assert scores[name].candidate_probabilities is None
+        assert scores[name].boxes is None
+    rag, drawn = scores["rag"], scores["random_candidates"]
+    np.testing.assert_allclose(rag.candidate_probabilities, np.exp(CASE.retrieved))
+    np.testing.assert_allclose(rag.weights, [0.5, 0.5])
+    np.testing.assert_array_equal(drawn.candidate_labels, CASE.drawn_labels)
+    assert (rag.state, drawn.state) == (ConsistencyState.DISAGREE, ConsistencyState.MIXED)
+    assert (rag.boxes, rag.seconds) == ((BOX,), 0.5)
+    assert drawn.boxes is None
+
+
+def test_a_low_temperature_trusts_the_best_hit():
+    case = dataclasses.replace(CASE, scores=np.array([1.0, 0.5]))
+    rag = conclude_systems(case, ScoringSettings(weight_temperature=0.01))["rag"]
+    np.testing.assert_allclose(rag.probabilities, (0.8, 0.2), atol=1e-6)
+
+
+def test_guidance_moves_away_from_the_query_alone():
+    guided = conclude_systems(CASE, ScoringSettings(guidance=1.0))["rag"]
+    first = np.array([0.8**2 / 0.55, 0.2**2 / 0.45])
+    np.testing.assert_allclose(guided.candidate_probabilities[0], first / first.sum())
+
+
+def test_scaling_is_for_the_reader_and_not_for_the_baselines():
+    soft = conclude_systems(CASE, ScoringSettings(scaling=Scaling(temperature=2.0)))
+    hard = conclude_systems(CASE, PLAIN)
+    for name in ("backbone", "knn"):
+        np.testing.assert_array_equal(soft[name].probabilities, hard[name].probabilities)
+    for name in ("no_retrieval", "random_candidates", "rag"):
+        assert soft[name].probabilities.max() < hard[name].probabilities.max()
+
+
+def test_systems_are_chosen_by_name_and_keep_their_order():
+    assert tuple(conclude_systems(CASE, PLAIN, ("rag", "knn"))) == ("knn", "rag")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_all_probabilities_sum_to_one(seed):
+    settings = ScoringSettings(0.2, 1.5, scaling=Scaling(1.7, (0.5, 0.0, -0.5)))
+    case = draw_reading(seed % 3, np.random.default_rng(seed))
+    for scores in conclude_systems(case, settings).values():
+        assert scores.probabilities.sum() == pytest.approx(1.0)
+
+
+@pytest.fixture(scope="module")
+def read():
+    """A tiny reader, one query and four candidates."""
+    task = load_task("breast")
+    reader = CaseReader(build_tiny_reader(3, task.answer_words), task)
+    images = [simulate_case(seed, size_px=96).image for seed in range(5)]
+    size = images[0].shape
+    squares = [
+        letterbox(np.repeat(each[..., None], 3, axis=-1), reader.reader.image_size)
+        for each in images
+    ]
+    query, *others = reader.reader.encode_pixels(to_pixel_values(squares))
+    inputs = [reader.candidate(each, "benign", "A mass.") for each in others]
+    near = Candidates(inputs[:2], indexes(1, 1), np.array([1.0, 0.9]))
+    drawn = Candidates(inputs[2:], indexes(0, 2), np.ones(2))
+
+    def run(settings=PLAIN):
+        backbone = logs((0.2, 0.3, 0.5))[0]
+        return read_case(
+            reader, query, near, drawn, indexes(1, 1, 0), backbone, settings, size=size
+        )
+
+    return reader, query, near, drawn, size, run
+
+
+def test_a_case_is_read_beside_each_kind_of_candidate(read):
+    reader, query, near, drawn, _, run = read
+    raw = run()
+    case = reader.read(query, reader.task.question, near.inputs)
+    np.testing.assert_allclose(raw.retrieved, case.log_prob, atol=1e-4)
+    np.testing.assert_allclose(raw.plain, case.plain_log_prob, atol=1e-4)
+    apart = reader.read(query, reader.task.question, drawn.inputs)
+    np.testing.assert_allclose(raw.drawn, apart.log_prob, atol=1e-4)
+    assert raw.seconds > 0
+
+
+def test_the_box_belongs_to_the_answer_of_the_retrieved_candidates(read):
+    *_, (rows, columns), run = read
+    (box,) = run(ScoringSettings(scaling=Scaling(bias=(0.0, 50.0, 0.0)))).boxes
+    assert 0 <= box.x0 < box.x1 <= columns
+    assert 0 <= box.y0 < box.y1 <= rows
+    assert run(ScoringSettings(scaling=Scaling(bias=(50.0, 0.0, 0.0)))).boxes == ()

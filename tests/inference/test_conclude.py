@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jomed_app.inference.calibrate import Calibration, ConformalSets, ReliabilityTable, Scaling
+from jomed_app.inference.conclude import Conclusion, conclude
+from jomed_app.types import CandidateResult, ConsistencyState
+
+LABELS = ("benign", "malignant")
+PLAIN = Calibration()
+
+
+def candidate(number: int, weight: float, benign: float, label: str = "benign") -> CandidateResult:
+    probabilities = {"benign": benign, "malignant": 1 - benign}
+    return CandidateResult(
+        rank=number,
+        candidate_id=f"c{number}",
+        heads=("image",),
+        retriever_score=0.5,
+        weight=weight,
+        similarity_percentile=50.0,
+        label=label,
+        passage="",
+        prediction=max(probabilities, key=lambda name: probabilities[name]),
+        probabilities=probabilities,
+    )
+
+
+def concluded(*candidates: CandidateResult, plain: str | None = None, **more) -> Conclusion:
+    settings = {"labels": LABELS, "calibration": PLAIN, "max_spread": 0.3} | more
+    return conclude(candidates, plain, **settings)
+
+
+def test_the_marginal_by_hand():
+    result = concluded(candidate(1, 0.75, 0.8), candidate(2, 0.25, 0.4))
+    assert result.final.probabilities == pytest.approx({"benign": 0.7, "malignant": 0.3})
+    assert result.final.prediction == "benign"
+    assert result.label_index == 0
+    assert result.consistency.counts == {"benign": 1, "malignant": 1}
+    assert result.consistency.state is ConsistencyState.DISAGREE
+    assert result.consistency.decisive_candidate == "c1"
+
+
+def test_weights_need_not_sum_to_one():
+    whole = concluded(candidate(1, 0.5, 0.9), candidate(2, 0.25, 0.2))
+    scaled = concluded(candidate(1, 1.0, 0.9), candidate(2, 0.5, 0.2))
+    assert whole.final.probabilities == pytest.approx(scaled.final.probabilities)
+
+
+@pytest.mark.parametrize(
+    ("benign", "plain", "state"),
+    [
+        ((0.8, 0.75), "benign", ConsistencyState.CONSISTENT),
+        ((0.8, 0.75), "malignant", ConsistencyState.MIXED),
+        ((0.95, 0.55), "benign", ConsistencyState.MIXED),
+        ((0.8, 0.45), "benign", ConsistencyState.DISAGREE),
+        ((0.8, 0.75), None, ConsistencyState.CONSISTENT),
+    ],
+)
+def test_the_state_follows_the_candidates_and_the_query_alone(benign, plain, state):
+    read = [candidate(place, 0.5, p) for place, p in enumerate(benign, start=1)]
+    assert concluded(*read, plain=plain).consistency.state is state
+
+
+def test_an_answer_that_rules_nothing_out_is_withheld():
+    calibration = Calibration(conformal=ConformalSets(alpha=0.1, threshold=0.7, num_cases=50))
+    sure = concluded(candidate(1, 1.0, 0.8), calibration=calibration)
+    unsure = concluded(candidate(1, 1.0, 0.6), calibration=calibration)
+    assert (sure.final.prediction, sure.final.abstained) == ("benign", False)
+    assert (unsure.final.prediction, unsure.final.abstained) == (None, True)
+    assert "none of benign, malignant can be ruled out" in (unsure.final.reason or "")
+    assert unsure.consistency.state is ConsistencyState.ABSTAIN
+    assert unsure.label_index == 0
+    assert unsure.final.probabilities == pytest.approx({"benign": 0.6, "malignant": 0.4})
+
+
+def test_calibration_softens_and_states_an_interval():
+    table = ReliabilityTable((), (40,), (30,), (0.8,))
+    calibration = Calibration(scaling=Scaling(temperature=2.0), reliability=table)
+    final = concluded(candidate(1, 1.0, 0.8), calibration=calibration).final
+    assert final.probabilities["benign"] == pytest.approx(2 / 3)  # sqrt(.8) : sqrt(.2) = 2 : 1
+    assert final.interval is not None
+    low, high = final.interval
+    assert low < 2 / 3 < high
+    assert low <= 0.75 <= high
+
+
+def test_one_candidate_is_never_decisive():
+    assert concluded(candidate(1, 1.0, 0.9)).consistency.decisive_candidate is None
+
+
+def test_a_probability_of_zero_is_no_fault():
+    result = concluded(candidate(1, 0.5, 1.0), candidate(2, 0.5, 0.0))
+    assert sum(result.final.probabilities.values()) == pytest.approx(1.0)
+
+
+def test_a_refusal_says_why_and_nothing_else():
+    result = Conclusion.refused("no image")
+    assert (result.final.prediction, result.final.reason) == (None, "no image")
+    assert result.final.probabilities == {}
+    assert result.consistency.state is ConsistencyState.ABSTAIN
+
+
+def test_the_counter_case_is_named_on_a_copy():
+    before = concluded(candidate(1, 1.0, 0.9))
+    after = before.with_counter("c9")
+    assert after.consistency.counter_candidate == "c9"
+    assert before.consistency.counter_candidate is None
+    assert after.final == before.final
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 1.0), st.floats(0.0, 1.0)), min_size=1, max_size=6))
+def test_the_final_probability_lies_between_the_candidates(rows):
+    result = concluded(*(candidate(i, w, p) for i, (w, p) in enumerate(rows, start=1)))
+    benign = result.final.probabilities["benign"]
+    values = [p for _, p in rows]
+    assert min(values) - 1e-9 <= benign <= max(values) + 1e-9
+    assert sum(result.final.probabilities.values()) == pytest.approx(1.0)
+    assert sum(result.consistency.counts.values()) == len(rows)

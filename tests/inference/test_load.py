@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from jomed_app.data.tasks import load_task
+from jomed_app.errors import BundleError, ConfigError, IndexMismatchError
+from jomed_app.inference.load import READER_FILE, TASK_FILE, load_bundle, load_engine
+from jomed_app.models.bundle import write_manifest
+from tests.tiny_bundle import TINY_CALIBRATION
+
+
+@pytest.fixture
+def copy(tiny_bundle, tmp_path):
+    return shutil.copytree(tiny_bundle, tmp_path / "bundle")
+
+
+def sealed_again(folder, **changed):
+    values = {"task": "breast", "labels": load_task("breast").labels, "calibration": {}} | changed
+    write_manifest(folder, name="tiny", version="1", **values)
+    return folder
+
+
+def test_a_bundle_comes_whole(tiny_bundle):
+    parts = load_bundle(tiny_bundle, "fp32")
+    assert parts.task == load_task("breast")
+    assert (parts.reader.location_bins, parts.reader.candidate_pool) == (16, 2)
+    assert parts.settings.k_per_head == 2
+    assert type(parts.settings.k_per_head) is int
+    assert parts.settings.weight_temperature == 1.0, "left out, so the default"
+    assert parts.calibration.to_dict() == TINY_CALIBRATION
+    assert parts.retriever.tower is parts.reader.model.model.vision_tower
+
+
+def test_an_engine_says_what_it_runs_on(tiny_engine, tiny_index):
+    info = tiny_engine.info
+    manifest = json.loads((tiny_index / "manifest.json").read_text())
+    assert info.bundle.startswith("tiny 1 (")
+    assert info.index == f"tiny index ({manifest['corpus_sha256'][:8]})"
+    assert info.index_size == 12
+    assert info.box_threshold == 0.5
+    assert info.error_rates == {"consistent": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)]
+)
+def test_a_precision_is_kept_to(tiny_bundle, precision, dtype):
+    parts = load_bundle(tiny_bundle, precision)
+    assert parts.reader.dtype is dtype
+    assert parts.reader.model.get_input_embeddings().weight.dtype is dtype
+
+
+def test_every_precision_searches_the_same_index(tiny_bundle, tiny_index):
+    assert load_engine(tiny_bundle, tiny_index, precision="bf16").info.index_size == 12
+
+
+def test_the_calibration_may_be_missing(copy, tiny_index):
+    engine = load_engine(sealed_again(copy), tiny_index, precision="fp32")
+    assert engine.calibration.conformal is None
+    assert engine.info.error_rates == {}
+
+
+def test_an_unknown_precision_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(ConfigError, match=r"precision must be one of auto, fp32.*found 'fp8'"):
+        load_bundle(tmp_path / "absent", "fp8")
+
+
+def test_a_missing_bundle_says_how_to_make_one(tmp_path):
+    with pytest.raises(BundleError, match="a bundle must be a folder, found none at 'absent'"):
+        load_bundle(tmp_path / "absent")
+
+
+def test_an_altered_file_is_found_before_any_weight_is_read(copy):
+    path = copy / "reader" / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(BundleError, match=r"file 'reader/model.safetensors' was altered"):
+        load_bundle(copy)
+
+
+@pytest.mark.parametrize("name", [READER_FILE, TASK_FILE, "heads/heads.safetensors"])
+def test_a_bundle_sealed_without_a_part_is_incomplete(copy, name):
+    (copy / name).unlink()
+    with pytest.raises(BundleError, match=f"a bundle must hold '{name}', found none; export it"):
+        load_bundle(sealed_again(copy))
+
+
+def test_a_threshold_of_another_version_is_refused(copy):
+    sealed_again(copy, thresholds={"k_per_head": 2, "beam_width": 3})
+    with pytest.raises(BundleError, match=r"thresholds must be among .*found \['beam_width'\]"):
+        load_bundle(copy, "fp32")
+
+
+def test_a_calibration_of_another_version_is_refused(copy):
+    sealed_again(copy, calibration={"scaling": {"temperature": "warm"}})
+    with pytest.raises(BundleError, match="Calibration in the bundle must follow its schema"):
+        load_bundle(copy, "fp32")
+
+
+def test_an_index_of_another_retriever_is_refused(tiny_bundle, tiny_corpus, tmp_path):
+    from jomed_app.models.tiny import build_tiny_retriever
+    from jomed_app.retrieval.build import build_index
+
+    folder, records = tiny_corpus
+    build_index(records[:3], folder, build_tiny_retriever(5), tmp_path / "index", name="other")
+    with pytest.raises(IndexMismatchError, match="index 'other' was built with retriever"):
+        load_engine(tiny_bundle, tmp_path / "index", precision="fp32")

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jomed_app.data.simulated_ultrasound import simulate_case
+from jomed_app.data.tasks import load_task
+from jomed_app.inference.reading import WINDOW_BINS, CaseReader, peak_expectation
+from jomed_app.models.pixels import letterbox, to_pixel_values
+from jomed_app.models.tiny import build_tiny_reader
+
+TASK = load_task("breast")
+QUESTION = TASK.question
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return CaseReader(build_tiny_reader(3, TASK.answer_words), TASK)
+
+
+@pytest.fixture(scope="module")
+def encodings(reader):
+    images = [simulate_case(seed, size_px=96).image for seed in range(4)]
+    squares = [
+        letterbox(np.repeat(each[..., None], 3, axis=-1), reader.reader.image_size)
+        for each in images
+    ]
+    return reader.reader.encode_pixels(to_pixel_values(squares))
+
+
+@pytest.fixture(scope="module")
+def candidates(reader, encodings):
+    texts = [("benign", "An oval mass."), ("malignant", "A mass."), ("normal", "")]
+    return [reader.candidate(e, *text) for e, text in zip(encodings[1:], texts, strict=True)]
+
+
+def test_every_row_is_normalized_over_the_labels(reader, encodings, candidates):
+    case = reader.read(encodings[0], QUESTION, candidates)
+    assert case.log_prob.shape == case.log_likelihood.shape == (3, 3)
+    np.testing.assert_allclose(np.exp(case.log_prob).sum(-1), 1.0)
+    assert np.exp(case.plain_log_prob).sum() == pytest.approx(1.0)
+    assert (case.log_likelihood <= case.log_prob + 1e-9).all(), "all texts share a mass of one"
+
+
+def test_a_candidate_is_read_the_same_alone_and_among_others(reader, encodings, candidates):
+    together = reader.read(encodings[0], QUESTION, candidates)
+    alone = reader.read(encodings[0], QUESTION, candidates[1:2])
+    np.testing.assert_allclose(alone.log_likelihood[0], together.log_likelihood[1], atol=1e-4)
+    np.testing.assert_allclose(alone.plain_log_prob, together.plain_log_prob, atol=1e-4)
+
+
+def test_the_order_of_candidates_does_not_matter(reader, encodings, candidates):
+    forward = reader.read(encodings[0], QUESTION, candidates)
+    backward = reader.read(encodings[0], QUESTION, candidates[::-1])
+    np.testing.assert_allclose(backward.log_prob[::-1], forward.log_prob, atol=1e-4)
+
+
+def test_query_candidate_and_question_all_matter(reader, encodings, candidates):
+    base = reader.read(encodings[0], QUESTION, candidates).log_likelihood
+    for other in (
+        reader.read(encodings[3], QUESTION, candidates),
+        reader.read(encodings[0], "Is it a cyst?", candidates),
+        reader.read(encodings[0], QUESTION, [*candidates[1:], candidates[0]]),
+    ):
+        assert np.abs(other.log_likelihood - base).max() > 1e-3
+
+
+@pytest.mark.parametrize("label", [1, 2])
+def test_a_description_has_a_box_on_the_unit_square_and_whole_descriptors(
+    reader, encodings, candidates, label
+):
+    case = reader.read(encodings[0], QUESTION, candidates)
+    description = reader.describe(case, np.array([0.5, 0.2, 0.1, 0.2]), label)
+    assert description.box is not None
+    x0, y0, x1, y1 = description.box.as_tuple()
+    assert 0 <= x0 < x1 <= 1
+    assert 0 <= y0 < y1 <= 1
+    assert 0 < description.confidence <= 1 + 1e-6
+    assert list(description.findings) == list(TASK.descriptors)
+    for name, values in description.findings.items():
+        assert tuple(values) == TASK.descriptors[name]
+        assert sum(values.values()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_label_without_a_finding_is_not_described(reader, encodings, candidates):
+    case = reader.read(encodings[0], QUESTION, candidates)
+    description = reader.describe(case, np.full(4, 0.25), TASK.labels.index("normal"))
+    assert (description.box, description.confidence, description.findings) == (None, 0.0, {})
+
+
+def test_a_description_follows_the_row_that_has_all_the_weight(reader, encodings, candidates):
+    def described(count, weights):
+        case = reader.read(encodings[0], QUESTION, candidates[:count])
+        return reader.describe(case, np.array(weights), 1)
+
+    among, alone = described(3, [1.0, 0.0, 0.0, 0.0]), described(1, [1.0, 0.0])
+    np.testing.assert_allclose(among.box.as_tuple(), alone.box.as_tuple(), atol=1e-3)
+    assert among.findings["shape"] == pytest.approx(alone.findings["shape"], abs=1e-3)
+
+
+def test_the_place_of_a_single_bin_is_its_middle():
+    probability = torch.zeros(10)
+    probability[3] = 1.0
+    assert peak_expectation(probability, 2) == pytest.approx((0.35, 3, 1.0))
+
+
+def test_the_place_is_the_mean_around_the_peak():
+    probability = torch.tensor([0.0, 0.2, 0.6, 0.2, 0.0, 0.0, 0.0, 0.0])
+    value, peak, mass = peak_expectation(probability, 1)
+    assert (value, peak, mass) == pytest.approx((2.5 / 8, 2, 1.0))
+
+
+def test_a_second_peak_far_away_moves_nothing_but_the_mass():
+    probability = torch.zeros(20)
+    probability[2], probability[3], probability[17] = 0.4, 0.2, 0.4 - 1e-3
+    value, peak, mass = peak_expectation(probability, 2)
+    assert (value, peak) == pytest.approx(((0.4 * 2.5 + 0.2 * 3.5) / 0.6 / 20, 2))
+    assert mass == pytest.approx(0.6 / 0.999)
+
+
+bins = st.lists(st.floats(2**-20, 1.0, width=32), min_size=2, max_size=64)
+
+
+@given(bins)
+def test_the_place_stays_near_the_peak(values):
+    probability = torch.tensor(values)
+    value, peak, mass = peak_expectation(probability, WINDOW_BINS)
+    assert probability[peak] == probability.max()
+    assert 0 < value < 1
+    assert abs(value - (peak + 0.5) / len(values)) <= WINDOW_BINS / len(values) + 1e-6
+    assert 0 < mass <= 1 + 1e-5
+
+
+@given(bins, st.floats(0.01, 100.0))
+def test_the_place_does_not_depend_on_the_scale(values, factor):
+    probability = torch.tensor(values, dtype=torch.float64)
+    assert peak_expectation(factor * probability, 3) == pytest.approx(
+        peak_expectation(probability, 3), rel=1e-4
+    )

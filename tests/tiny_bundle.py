@@ -1,0 +1,136 @@
+"""A sealed bundle of tiny random models and an index of a dozen simulated cases.
+
+Laid out like the real ones, loaded by the same code, in well under a second. They know nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from jomed_app.data.foreign import foreign_images
+from jomed_app.data.records import CaseRecord
+from jomed_app.data.simulated_ultrasound import simulate_case, write_cases
+from jomed_app.data.tasks import load_task
+from jomed_app.inference.load import READER_FILE, TASK_FILE, load_bundle
+from jomed_app.models.bundle import write_manifest
+from jomed_app.models.heads import DomainHead, save_heads
+from jomed_app.models.reader import Reader
+from jomed_app.models.retriever import Retriever
+from jomed_app.models.tiny import build_tiny_reader, build_tiny_retriever
+from jomed_app.retrieval.build import build_index
+from jomed_app.training.heads import fit_linear_head
+
+SIZE_PX = 96
+NUM_CASES = 12
+FIRST_FRESH_SEED = 900_000  # queries that no index holds
+TINY_CALIBRATION: dict[str, Any] = {
+    "scaling": {"temperature": 0.8, "bias": []},
+    "reliability": {
+        "edges": [0.5],
+        "counts": [20, 20],
+        "num_correct": [9, 15],
+        "mean_probability": [0.45, 0.8],
+    },
+    "conformal": {"alpha": 0.1, "threshold": 0.9, "num_cases": 40},
+    "error_rates": {
+        "consistent": {"num_cases": 10, "num_errors": 2, "rate": 0.2, "interval": [0.06, 0.51]}
+    },
+}
+
+
+def simulated_png(seed: int, kind: str | None = None, size_px: int = SIZE_PX) -> bytes:
+    """One simulated image as the bytes of a PNG file."""
+    return png_bytes(simulate_case(seed, kind, size_px).image)
+
+
+def png_bytes(image: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
+    """An image as the bytes of a PNG file."""
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+def write_tiny_corpus(folder: Path, count: int = NUM_CASES, seed: int = 0) -> list[CaseRecord]:
+    """Simulate a few small cases."""
+    return write_cases(count, folder, seed=seed, size_px=SIZE_PX, workers=1)
+
+
+def write_tiny_bundle(
+    folder: Path,
+    corpus: Path,
+    records: list[CaseRecord],
+    *,
+    thresholds: Mapping[str, float] | None = None,
+    calibration: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write and seal a bundle; its small heads are fitted on the corpus and foreign images."""
+    task = load_task("breast")
+    reader = build_tiny_reader(0, task.answer_words)
+    retriever = build_tiny_retriever(0)
+    reader.model.to(torch.bfloat16)  # as exported: every precision then loads the same numbers
+    reader.model.save_pretrained(folder / "reader")
+    reader.tokenizer.save_pretrained(folder / "reader")
+    retriever.projections.save_pretrained(folder / "retriever" / "projections")
+    retriever.passage_encoder.save_pretrained(folder / "retriever" / "passages")
+    retriever.tokenizer.save_pretrained(folder / "retriever" / "passages")
+    values = {"location_bins": reader.location_bins, "candidate_pool": reader.candidate_pool}
+    (folder / READER_FILE).write_text(json.dumps(values), encoding="utf-8")
+    (folder / TASK_FILE).write_text(task.model_dump_json(), encoding="utf-8")
+    save_tiny_heads(folder / "heads", reader, retriever, corpus, records)
+    write_manifest(
+        folder,
+        name="tiny",
+        version="1",
+        task=task.name,
+        labels=task.labels,
+        thresholds={"k_per_head": 2, "domain_probability": 0.5} | dict(thresholds or {}),
+        calibration=dict(TINY_CALIBRATION if calibration is None else calibration),
+    )
+    return folder
+
+
+def save_tiny_heads(
+    folder: Path, reader: Reader, retriever: Retriever, corpus: Path, records: list[CaseRecord]
+) -> None:
+    """Fit the linear baseline and a domain check that knows patterns and photographs."""
+    images = [np.asarray(Image.open(corpus / each.image).convert("RGB")) for each in records]
+    fresh = [simulate_case(seed, size_px=SIZE_PX).image for seed in range(700_000, 700_012)]
+    images += [np.repeat(each[..., None], 3, axis=-1) for each in fresh]
+    outside = [each for place, each in enumerate(foreign_images(None)) if place % 5 == 0]
+    tower = Retriever(
+        reader.model.model.vision_tower,
+        retriever.passage_encoder,
+        retriever.tokenizer,
+        retriever.projections,
+    )
+    inside = tower.features(tower.tower_tokens(images))
+    foreign = tower.features(tower.tower_tokens(outside))
+    labels = [load_task("breast").labels.index(each.label) for each in records]
+    domain = DomainHead(
+        fit_linear_head(
+            np.concatenate([foreign, inside]),
+            np.repeat([0, 1], [len(foreign), len(inside)]).astype(np.intp),
+            1.0,
+        ),
+        inside.mean(0),
+        np.eye(inside.shape[1], dtype=np.float32),
+        inside.var(0) + 1e-6,
+        radius=200.0,  # the classifier alone decides: two dozen images tell little of a spread
+    )
+    backbone = fit_linear_head(inside[: len(records)], np.array(labels, dtype=np.intp))
+    save_heads(folder, backbone, domain)
+
+
+def write_tiny_index(out: Path, bundle: Path, corpus: Path, records: list[CaseRecord]) -> Path:
+    """Index the corpus with the bundle's encoders."""
+    parts = load_bundle(bundle, "fp32")
+    build_index(records, corpus, parts.retriever, out, name="tiny index")
+    return out
