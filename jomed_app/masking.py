@@ -2,8 +2,9 @@
 
 Ours: used to measure how much an answer leans on such marks, which a model can learn as a shortcut.
 Limits: finds thin strokes that are near-white, or colored, on darker surroundings. Gray or black
-marks, strokes wider than `STROKE_SHARE` of the image and marks that cross bright tissue stay; short
-bright echoes as sharp as a stroke are painted over too. No protection of privacy: text may survive.
+marks, strokes wider than `STROKE_SHARE` of the image, solid horizontal lines and marks that cross
+bright tissue stay; short bright echoes as sharp as a stroke are painted over too. This is no
+protection of privacy: text may survive.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 STROKE_SHARE = 1 / 80  # widest stroke, as a share of the shorter side
-MIN_CONTRAST = 70  # gray levels between a stroke and what surrounds it
-MIN_STROKE_LEVEL = 150  # of 255; tissue speckle this bright is rarely this thin
-MIN_EDGE = 55  # gray levels that a burnt-in edge rises by within two pixels
+MIN_CONTRAST = 90  # gray levels between a stroke and what surrounds it
+MIN_STROKE_LEVEL = 180  # of 255; tissue speckle this bright is rarely this thin
+MIN_EDGE = 75  # further gray levels that a burnt-in edge rises by within two pixels
 MIN_SATURATION = 60  # gray levels between the strongest and the weakest channel
 SMOOTHING_STEPS = 24
 
@@ -48,7 +49,18 @@ def _near_white_strokes(gray: NDArray[np.int16]) -> NDArray[np.bool_]:
     thin = (contrast > MIN_CONTRAST) & (gray > MIN_STROKE_LEVEL)
     rise = gray - ndimage.minimum_filter(gray, size=5, mode="nearest")
     sharp = thin & (rise > MIN_CONTRAST + MIN_EDGE)
-    return np.asarray(ndimage.binary_propagation(sharp, np.ones((3, 3), dtype=bool), mask=thin))
+    strokes = ndimage.binary_propagation(sharp, np.ones((3, 3), dtype=bool), mask=thin)
+    return _without_layers(strokes, 2 * width)
+
+
+def _without_layers(strokes: NDArray[np.bool_], short: int) -> NDArray[np.bool_]:
+    """Drop strokes that lie flat: skin and fascia run sideways, marks are compact or upright."""
+    labels, count = ndimage.label(strokes, np.ones((3, 3), dtype=bool))
+    is_mark = np.zeros(count + 1, dtype=bool)
+    for number, (down, across) in enumerate(ndimage.find_objects(labels), start=1):
+        height, length = down.stop - down.start, across.stop - across.start
+        is_mark[number] = length < 2.5 * height or length <= short
+    return is_mark[labels]
 
 
 def fill_marked(image: NDArray[np.uint8], marked: NDArray[np.bool_]) -> NDArray[np.uint8]:

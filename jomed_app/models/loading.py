@@ -32,7 +32,7 @@ from jomed_app.models.vision_tower import EfficientNetLiteModel, register_vision
 logger = logging.getLogger(__name__)
 
 LANGUAGE_LINEARS = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
-KEPT_WHOLE = ["vision_tower", "multi_modal_projector", "lm_head"]
+KEPT_WHOLE = [r".*vision_tower", r".*multi_modal_projector", "lm_head"]  # never quantized
 
 
 class Precision(StrEnum):
@@ -123,11 +123,9 @@ def load_image_text_model(folder: Path | str, precision: Precision) -> PreTraine
     if stored and precision is Precision.INT8:
         raise ConfigError("a model stored in NF4 can run as nf4, bf16 or fp32, not as int8")
     dtype = torch.float32 if precision is Precision.FP32 else torch.bfloat16
-    model = AutoModelForImageTextToText.from_pretrained(
-        folder,
-        dtype=dtype,
-        quantization_config=None if stored else quantization_config(precision),
-    )
+    # A stored model brings its own settings; even `None` would take their place.
+    settings = {} if stored else {"quantization_config": quantization_config(precision)}
+    model = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype, **settings)
     if stored and precision in (Precision.BF16, Precision.FP32):
         model = model.dequantize().to(dtype)
     model.eval()

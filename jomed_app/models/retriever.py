@@ -213,5 +213,5 @@ def load_retriever(folder: Path, tower: PreTrainedModel | None = None) -> Retrie
         tower,
         AutoModel.from_pretrained(folder / "passages", dtype=torch.float32).eval(),
         AutoTokenizer.from_pretrained(folder / "passages"),
-        RetrieverProjections.from_pretrained(folder / "projections").eval(),
+        RetrieverProjections.from_pretrained(folder / "projections").train(False),
     )

@@ -110,8 +110,8 @@ class _InvertedBottleneck(nn.Module):
         if self.expand is not None:
             hidden = functional.relu6(self.expand(hidden), inplace=True)
         hidden = functional.relu6(self.depthwise(hidden), inplace=True)
-        hidden = self.project(hidden)
-        return x + hidden if self.is_residual else hidden
+        projected: Tensor = self.project(hidden)
+        return x + projected if self.is_residual else projected
 
 
 def sine_cosine_positions(grid: int, dim: int) -> Tensor:

@@ -1,0 +1,88 @@
+"""Task definitions: what ships, what a user writes, what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from jomed_app.data.simulated_ultrasound import simulate_case
+from jomed_app.data.tasks import load_task, task_from_dict
+from jomed_app.errors import RecordError
+
+SMALL = {
+    "name": "t",
+    "title": "T",
+    "question": "?",
+    "labels": ["a", "b"],
+    "positive_label": "b",
+}
+
+
+def test_the_breast_task():
+    task = load_task("breast")
+    assert task.labels == ("normal", "benign", "malignant")
+    assert task.labels[task.positive_index] == "malignant"
+    assert task.empty_labels == ("normal",)
+    assert task.descriptors["orientation"] == ("parallel", "vertical")
+
+
+@pytest.mark.parametrize("kind", ["cyst", "fibroadenoma", "carcinoma", "normal"])
+def test_simulated_cases_speak_the_tasks_words(kind):
+    task = load_task("breast")
+    record = simulate_case(3, kind, size_px=96).record
+    assert record.label in task.labels
+    assert bool(record.descriptors) == (record.label not in task.empty_labels)
+    for name, value in record.descriptors.items():
+        assert value in task.descriptors[name]
+    assert list(record.descriptors) in ([], list(task.descriptors))
+
+
+def test_answer_words_do_not_repeat():
+    task = task_from_dict({**SMALL, "descriptors": {"x": ["a", "p"], "y": ["p", "q"]}})
+    assert task.answer_words == ("a", "b", "p", "q")
+
+
+def test_a_task_comes_from_a_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('name = "t"\ntitle = "T"\nquestion = "?"\nlabels = ["a", "b"]\n'
+                    'positive_label = "b"\n')  # fmt: skip
+    assert load_task(path) == task_from_dict(SMALL)
+    assert load_task(str(path)).positive_index == 1
+
+
+def test_an_unknown_task_names_the_known():
+    with pytest.raises(RecordError, match=r"must be one of \['breast'.*found 'chest'"):
+        load_task("chest")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(RecordError, match=r"path of a \.toml file, found '.*mine\.toml'"):
+        load_task(tmp_path / "mine.toml")
+
+
+def test_broken_toml_is_said(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("labels = [")
+    with pytest.raises(RecordError, match=r"'mine.toml' must be valid TOML"):
+        load_task(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"labels": ["a"]}, "at least two different names"),
+        ({"labels": ["b", "b"]}, "at least two different names"),
+        ({"positive_label": "c"}, "'c' must be one of the labels"),
+        ({"empty_labels": ["d"]}, "'d' must be one of the labels"),
+        ({"colour": "red"}, "colour: Extra inputs are not permitted"),
+        ({"title": 3}, "title: Input should be a valid string"),
+    ],
+)
+def test_contradictions_are_refused(change, said):
+    with pytest.raises(RecordError, match=f"a task must follow the schema: .*{said}"):
+        task_from_dict({**SMALL, **change})
+
+
+def test_a_missing_field_is_named():
+    values = {name: value for name, value in SMALL.items() if name != "question"}
+    with pytest.raises(RecordError, match="question: Field required"):
+        task_from_dict(values)

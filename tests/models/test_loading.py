@@ -1,0 +1,209 @@
+"""Precision, quantization and adapters."""
+
+from __future__ import annotations
+
+import bitsandbytes
+import pytest
+import torch
+
+from jomed_app.errors import ConfigError
+from jomed_app.models import loading
+from jomed_app.models.forward import call_hidden
+from jomed_app.models.loading import (
+    Precision,
+    attach_lora,
+    build_llava,
+    choose_precision,
+    load_image_text_model,
+    merge_lora,
+    parse_precision,
+    quantization_config,
+    store_quantized,
+)
+from jomed_app.models.tiny import build_tiny_reader
+
+WORDS = ["benign", "malignant"]
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """A folder with a tiny model, plain weights, and its tokenizer."""
+    folder = tmp_path_factory.mktemp("plain")
+    reader = build_tiny_reader(7, WORDS)
+    reader.model.save_pretrained(folder)
+    reader.tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stored(plain, tmp_path_factory):
+    """The same, stored in NF4."""
+    folder = tmp_path_factory.mktemp("nf4")
+    store_quantized(plain, folder)
+    return folder
+
+
+def four_bit_layers(model):
+    return [each for each in model.modules() if isinstance(each, bitsandbytes.nn.Linear4bit)]
+
+
+def text_logits(model):
+    ids = torch.arange(3, 19)[None]
+    hidden = model.model.language_model(input_ids=ids).last_hidden_state
+    return model.lm_head(hidden).float()
+
+
+@pytest.mark.parametrize("precision", list(Precision))
+def test_every_precision_has_its_name(precision):
+    assert parse_precision(precision.value) is precision
+
+
+def test_an_unknown_precision_names_the_known():
+    with pytest.raises(ConfigError, match="one of auto, fp32, bf16, int8, nf4, found 'fp8'"):
+        parse_precision("fp8")
+
+
+@pytest.mark.parametrize(
+    ("size", "free", "bf16_seconds", "expected"),
+    [
+        (1.0, 8.0, 2.0, Precision.FP32),  # bf16 is emulated, and fp32 fits
+        (1.0, 8.0, 0.5, Precision.BF16),  # bf16 is faster
+        (2.5, 8.0, 2.0, Precision.BF16),  # slower, but fp32 would take 5 of 4 GiB
+        (4.5, 8.0, 0.5, Precision.NF4),  # not even bf16 fits into half of what is free
+    ],
+)
+def test_precision_is_chosen_by_measurement(monkeypatch, size, free, bf16_seconds, expected):
+    seconds = {torch.bfloat16: bf16_seconds, torch.float32: 1.0}
+    monkeypatch.setattr(loading, "_free_memory_gib", lambda: free)
+    monkeypatch.setattr(loading, "_matmul_seconds", seconds.__getitem__)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_precision(size) is expected
+
+
+def test_the_measurements_measure():
+    assert 0 < loading._free_memory_gib() < 1e5
+    assert 0 < loading._matmul_seconds(torch.float32) < 10
+
+
+def test_plain_forms_are_not_quantized():
+    assert quantization_config(Precision.FP32) is None
+    assert quantization_config(Precision.BF16) is None
+    assert quantization_config(Precision.INT8).load_in_8bit
+    assert quantization_config(Precision.NF4).bnb_4bit_quant_type == "nf4"
+
+
+def test_only_the_language_model_is_quantized(stored):
+    model = load_image_text_model(stored, Precision.NF4)
+    assert len(four_bit_layers(model)) == 2 * 7  # two layers, seven linears each
+    assert not four_bit_layers(model.model.vision_tower)
+    assert not four_bit_layers(model.model.multi_modal_projector)
+    assert not model.training
+
+
+@torch.inference_mode()
+def test_stored_and_fresh_nf4_agree(plain, stored):
+    fresh = text_logits(load_image_text_model(plain, Precision.NF4))
+    assert torch.equal(text_logits(load_image_text_model(stored, Precision.NF4)), fresh)
+
+
+@torch.inference_mode()
+def test_nf4_comes_back_as_plain_weights(plain, stored):
+    exact = text_logits(load_image_text_model(plain, Precision.FP32))
+    model = load_image_text_model(stored, Precision.FP32)
+    assert not four_bit_layers(model)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    restored = text_logits(model)
+    cosine = torch.nn.functional.cosine_similarity(restored, exact, dim=-1)
+    assert 0.9 < cosine.min() < 0.99999  # close, and not the same: it was in 4 bits
+
+
+def test_stored_nf4_does_not_become_int8(stored):
+    with pytest.raises(ConfigError, match=r"stored in NF4 can run as nf4, bf16 or fp32, not as"):
+        load_image_text_model(stored, Precision.INT8)
+
+
+def test_tokenizer_files_travel_along(plain, stored):
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        assert (stored / name).read_bytes() == (plain / name).read_bytes()
+
+
+def test_named_files_travel_along(plain, tmp_path):
+    (plain / "note.txt").write_text("x")
+    store_quantized(plain, tmp_path / "out", ["note.txt", "absent.txt"])
+    assert (tmp_path / "out" / "note.txt").read_text() == "x"
+    assert not (tmp_path / "out" / "absent.txt").exists()
+
+
+def test_building_from_folders_joins_the_parts(tmp_path):
+    source = build_tiny_reader(7, WORDS)
+    source.model.model.vision_tower.save_pretrained(tmp_path / "tower")
+    language = source.model.model.language_model
+    from transformers import LlamaForCausalLM
+
+    text = LlamaForCausalLM(language.config)
+    text.model.load_state_dict(language.state_dict())
+    text.tie_weights()
+    text.save_pretrained(tmp_path / "language")
+    built = build_llava(tmp_path / "tower", tmp_path / "language", 5)
+    assert built.config.image_token_id == 5
+    for part in ("vision_tower", "language_model"):
+        expected = getattr(source.model.model, part).state_dict()
+        for name, value in getattr(built.model, part).state_dict().items():
+            assert torch.equal(value, expected[name]), name
+    assert built.lm_head.weight is built.get_input_embeddings().weight
+
+
+def run_row(reader, features):
+    """Hidden states of one query row, with gradients."""
+    ids = torch.tensor([reader.rows.query("What is it?")])
+    length = ids.shape[1]
+    causal = torch.ones(1, 1, length, length, dtype=torch.bool).tril()
+    return call_hidden(reader.model, ids, causal, torch.arange(length)[None], [features])
+
+
+def test_adapters_learn_after_an_answer_on_nf4_weights(stored):
+    # The trap: a forward in eval mode repacks 4-bit layers, and no gradient passes from then on.
+    reader = build_tiny_reader(7, WORDS)
+    reader.model = load_image_text_model(stored, Precision.NF4)
+    attach_lora(reader.model, rank=4, alpha=8)
+    image = reader.encode_pixels(torch.randn(1, 3, 128, 128))[0]
+    with torch.inference_mode():
+        reader.begin(image, "What is it?")
+    reader.model.train()
+    run_row(reader, image.features.clone().float()).float().square().mean().backward()
+    norms = {
+        name: float(parameter.grad.norm())
+        for name, parameter in reader.model.named_parameters()
+        if "lora_B" in name
+    }
+    assert len(norms) == 2 * 7
+    assert min(norms.values()) > 0
+    first_layer = [norm for name, norm in norms.items() if ".layers.0." in name]
+    assert len(first_layer) == 7
+
+
+def test_what_learns():
+    model = build_tiny_reader(7, WORDS).model
+    attach_lora(model, rank=4, alpha=8)
+    learning = {name for name, each in model.named_parameters() if each.requires_grad}
+    assert not any("vision_tower" in name for name in learning)
+    assert sum("lora_" in name for name in learning) == 2 * 2 * 7
+    rest = {name for name in learning if "lora_" not in name}
+    assert all("multi_modal_projector" in name or "embed_tokens" in name for name in rest)
+    assert any("multi_modal_projector" in name for name in rest)
+
+
+@torch.inference_mode()
+def test_merging_equals_the_adapted_model():
+    model = build_tiny_reader(7, WORDS).model
+    before = text_logits(model)
+    adapted = attach_lora(model, rank=4, alpha=8)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.1)
+    expected = text_logits(model)
+    merged = merge_lora(adapted)
+    torch.testing.assert_close(text_logits(merged), expected, atol=1e-4, rtol=1e-4)
+    assert (expected - before).abs().max() > 0.1
+    assert not any("lora_" in name for name, _ in merged.named_parameters())
+    assert not any(parameter.requires_grad for parameter in merged.parameters())

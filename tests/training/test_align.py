@@ -1,0 +1,107 @@
+"""Stage align: targets by hand, four cases overfitted, query heads untouched."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from jomed_app.config import AlignConfig
+from jomed_app.data.records import CaseRecord
+from jomed_app.models.retriever import encode_texts
+from jomed_app.models.tiny import build_tiny_retriever
+from jomed_app.training.align import encode_wordings, load_images, occupancy_target, train_align
+from tests.training.small_cases import drawn_cases
+
+
+def test_occupancy_of_one_token_by_hand():
+    # The left half: upper left and lower left cell.
+    left = occupancy_target(torch.tensor([[0.0, 0.0, 0.5, 1.0]]), 1)
+    assert left.tolist() == [[[1.0, 0.0, 1.0, 0.0]]]
+    # A quarter of the upper right cell.
+    part = occupancy_target(torch.tensor([[0.5, 0.0, 0.75, 0.25]]), 1)
+    assert part.tolist() == [[[0.0, 0.25, 0.0, 0.0]]]
+
+
+def test_occupancy_goes_row_by_row():
+    # The upper right quarter is the second of four tokens.
+    target = occupancy_target(torch.tensor([[0.5, 0.0, 1.0, 0.5]]), 2)
+    assert target.tolist() == [[[0] * 4, [1] * 4, [0] * 4, [0] * 4]]
+
+
+def test_no_box_covers_nothing():
+    assert not occupancy_target(torch.full((1, 4), torch.nan), 4).any()
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.tuples(*[st.floats(0, 0.6)] * 2), st.tuples(*[st.floats(0.05, 0.4)] * 2), st.integers(1, 8)
+)
+def test_occupancy_adds_up_to_the_area(corner, size, grid):
+    x, y = corner
+    target = occupancy_target(torch.tensor([[x, y, x + size[0], y + size[1]]]), grid)
+    assert target.min() >= 0
+    assert target.max() <= 1 + 1e-5
+    assert float(target.sum()) / (2 * grid) ** 2 == pytest.approx(size[0] * size[1], abs=1e-4)
+
+
+def test_images_are_read_with_their_largest_box(tmp_path):
+    image = np.zeros((60, 120, 3), dtype=np.uint8)
+    image[:, 60:] = 200
+    Image.fromarray(image).save(tmp_path / "a.png")
+    boxes = ((60.0, 0.0, 120.0, 60.0), (0.0, 0.0, 10.0, 10.0))
+    shared = {"image": "a.png", "label": "x", "passage": "", "rows": 60, "columns": 120}
+    records = [
+        CaseRecord(case_id="a", boxes=boxes, **shared),
+        CaseRecord(case_id="b", **shared),
+    ]
+    images = load_images(tmp_path, records, 64)
+    assert images.boxes[0].tolist() == pytest.approx([0.5, 0.25, 1.0, 0.75])
+    assert torch.isnan(images.boxes[1]).all()
+    assert images.squares[0].shape == (64, 64, 3)
+    assert images.pixel_values([1, 0]).shape == (2, 3, 64, 64)
+
+
+def test_both_wordings_are_encoded():
+    retriever, records = build_tiny_retriever(1), drawn_cases(3).records
+    records[2].__dict__["extended_passage"] = ""  # a case without one uses its passage
+    short, long = encode_wordings(retriever.passage_encoder, retriever.tokenizer, records)
+    texts = [*(record.passage for record in records), records[0].extended_passage]
+    expected = encode_texts(retriever.passage_encoder, retriever.tokenizer, texts)
+    torch.testing.assert_close(short, expected[:3], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(long[0], expected[3], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(long[2], expected[2], atol=1e-5, rtol=1e-4)
+
+
+def trained(out, **changes):
+    retriever, images = build_tiny_retriever(1), drawn_cases(4)
+    passages = encode_wordings(retriever.passage_encoder, retriever.tokenizer, images.records)
+    config = AlignConfig(**{"steps": 16, "batch_size": 4, "lr": 2e-3, **changes})
+    history = train_align(retriever.tower, retriever.projections, images, passages, config, out)
+    return retriever, history
+
+
+def test_four_cases_are_learned(tmp_path):
+    before = build_tiny_retriever(1)
+    retriever, history = trained(tmp_path)
+    losses = [each["loss"] for each in history]
+    assert np.mean(losses[-4:]) < 0.8 * np.mean(losses[:4])
+    for head in retriever.projections.query_heads.values():
+        assert not head.weight.any()
+    assert not torch.equal(retriever.projections.image.weight, before.projections.image.weight)
+    assert not torch.equal(retriever.tower.stem.weight, before.tower.stem.weight)
+    assert not retriever.tower.training
+
+
+def test_the_loss_is_the_sum_of_its_terms(tmp_path):
+    _, history = trained(tmp_path, steps=1, localization_weight=3.0)
+    first = history[0]
+    assert first["loss"] == pytest.approx(first["contrast"] + 3 * first["place"], rel=1e-4)
+
+
+def test_a_seed_gives_one_run(tmp_path):
+    losses = [trained(tmp_path / str(run), steps=2)[1][1]["loss"] for run in range(2)]
+    assert losses[0] == losses[1]
