@@ -60,7 +60,8 @@ def _without_layers(strokes: NDArray[np.bool_], short: int) -> NDArray[np.bool_]
     for number, (down, across) in enumerate(ndimage.find_objects(labels), start=1):
         height, length = down.stop - down.start, across.stop - across.start
         is_mark[number] = length < 2.5 * height or length <= short
-    return is_mark[labels]
+    kept: NDArray[np.bool_] = is_mark[labels]
+    return kept
 
 
 def fill_marked(image: NDArray[np.uint8], marked: NDArray[np.bool_]) -> NDArray[np.uint8]:

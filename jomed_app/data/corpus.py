@@ -110,17 +110,17 @@ def read_busi(data: Path) -> tuple[Path, list[CaseRecord]]:
 
 
 def box_passage(boxes: Sequence[Box], columns: int, rows: int) -> str:
-    """Word the largest box: place, share of the width, proportions. Without boxes: none seen."""
+    """Word the largest box: proportions, place, share of the width. Without boxes: none seen."""
     if not boxes:
-        return "No focal lesion."
+        return "No focal mass."
     box = boxes[0]
     x, y = box.center
     across = ("left", "central", "right")[min(2, int(3 * x / columns))]
     deep = ("superficial", "middle depth", "deep")[min(2, int(3 * y / rows))]
     share = round(100 * box.width / columns)
-    form = "taller than wide" if box.height > box.width else "wider than tall"
-    count = f"{len(boxes)} lesions" if len(boxes) > 1 else "Lesion"
-    return f"{count}, {form}, {across}, {deep}, {share} % of the width."
+    form = "vertical" if box.height > box.width else "parallel"
+    count = f"{len(boxes)} masses" if len(boxes) > 1 else "Mass"
+    return f"{count}, {form} orientation, {across}, {deep}, {share} % of the width."
 
 
 def assign_folds(records: Sequence[CaseRecord], num_folds: int, seed: int) -> NDArray[np.int64]:

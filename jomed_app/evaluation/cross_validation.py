@@ -10,14 +10,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from jomed_app.config import JomedConfig
 from jomed_app.boxes import Box
 from jomed_app.data.tasks import Task
 from jomed_app.evaluation.scores import CaseScores
@@ -32,11 +31,11 @@ from jomed_app.evaluation.systems import (
 from jomed_app.inference.reading import CaseReader
 from jomed_app.models.heads import LinearHead
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
-from jomed_app.models.retriever import pool_tokens
+from jomed_app.models.retriever import HEADS, Head, pool_tokens
 from jomed_app.progress import OnProgress
+from jomed_app.retrieval.search import relative_scores
 from jomed_app.training.heads import fit_linear_head
 from jomed_app.training.loop import no_progress
-from jomed_app.training.reader import embed_tokens
 from jomed_app.training.stages import ReaderTable
 from jomed_app.training.workspace import Workspace
 
@@ -80,7 +79,8 @@ def read_fold(
 
     Args:
         reader: tuned on the other folds.
-        work, table: the run.
+        work: the run.
+        table: its cases.
         fold: held out.
         query_tokens: (len(real), P, C) tokens of all real images, as they are or masked.
         seed: of the random candidates.
@@ -98,8 +98,14 @@ def read_fold(
     rows = table.held_out_rows(fold)
     places = rows - table.real[0]
     tokens = query_tokens[places]
-    embeddings = embed_tokens(work.projections(), tokens, position_dim)
-    pooled = pool_tokens(tokens, position_dim).numpy()
+    pooled = pool_tokens(tokens, position_dim)
+    projections = table.fold_projections(fold)
+    with torch.no_grad():
+        queries = {head: projections.embed_features(pooled, head).numpy() for head in HEADS}
+        cases = {
+            "image": projections.embed_features(table.features, "image").numpy(),
+            "text": table.passages,
+        }
     inputs = _candidate_inputs(case_reader, table, corpus)
     found: dict[int, RawCase] = {}
     for place, row in enumerate(rows):
@@ -110,10 +116,10 @@ def read_fold(
             ImageEncoding(tokens[place], _project(reader, tokens[place])),
             inputs,
             allowed,
-            table.embeddings[allowed] @ embeddings[place],
+            {name: cases[name][allowed] @ queries[name][place] for name in HEADS},
             view,
-            _log_prob(head, pooled[place]),
-            2 * work.config.index.k_per_head,
+            _log_prob(head, pooled[place].numpy()),
+            work.config.index.k_per_head,
             np.random.default_rng([seed, int(row)]),
             (record.rows, record.columns),
         )
@@ -126,30 +132,63 @@ def _read(
     query: ImageEncoding,
     inputs: Mapping[int, CandidateInput],
     allowed: NDArray[np.int64],
-    scores: NDArray[np.float32],
+    scores: Mapping[Head, NDArray[np.float32]],
     view: TableView,
     backbone: NDArray[np.float64],
-    count: int,
+    k_per_head: int,
     rng: np.random.Generator,
     size: tuple[int, int],
 ) -> RawCase:
-    order = np.argsort(-scores, kind="stable")
-    near = allowed[order[:count]]
-    drawn = rng.choice(allowed, size=count, replace=False)
+    places, relative, is_text = pick_per_head(scores, k_per_head)
+    near = allowed[places]
+    drawn = rng.choice(allowed, size=len(near), replace=False)
+    neighbors = allowed[np.argsort(-scores["image"], kind="stable")[:NEIGHBORS]]
     return read_case(
         reader,
         query,
+        Candidates([inputs[int(row)] for row in near], view.labels[near], relative, is_text),
         Candidates(
-            [inputs[int(row)] for row in near],
-            view.labels[near],
-            (scores[order[:count]] / scores[order[0]]).astype(np.float64),
+            [inputs[int(row)] for row in drawn],
+            view.labels[drawn],
+            np.ones(len(drawn)),
+            np.zeros(len(drawn), dtype=np.bool_),
         ),
-        Candidates([inputs[int(row)] for row in drawn], view.labels[drawn], np.ones(count)),
-        view.labels[allowed[order[:NEIGHBORS]]],
+        view.labels[neighbors],
         backbone,
         ScoringSettings(),
         size=size,
     )
+
+
+def pick_per_head(
+    scores: Mapping[Head, NDArray[np.float32]], k_per_head: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]:
+    """Pick 2 k candidates as `retrieval.search.find_candidates` does, from plain score arrays.
+
+    Args:
+        scores: head -> (N,) inner products.
+        k_per_head: k; N >= 2 k.
+
+    Returns:
+        Places (2k,), their head-normalized scores, and whether only the text head found them.
+    """
+    chosen: dict[int, tuple[float, bool]] = {}
+    orders = {head: np.argsort(-scores[head], kind="stable") for head in HEADS}
+    depth = k_per_head
+    for head in HEADS:
+        best = float(scores[head][orders[head][0]])
+        for place in orders[head][:depth]:
+            value = float(scores[head][place]) / best if best > 0 else 1.0
+            if int(place) not in chosen:
+                chosen[int(place)] = value, head == "text"
+    best = float(scores["image"][orders["image"][0]])
+    for place in orders["image"]:
+        if len(chosen) >= 2 * k_per_head:
+            break
+        chosen.setdefault(int(place), (float(scores["image"][place]) / best, False))
+    places = np.array(list(chosen), dtype=np.intp)
+    relative = np.array([value for value, _ in chosen.values()], dtype=np.float64)
+    return places, relative, np.array([text for _, text in chosen.values()], dtype=np.bool_)
 
 
 def _candidate_inputs(
@@ -186,7 +225,8 @@ def to_case_scores(
     """Conclude every case; with `merge`, labels are merged first (the two-class question).
 
     Args:
-        table, view: the run.
+        table: the cases of the run.
+        view: arrays over them.
         raw: row -> what was read.
         settings: weights and calibration.
         merge: groups of label indexes that become one label each, in order.
@@ -220,17 +260,15 @@ def merge_labels(raw: RawCase, merge: Sequence[Sequence[int]]) -> RawCase:
         columns = [np.logaddexp.reduce(log_prob[..., list(members)], axis=-1) for members in merge]
         return np.stack(columns, axis=-1)
 
-    return RawCase(
-        joined(raw.retrieved),
-        joined(raw.drawn),
-        joined(raw.plain),
-        joined(raw.backbone),
-        place_of[raw.retrieved_labels],
-        place_of[raw.drawn_labels],
-        place_of[raw.neighbor_labels],
-        raw.scores,
-        raw.boxes,
-        raw.seconds,
+    return replace(
+        raw,
+        retrieved=joined(raw.retrieved),
+        drawn=joined(raw.drawn),
+        plain=joined(raw.plain),
+        backbone=joined(raw.backbone),
+        retrieved_labels=place_of[raw.retrieved_labels],
+        drawn_labels=place_of[raw.drawn_labels],
+        neighbor_labels=place_of[raw.neighbor_labels],
     )
 
 
@@ -246,6 +284,7 @@ def save_raw(path: Path, raw: Mapping[int, RawCase]) -> None:
             "drawn_labels": each.drawn_labels.tolist(),
             "neighbor_labels": each.neighbor_labels.tolist(),
             "scores": each.scores.tolist(),
+            "is_text": each.is_text.tolist(),
             "boxes": [box.as_tuple() for box in each.boxes],
             "seconds": each.seconds,
         }
@@ -269,5 +308,11 @@ def load_raw(path: Path) -> dict[int, RawCase]:
             for name in ("retrieved", "drawn", "plain", "backbone", "scores")
         }
         boxes = tuple(Box(*corners) for corners in each["boxes"])
-        found[int(row)] = RawCase(**arrays, **labels, boxes=boxes, seconds=each["seconds"])
+        found[int(row)] = RawCase(
+            **arrays,
+            **labels,
+            is_text=np.array(each["is_text"], dtype=np.bool_),
+            boxes=boxes,
+            seconds=each["seconds"],
+        )
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -11,11 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.evaluation.systems import RawCase, ScoringSettings, conclude_systems
-from jomed_app.inference.aggregate import (
-    candidate_log_weights,
-    guided_log_prob,
-    marginalize,
-)
+from jomed_app.inference.aggregate import guided_log_prob, marginalize
 from jomed_app.inference.calibrate import (
     Calibration,
     error_rate_by_state,
@@ -25,6 +21,7 @@ from jomed_app.inference.calibrate import (
 )
 
 WEIGHT_TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0)
+TEXT_OFFSETS = (0.0, -1.0, -2.0, -4.0)
 GUIDANCE = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 CONFORMAL_ALPHA = 0.05
 
@@ -47,6 +44,7 @@ class Fitted:
         """Plain values for a file."""
         return {
             "weight_temperature": self.scoring.weight_temperature,
+            "text_offset": self.scoring.text_offset,
             "guidance": self.scoring.guidance,
             "max_spread": self.scoring.max_spread,
             "calibration": self.calibration.to_dict(),
@@ -66,14 +64,22 @@ def fit_settings(raw: Sequence[RawCase], labels: NDArray[np.intp]) -> Fitted:
     """
     trials = []
     best: tuple[float, ScoringSettings] | None = None
-    for temperature, guidance in product(WEIGHT_TEMPERATURES, GUIDANCE):
-        log_prob = np.stack([_marginal(case, temperature, guidance) for case in raw])
+    for temperature, offset, guidance in product(WEIGHT_TEMPERATURES, TEXT_OFFSETS, GUIDANCE):
+        settings = ScoringSettings(temperature, offset, guidance)
+        log_prob = np.stack([_marginal(case, settings) for case in raw])
         scaling = fit_scaling(log_prob, labels)
         scaled = scaling.apply(log_prob)
         loss = float(-scaled[np.arange(len(labels)), labels].mean())
-        trials.append({"weight_temperature": temperature, "guidance": guidance, "nll": loss})
+        trials.append(
+            {
+                "weight_temperature": temperature,
+                "text_offset": offset,
+                "guidance": guidance,
+                "nll": loss,
+            }
+        )
         if best is None or loss < best[0]:
-            best = loss, ScoringSettings(temperature, guidance, scaling=scaling)
+            best = loss, replace(settings, scaling=scaling)
     assert best is not None, "the lists of settings are not empty"
     settings = best[1]
     answers = [conclude_systems(case, settings, ("rag",))["rag"] for case in raw]
@@ -89,9 +95,9 @@ def fit_settings(raw: Sequence[RawCase], labels: NDArray[np.intp]) -> Fitted:
     return Fitted(settings, calibration, trials)
 
 
-def _marginal(case: RawCase, temperature: float, guidance: float) -> NDArray[np.float64]:
-    guided = guided_log_prob(case.retrieved, case.plain, guidance)
-    return marginalize(candidate_log_weights(case.scores, temperature), guided)
+def _marginal(case: RawCase, settings: ScoringSettings) -> NDArray[np.float64]:
+    guided = guided_log_prob(case.retrieved, case.plain, settings.guidance)
+    return marginalize(settings.log_weights(case.scores, case.is_text), guided)
 
 
 def labels_of(raw: Mapping[int, RawCase], labels: NDArray[np.intp]) -> NDArray[np.intp]:

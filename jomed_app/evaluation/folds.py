@@ -67,12 +67,12 @@ def cross_validate(
             report = build_report(
                 to_case_scores(table, view, raw, fitted.scoring, merge=merge),
                 task=f"{task.name}{suffix.replace('.', '-')}",
-                split=f"train,val in {config.train_reader.folds} grouped folds"
-                + (", annotations masked" if "masked" in name else ""),
+                split=f"{config.train_reader.folds}-fold"
+                + ("-masked" if "masked" in name else ""),
                 labels=labels,
                 positive_label=task.positive_label,
-                bundle=f"folds of {out.name}",
-                index="real cases of the other folds",
+                bundle=out.name,
+                index="other-folds",
                 seed=config.train_reader.seed,
                 comparisons=COMPARISONS,
             )

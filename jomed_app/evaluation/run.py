@@ -50,7 +50,8 @@ def evaluate_task(
         task_name: name or TOML file; must be the bundle's task.
         data: root of a public set, or a folder of records.
         split: train, val or test, several joined by commas.
-        bundle, index: folders; the report names both.
+        bundle: folder; named in the report.
+        index: folder that candidates come from; named in the report.
         systems: among `SYSTEMS`; None scores all.
         limit: first N cases only.
         out: report file.
@@ -107,6 +108,7 @@ class _Scorer:
         self.reader = CaseReader(parts.reader, parts.task)
         self.settings = ScoringSettings(
             parts.settings.weight_temperature,
+            parts.settings.text_offset,
             parts.settings.guidance,
             parts.settings.max_spread,
             parts.calibration.scaling,
@@ -141,9 +143,11 @@ class _Scorer:
             self.reader,
             query,
             self._candidates(
-                [hit.candidate_id for hit in hits], [hit.relative_score for hit in hits]
+                [hit.candidate_id for hit in hits],
+                [hit.relative_score for hit in hits],
+                [hit.best_head == "text" for hit in hits],
             ),
-            self._candidates(drawn, [1.0] * len(drawn)),
+            self._candidates(drawn, [1.0] * len(drawn), [False] * len(drawn)),
             self._labels([hit.candidate_id for hit in near]),
             parts.backbone.log_prob(parts.retriever.features(query.tokens[None]))[0],
             self.settings,
@@ -163,7 +167,9 @@ class _Scorer:
         labels = self.parts.task.labels
         return np.array([labels.index(self.index.candidate(each).label) for each in ids], np.intp)
 
-    def _candidates(self, ids: Sequence[str], scores: Sequence[float]) -> Candidates:
+    def _candidates(
+        self, ids: Sequence[str], scores: Sequence[float], is_text: Sequence[bool]
+    ) -> Candidates:
         missing = [each for each in ids if each not in self._held]
         if missing:
             side = self.parts.reader.image_size
@@ -173,4 +179,9 @@ class _Scorer:
                 record = self.index.candidate(each)
                 self._held[each] = self.reader.candidate(encoding, record.label, record.passage)
         inputs = [self._held[each] for each in ids]
-        return Candidates(inputs, self._labels(ids), np.asarray(scores, dtype=np.float64))
+        return Candidates(
+            inputs,
+            self._labels(ids),
+            np.asarray(scores, dtype=np.float64),
+            np.asarray(is_text, dtype=np.bool_),
+        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from jomed_app.inference.aggregate import (
     candidate_log_weights,
     consistency_state,
     guided_log_prob,
+    head_log_weights,
     marginalize,
 )
 from jomed_app.inference.calibrate import Scaling
@@ -41,11 +42,13 @@ class Candidates:
         inputs: K candidates for the reader.
         labels: (K,) their label indexes.
         scores: (K,) head-normalized retriever scores; all equal for random ones.
+        is_text: (K,) True where the text head found it best.
     """
 
     inputs: Sequence[CandidateInput]
     labels: NDArray[np.intp]
     scores: FloatArray
+    is_text: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class RawCase:
         plain: (C,) without a candidate.
         backbone: (C,) of the linear head.
         retrieved_labels, drawn_labels: (K,); neighbor_labels: (n,) label indexes.
-        scores: (K,) head-normalized retriever scores.
+        scores: (K,) head-normalized retriever scores; is_text: (K,) found by the text head.
         boxes: px of the query image.
         seconds: wall-clock of reading and describing.
     """
@@ -70,6 +73,7 @@ class RawCase:
     drawn_labels: NDArray[np.intp]
     neighbor_labels: NDArray[np.intp]
     scores: FloatArray
+    is_text: NDArray[np.bool_]
     boxes: tuple[Box, ...]
     seconds: float
 
@@ -79,9 +83,10 @@ class ScoringSettings:
     """How candidates are weighed, as the engine does it."""
 
     weight_temperature: float = 1.0
+    text_offset: float = 0.0
     guidance: float = 0.0
     max_spread: float = 0.3
-    scaling: Scaling = Scaling()
+    scaling: Scaling = field(default_factory=Scaling)
 
 
 def read_case(
@@ -100,7 +105,8 @@ def read_case(
     Args:
         reader: asks the task's question.
         query: the encoded image.
-        retrieved, drawn: candidates.
+        retrieved: candidates that a search found.
+        drawn: candidates drawn at random.
         neighbor_labels: labels of the nearest corpus images, for `knn`.
         backbone: (C,) log-probabilities of the linear head.
         settings: decide which label the box belongs to.
@@ -109,7 +115,7 @@ def read_case(
     start = time.perf_counter()
     count = len(retrieved.inputs)
     case = reader.read(query, reader.task.question, [*retrieved.inputs, *drawn.inputs])
-    log_weights = candidate_log_weights(retrieved.scores, settings.weight_temperature)
+    log_weights = settings.log_weights(retrieved.scores, retrieved.is_text)
     guided = guided_log_prob(case.log_prob[:count], case.plain_log_prob, settings.guidance)
     label = int(settings.scaling.apply(marginalize(log_weights, guided)).argmax())
     shares = np.zeros(case.log_prob.shape[0] + 1)
@@ -128,6 +134,7 @@ def read_case(
         drawn_labels=drawn.labels,
         neighbor_labels=neighbor_labels,
         scores=retrieved.scores,
+        is_text=retrieved.is_text,
         boxes=(box,) if box else (),
         seconds=time.perf_counter() - start,
     )
@@ -140,7 +147,7 @@ def conclude_systems(
     num_labels = len(raw.plain)
     counts = np.bincount(raw.neighbor_labels, minlength=num_labels) + 0.5
     plain = int(raw.plain.argmax())
-    weights = candidate_log_weights(raw.scores, settings.weight_temperature)
+    weights = settings.log_weights(raw.scores, raw.is_text)
     equal = candidate_log_weights(np.ones(len(raw.drawn)))
     guided = guided_log_prob(raw.retrieved, raw.plain, settings.guidance)
     drawn = guided_log_prob(raw.drawn, raw.plain, settings.guidance)

@@ -74,6 +74,29 @@ def head_normalized_scores(scores: ArrayLike, heads: Sequence[str]) -> FloatArra
     return normalized
 
 
+def head_log_weights(
+    relative_scores: ArrayLike, is_text: ArrayLike, temperature: float, text_offset: float
+) -> FloatArray:
+    """Return `retriever_log_prob` when the two searches deserve different trust.
+
+    Ours: a learned offset for candidates that only the text search found.
+
+    Args:
+        relative_scores: (K,) head-normalized scores.
+        is_text: (K,) True where the text search found the candidate best.
+        temperature: > 0.
+        text_offset: nats added to such a candidate's log-weight.
+
+    Returns:
+        (K,) nats, normalized.
+
+    Raises:
+        ValueError: as `candidate_log_weights`.
+    """
+    offset = temperature * text_offset * np.asarray(is_text, dtype=np.float64)
+    return candidate_log_weights(np.asarray(relative_scores, dtype=np.float64) + offset, temperature)
+
+
 def marginalize(log_weights: ArrayLike, answer_log_prob: ArrayLike) -> FloatArray:
     """Return log p(a | q) = logsumexp over k of log p(z_k | q) + log p(a | q, z_k).
 

@@ -13,7 +13,7 @@ from jomed_app.data.answers import report_sentence
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
 from jomed_app.errors import CancelledError
-from jomed_app.inference.aggregate import candidate_log_weights, guided_log_prob
+from jomed_app.inference.aggregate import guided_log_prob, head_log_weights
 from jomed_app.inference.calibrate import Calibration
 from jomed_app.inference.clock import Clock
 from jomed_app.inference.conclude import Conclusion, conclude
@@ -125,8 +125,11 @@ class Engine:
             return
 
         hits, vectors = self._search(query, info, k)
-        log_weights = candidate_log_weights(
-            [hit.relative_score for hit in hits], self.settings.weight_temperature
+        log_weights = head_log_weights(
+            [hit.relative_score for hit in hits],
+            [hit.best_head == "text" for hit in hits],
+            self.settings.weight_temperature,
+            self.settings.text_offset,
         )
         found = [self._found(hit, float(np.exp(w))) for hit, w in zip(hits, log_weights, strict=True)]
         clock.mark("retrieve")
@@ -160,7 +163,8 @@ class Engine:
         _stop_if(cancel)
 
         shares = np.append(np.exp(log_weights) * 0.8, 0.2)
-        description = self._case_reader.describe(reading, shares, conclusion.label_index)
+        draft = self.index.candidate(read[0].candidate_id).descriptors
+        description = self._case_reader.describe(reading, shares, conclusion.label_index, draft)
         clock.mark("read")
         result = self._result(info, question, tuple(read), conclusion, description, image, clock)
         yield BoxesReady(result.boxes, result.findings, result.report)

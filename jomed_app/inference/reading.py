@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -81,7 +81,13 @@ class CaseReader:
         normalized = np.asarray(log_softmax(scores, axis=-1))
         return CaseReading(scores[:-1], normalized[:-1], normalized[-1], reading)
 
-    def describe(self, case: CaseReading, weights: FloatArray, label: int) -> Description:
+    def describe(
+        self,
+        case: CaseReading,
+        weights: FloatArray,
+        label: int,
+        draft: Mapping[str, str] | None = None,
+    ) -> Description:
         """Go on from a label: box and descriptors, each marginalized over the rows.
 
         Source: arXiv:2508.17394 fuses position by position; ours fuses probabilities.
@@ -90,6 +96,8 @@ class CaseReader:
             case: consumed; its rows cannot be read on from again.
             weights: (K + 1,) share of every row, the one without a candidate last; sums to 1.
             label: index of the label that the description belongs to.
+            draft: a guess at the descriptors (the best candidate's, say); it changes the number
+                of passes, never the answer.
         """
         if self.task.labels[label] in self.task.empty_labels:
             return Description(None, 0.0, {})
@@ -109,27 +117,62 @@ class CaseReader:
         low_x, low_y, high_x, high_y = edges
         step = 0.5 / self.reader.location_bins
         box = Box(low_x, low_y, max(high_x, low_x + step), max(high_y, low_y + step))
-        return Description(box, float(np.mean(confidences)), self._findings(reading, shares))
+        findings = self._findings(reading, shares, draft or {})
+        return Description(box, float(np.mean(confidences)), findings)
 
     def _place(self, reading: Reading, shares: Tensor) -> Tensor:
         """(L,) marginal probability of the next location token."""
         rows = reading.next_log_prob[:, self.reader.location_ids].softmax(-1)
         return (shares[:, None] * rows).sum(0)
 
-    def _findings(self, reading: Reading, shares: Tensor) -> dict[str, dict[str, float]]:
-        findings: dict[str, dict[str, float]] = {}
+    def _findings(
+        self, reading: Reading, shares: Tensor, draft: Mapping[str, str]
+    ) -> dict[str, dict[str, float]]:
+        """Descriptor by descriptor; a guess is read ahead in one pass and kept where it holds."""
         names = list(self._options)
-        for name in names:
-            options = self._options[name]
-            rows = self.reader.score_answers(reading, options).softmax(-1)
-            marginal = (shares[:, None] * rows).sum(0)
-            values = self.task.descriptors[name]
-            findings[name] = {
-                value: float(p) for value, p in zip(values, marginal.tolist(), strict=True)
-            }
-            if name != names[-1]:
-                reading = self.reader.extend(reading, options[int(marginal.argmax())])
+        findings: dict[str, dict[str, float]] = {}
+        if not names:
+            return findings
+        guess = [self._guess(name, draft) for name in names]
+        findings[names[0]] = self._marginal(names[0], reading, shares)
+        while len(findings) < len(names):
+            done = len(findings)
+            last = self._option(names[done - 1], findings)
+            if len(last) > 1 or not all(self._is_short(name) for name in names[done:]):
+                reading = self.reader.extend(reading, last)
+                findings[names[done]] = self._marginal(names[done], reading, shares)
+                continue
+            ids = [last[0], *(each[0] for each in guess[done:-1])]
+            reading, following = self.reader.look_ahead(reading, ids)
+            for place in range(len(ids)):
+                name = names[done + place]
+                ahead = replace(reading, next_log_prob=following[:, place])
+                findings[name] = self._marginal(name, ahead, shares)
+                held = self._option(name, findings) == guess[done + place]
+                if not held and place + 1 < len(ids):
+                    wrong = len(ids) - place - 1
+                    reading = self.reader.rewind(reading, wrong, following[:, place])
+                    break
         return findings
+
+    def _is_short(self, name: str) -> bool:
+        """Whether every value is one token, so that none is scored on what was guessed ahead."""
+        return all(len(ids) == 1 for ids in self._options[name])
+
+    def _guess(self, name: str, draft: Mapping[str, str]) -> list[int]:
+        values = self.task.descriptors[name]
+        return self._options[name][values.index(draft[name]) if draft.get(name) in values else 0]
+
+    def _option(self, name: str, findings: Mapping[str, Mapping[str, float]]) -> list[int]:
+        """Tokens of the likeliest value."""
+        values = findings[name]
+        best = max(values, key=lambda value: values[value])
+        return self._options[name][self.task.descriptors[name].index(best)]
+
+    def _marginal(self, name: str, reading: Reading, shares: Tensor) -> dict[str, float]:
+        rows = self.reader.score_answers(reading, self._options[name]).softmax(-1)
+        marginal = (shares[:, None] * rows).sum(0).tolist()
+        return dict(zip(self.task.descriptors[name], marginal, strict=True))
 
 
 def peak_expectation(probability: Tensor, window: int) -> tuple[float, int, float]:

@@ -15,6 +15,7 @@ class EngineSettings:
     Attributes:
         k_per_head: hits per search.
         weight_temperature: divides the head-normalized retriever scores.
+        text_offset: nats added to the log-weight of candidates that only the text search found.
         guidance: strength of `aggregate.guided_log_prob`; 0 is the plain reader.
         max_spread: probability spread above which agreeing candidates count as mixed.
         domain_probability: least probability that an image is of the domain.
@@ -23,6 +24,7 @@ class EngineSettings:
 
     k_per_head: int = 2
     weight_temperature: float = 1.0
+    text_offset: float = 0.0
     guidance: float = 0.0
     max_spread: float = 0.3
     domain_probability: float = 0.5

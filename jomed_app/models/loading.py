@@ -17,7 +17,6 @@ import torch
 from torch import nn
 from transformers import (
     AutoConfig,
-    AutoModelForCausalLM,
     AutoModelForImageTextToText,
     BitsAndBytesConfig,
     LlamaForCausalLM,
@@ -136,7 +135,7 @@ def build_llava(tower: Path, language: Path, image_token_id: int) -> LlavaForCon
     """Join a vision tower and a language model, as folders, with a fresh projector (fp32)."""
     register_vision_tower()
     vision = EfficientNetLiteModel.from_pretrained(tower, dtype=torch.float32)
-    text: LlamaForCausalLM = AutoModelForCausalLM.from_pretrained(language, dtype=torch.float32)
+    text = LlamaForCausalLM.from_pretrained(language, dtype=torch.float32)
     return join_llava(vision, text, image_token_id)
 
 

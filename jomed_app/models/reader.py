@@ -167,6 +167,30 @@ class Reader:
         return self._forward(reading.cache, new, keep, positions, [])
 
     @torch.inference_mode()
+    def look_ahead(self, reading: Reading, ids: Sequence[int]) -> tuple[Reading, Tensor]:
+        """Append several tokens at once; return also (R, len(ids), V) what may follow each, nats.
+
+        The old reading must not be used again; `rewind` takes tokens back that were guessed wrong.
+        """
+        count = reading.keep_mask.shape[0]
+        new = torch.tensor([list(ids)]).expand(count, -1)
+        positions = reading.next_position[:, None] + torch.arange(len(ids))[None]
+        keep = torch.cat([reading.keep_mask, torch.ones_like(new, dtype=torch.bool)], dim=1)
+        logits = self._call(reading.cache, new, keep, positions, [], keep_logits=len(ids))
+        log_prob = functional.log_softmax(logits.float(), dim=-1)
+        return Reading(reading.cache, keep, positions[:, -1] + 1, log_prob[:, -1]), log_prob
+
+    def rewind(self, reading: Reading, count: int, next_log_prob: Tensor) -> Reading:
+        """Take back the last `count` appended tokens; the old reading must not be used again."""
+        reading.cache.crop(-count)
+        return Reading(
+            reading.cache,
+            reading.keep_mask[:, : reading.keep_mask.shape[1] - count],
+            reading.next_position - count,
+            next_log_prob,
+        )
+
+    @torch.inference_mode()
     def score_answers(self, reading: Reading, answers: Sequence[Sequence[int]]) -> Tensor:
         """Return (R, O) log p(answer | row), nats, summed over each answer's tokens.
 

@@ -55,9 +55,12 @@ class RetrieverProjections(PreTrainedModel):
 
     config_class = RetrieverConfig
     config: RetrieverConfig
+    visual_mean: Tensor
 
     def __init__(self, config: RetrieverConfig) -> None:
         super().__init__(config)
+        self.register_buffer("visual_mean", torch.zeros(config.feature_size))
+        self.visual = nn.Linear(config.feature_size, config.dim, bias=False)
         self.image_norm = nn.LayerNorm(config.feature_size)
         self.image = nn.Linear(config.feature_size, config.dim, bias=False)
         self.text = nn.Linear(config.passage_size, config.dim, bias=False)
@@ -72,8 +75,14 @@ class RetrieverProjections(PreTrainedModel):
             if any(module is head for head in self.query_heads.values()):
                 nn.init.zeros_(module.weight)
 
-    def embed_features(self, features: Tensor) -> Tensor:
-        """Pooled tower features (B, feature_size) -> unit rows (B, dim): `f0`."""
+    def embed_features(self, features: Tensor, head: Head = "text") -> Tensor:
+        """Pooled tower features (B, feature_size) -> unit rows (B, dim): `f0` of one head.
+
+        Ours: the image head compares in the tower's own leading directions (`visual`, fitted
+        without labels), the text head in the space aligned with passages.
+        """
+        if head == "image":
+            return functional.normalize(self.visual(features.float() - self.visual_mean), dim=-1)
         return functional.normalize(self.image(self.image_norm(features.float())), dim=-1)
 
     def embed_passages(self, encoded: Tensor) -> Tensor:
@@ -82,7 +91,7 @@ class RetrieverProjections(PreTrainedModel):
 
     def embed_query(self, features: Tensor, head: Head) -> Tensor:
         """Pooled tower features (B, feature_size) -> unit query rows (B, dim) of one head."""
-        base = self.embed_features(features)
+        base = self.embed_features(features, head)
         moved = functional.normalize(base + self.query_heads[head](base), dim=-1)
         mix = self.config.query_mix
         return functional.normalize((1 - mix) * base + mix * moved, dim=-1)
@@ -146,7 +155,7 @@ class Retriever:
     def encode_tokens(self, tokens: Tensor) -> NDArray[np.float32]:
         """Unit rows (B, dim) of images whose patch tokens are known: the frozen `f0`."""
         features = pool_tokens(tokens, self.position_dim)
-        return self.projections.embed_features(features).numpy().astype(np.float32)
+        return self.projections.embed_features(features, "image").numpy().astype(np.float32)
 
     def encode_images(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Unit rows (N, dim) of corpus images."""

@@ -78,7 +78,8 @@ def build_tiny_tower(seed: int = 0, image_size: int = TINY_IMAGE_SIZE) -> Effici
         for module in tower.modules():
             if isinstance(module, nn.Conv2d):  # fan-in counts one group, so depthwise is not faint
                 nn.init.kaiming_normal_(module.weight, mode="fan_in")
-    return tower.train(False)
+    tower.train(False)
+    return tower
 
 
 def build_tiny_reader(

@@ -47,6 +47,7 @@ BASE_LICENCE = "Apache-2.0"
 STEPS = ("reader", "heads", "seal")
 UNCALIBRATED: dict[str, Any] = {
     "weight_temperature": 1.0,
+    "text_offset": 0.0,
     "guidance": 0.0,
     "max_spread": 0.3,
     "calibration": {},
@@ -94,11 +95,12 @@ def make_bundle(
     reader.model.save_pretrained(plain)
     reader.tokenizer.save_pretrained(plain)
     store_quantized(plain, folder / "reader", TOKENIZER_FILES)
-    work.projections().save_pretrained(folder / "retriever" / "projections")
     shutil.copytree(work.base("passages"), folder / "retriever" / "passages")
+    _forget_folders(folder)
     on_progress(1, len(STEPS))
 
     table = load_reader_table(work, reader)
+    table.fold_projections(None).save_pretrained(folder / "retriever" / "projections")
     position_dim = int(reader.model.config.vision_config.position_dim)
     features = pool_tokens(table.tokens, position_dim).numpy()
     labels = np.array([work.task.labels.index(r.label) for r in table.records], dtype=np.intp)
@@ -134,6 +136,7 @@ def make_bundle(
         thresholds={
             "k_per_head": work.config.index.k_per_head,
             "weight_temperature": settings["weight_temperature"],
+            "text_offset": settings["text_offset"],
             "guidance": settings["guidance"],
             "max_spread": settings["max_spread"],
             "domain_probability": 0.5,
@@ -181,6 +184,15 @@ def _features_of(
         tokens = reader.encode_pixels(pixels)[0].tokens
         rows.append(pool_tokens(tokens[None], position_dim)[0].numpy())
     return np.stack(rows).astype(np.float32)
+
+
+def _forget_folders(folder: Path) -> None:
+    """Drop the paths that transformers notes in nested configurations."""
+    for path in folder.rglob("config.json"):
+        values = json.loads(path.read_text(encoding="utf-8"))
+        for part in (values, *(each for each in values.values() if isinstance(each, dict))):
+            part.pop("_name_or_path", None)
+        path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 def _without_paths(values: dict[str, Any]) -> dict[str, Any]:

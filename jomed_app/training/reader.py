@@ -21,7 +21,7 @@ from jomed_app.errors import BoxError
 from jomed_app.models.forward import call_hidden, pool_grid
 from jomed_app.models.pixels import to_pixel_values
 from jomed_app.models.reader import Reader
-from jomed_app.models.retriever import RetrieverProjections, pool_tokens
+from jomed_app.models.retriever import Head, RetrieverProjections, pool_tokens
 from jomed_app.objectives.answers import answer_loss
 from jomed_app.progress import OnProgress
 from jomed_app.training.align import ImageSet
@@ -46,10 +46,10 @@ def encode_corpus_tokens(reader: Reader, images: ImageSet, batch_size: int = 16)
 
 @torch.inference_mode()
 def embed_tokens(
-    projections: RetrieverProjections, tokens: Tensor, position_dim: int
+    projections: RetrieverProjections, tokens: Tensor, position_dim: int, head: Head = "image"
 ) -> NDArray[np.float32]:
     """Unit retriever rows (N, D) of images by their patch tokens."""
-    return projections.embed_features(pool_tokens(tokens, position_dim)).numpy()
+    return projections.embed_features(pool_tokens(tokens, position_dim), head).numpy()
 
 
 def build_pool(

@@ -10,18 +10,24 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from jomed_app.config import JomedConfig
 from jomed_app.data.corpus import assign_folds, load_corpus
 from jomed_app.data.records import CaseRecord
 from jomed_app.models.reader import Reader
+from jomed_app.models.retriever import RetrieverProjections, encode_texts, pool_tokens
 from jomed_app.progress import OnProgress
-from jomed_app.training.align import ImageSet, encode_wordings, load_images, train_align
+from jomed_app.training.align import (
+    ImageSet,
+    encode_wordings,
+    fit_visual,
+    load_images,
+    train_align,
+)
 from jomed_app.training.loop import no_progress
 from jomed_app.training.reader import (
     build_pool,
-    embed_tokens,
     encode_corpus_tokens,
     train_reader,
 )
@@ -65,14 +71,18 @@ class ReaderTable:
     Attributes:
         images: the case table.
         tokens: (N, P, C) patch tokens of the aligned tower.
-        embeddings: (N, D) retriever rows.
+        features: (N, F) pooled tower features.
+        passages: (N, D) unit rows of the passages, text head.
+        projections: aligned; the image head's space is fitted per fold (`fold_projections`).
         simulated, real: rows of the table.
         folds: (len(real),) fold of every real case.
     """
 
     images: ImageSet
     tokens: Tensor
-    embeddings: NDArray[np.float32]
+    features: Tensor
+    passages: NDArray[np.float32]
+    projections: RetrieverProjections
     simulated: NDArray[np.int64]
     real: NDArray[np.int64]
     folds: NDArray[np.int64]
@@ -85,6 +95,11 @@ class ReaderTable:
     def training_rows(self, held_out: int | None) -> NDArray[np.int64]:
         """Real rows that a fold may train on; None trains on all."""
         return self.real if held_out is None else self.real[self.folds != held_out]
+
+    def fold_projections(self, held_out: int | None) -> RetrieverProjections:
+        """Projections whose image head was fitted on the images a fold may see, without labels."""
+        rows = self.training_rows(held_out) if len(self.real) else self.simulated
+        return fit_visual(self.projections, self.features[torch.from_numpy(rows)])
 
     def held_out_rows(self, fold: int) -> NDArray[np.int64]:
         """Real rows of one fold."""
@@ -110,12 +125,18 @@ def load_reader_table(work: Workspace, reader: Reader) -> ReaderTable:
         folds = assign_folds(real_records, settings.folds, settings.fold_seed)
     tokens = encode_corpus_tokens(reader, images)
     vision = reader.model.config.vision_config
-    embeddings = embed_tokens(work.projections(), tokens, int(vision.position_dim))
+    projections = work.projections()
+    encoder, tokenizer = work.passage_encoder()
+    encoded = encode_texts(encoder, tokenizer, [record.passage for record in images.records])
+    with torch.no_grad():
+        passages = projections.embed_passages(encoded.clone()).numpy()
     count = len(records)
     return ReaderTable(
         images,
         tokens,
-        embeddings,
+        pool_tokens(tokens, int(vision.position_dim)),
+        passages,
+        projections,
         np.arange(count),
         np.arange(count, count + len(real_records)),
         folds,
@@ -133,7 +154,7 @@ def tune_on_simulated(
     """Teach reading, describing and locating on simulated pairs; all folds start from here."""
     settings = work.config.train_reader
     config = replace(settings, steps=settings.simulated_steps)
-    pool = _pool(table, table.simulated, table.simulated)
+    pool = _pool(table, None, table.simulated, table.simulated)
     shares = {int(row): {"simulated": 1.0} for row in table.simulated}
     sampler = RowSampler(work.task, table.records, {"simulated": pool}, shares, config)
     train_reader(
@@ -163,8 +184,10 @@ def tune_on_mixture(
     config = replace(settings, lr=settings.lr / 2)
     real = table.training_rows(held_out)
     pools = {
-        "real": _pool(table, real, real),
-        "simulated": _pool(table, np.concatenate([real, table.simulated]), table.simulated),
+        "real": _pool(table, held_out, real, real),
+        "simulated": _pool(
+            table, held_out, np.concatenate([real, table.simulated]), table.simulated
+        ),
     }
     share = settings.real_candidate_share
     shares: dict[int, Mapping[str, float]] = {
@@ -203,11 +226,12 @@ def reader_stage(
         tune_on_mixture(work, reader, table, fold, resume=resume, on_progress=on_progress)
 
 
-def _pool(table: ReaderTable, queries: NDArray[np.int64], members: NDArray[np.int64]) -> Pool:
-    return build_pool(table.embeddings, groups_of(table.records), queries, members)
-
-
-def freeze(module: nn.Module) -> None:
-    """Stop gradients and leave training mode."""
-    module.requires_grad_(False)
-    module.eval()
+def _pool(
+    table: ReaderTable,
+    held_out: int | None,
+    queries: NDArray[np.int64],
+    members: NDArray[np.int64],
+) -> Pool:
+    with torch.no_grad():
+        embeddings = table.fold_projections(held_out).embed_features(table.features, "image")
+    return build_pool(embeddings.numpy(), groups_of(table.records), queries, members)

@@ -113,7 +113,7 @@ class Workspace:
     def fresh_tower(self) -> EfficientNetLiteModel:
         """The base tower, ready to train."""
         tower = EfficientNetLiteModel.from_pretrained(self.base("tower"))
-        return tower.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
+        return tower.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-arg]
 
     def fresh_projections(self) -> RetrieverProjections:
         """Untrained projections of the configured width."""
@@ -148,7 +148,7 @@ class Workspace:
         settings = self.config.reader
         torch.manual_seed(self.config.train_reader.seed)
         model = build_llava(
-            self.align / "tower", language, tokenizer.convert_tokens_to_ids("<image>")
+            self.align / "tower", language, tokenizer.get_vocab()["<image>"]
         ).to(torch.bfloat16)
         reader = Reader(
             model,
