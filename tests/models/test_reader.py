@@ -133,6 +133,27 @@ def test_extending_equals_whole_rows(reader, images, candidates, reading):
         torch.testing.assert_close(extended.next_log_prob[row], expected, **CLOSE)
 
 
+def test_looking_ahead_equals_whole_rows(reader, images, candidates, reading):
+    answer = reader.rows.answer(" benign<loc_03><loc_05>")
+    ahead, after_each = reader.look_ahead(reading, answer)
+    assert after_each.shape[:2] == (4, 3)
+    for row, candidate in enumerate([*candidates, None]):
+        expected = whole_row(reader, images[0], candidate, answer)[-3:]
+        torch.testing.assert_close(after_each[row], expected, **CLOSE)
+    assert torch.equal(ahead.next_log_prob, after_each[:, -1])
+
+
+def test_a_wrong_guess_is_taken_back(reader, images, candidates, reading):
+    right, wrong = reader.rows.answer(" benign"), reader.rows.answer("<loc_03><loc_05>")
+    ahead, after_each = reader.look_ahead(reading, right + wrong)
+    rewound = reader.rewind(ahead, len(wrong), after_each[:, 0])
+    other = reader.rows.answer("<loc_09>")
+    extended = reader.extend(rewound, other)
+    for row, candidate in enumerate([*candidates, None]):
+        expected = whole_row(reader, images[0], candidate, right + other)[-1]
+        torch.testing.assert_close(extended.next_log_prob[row], expected, **CLOSE)
+
+
 def test_scores_add_up_over_an_extension(reader, reading):
     first, then = reader.rows.answer(" benign"), reader.rows.answer("<loc_03><loc_04>")
     whole = reader.score_answers(reading, [first + then])

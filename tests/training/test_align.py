@@ -13,7 +13,13 @@ from jomed_app.config import AlignConfig
 from jomed_app.data.records import CaseRecord
 from jomed_app.models.retriever import encode_texts
 from jomed_app.models.tiny import build_tiny_retriever
-from jomed_app.training.align import encode_wordings, load_images, occupancy_target, train_align
+from jomed_app.training.align import (
+    encode_wordings,
+    fit_visual,
+    load_images,
+    occupancy_target,
+    train_align,
+)
 from tests.training.small_cases import drawn_cases
 
 
@@ -100,6 +106,26 @@ def test_the_loss_is_the_sum_of_its_terms(tmp_path):
     _, history = trained(tmp_path, steps=1, localization_weight=3.0)
     first = history[0]
     assert first["loss"] == pytest.approx(first["contrast"] + 3 * first["place"], rel=1e-4)
+
+
+def test_the_visual_space_is_fitted_without_touching_the_rest():
+    projections = build_tiny_retriever(1).projections
+    before = {name: value.clone() for name, value in projections.state_dict().items()}
+    scale = torch.linspace(0.1, 3, projections.config.feature_size)
+    features = torch.randn(40, projections.config.feature_size) * scale + 5
+    fitted = fit_visual(projections, features)
+    for name, value in projections.state_dict().items():
+        assert torch.equal(value, before[name]), name
+        if not name.startswith("visual"):
+            assert torch.equal(fitted.state_dict()[name], value), name
+    torch.testing.assert_close(fitted.visual_mean, features.mean(0))
+    rows = (features - fitted.visual_mean) @ fitted.visual.weight.T
+    covariance = rows.T @ rows / (len(rows) - 1)
+    spread = covariance.diagonal()
+    off = covariance - torch.diag(spread)
+    assert off.abs().max() < 1e-3  # principal components do not go together
+    assert (spread.diff() <= 1e-6).all()  # the leading one first
+    assert spread.max() < 1  # whitening is held back
 
 
 def test_a_seed_gives_one_run(tmp_path):
