@@ -88,6 +88,10 @@ class ScoringSettings:
     max_spread: float = 0.3
     scaling: Scaling = field(default_factory=Scaling)
 
+    def log_weights(self, scores: FloatArray, is_text: NDArray[np.bool_]) -> FloatArray:
+        """(K,) nats, normalized; see `aggregate.head_log_weights`."""
+        return head_log_weights(scores, is_text, self.weight_temperature, self.text_offset)
+
 
 def read_case(
     reader: CaseReader,

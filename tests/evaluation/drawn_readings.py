@@ -30,6 +30,7 @@ def draw_reading(
         drawn_labels=np.array([0, 1, 2, 0], dtype=np.intp) % num_labels,
         neighbor_labels=np.array([label, label, 0, 1, label], dtype=np.intp),
         scores=np.array([1.0, 0.9, 0.85, 0.8]),
+        is_text=np.array([False, True, False, False]),
         boxes=() if label == 0 else (BOX,),
         seconds=0.25,
     )

@@ -42,6 +42,7 @@ CASE = RawCase(
     drawn_labels=indexes(1, 1),
     neighbor_labels=indexes(0, 0, 1),
     scores=np.array([1.0, 1.0]),
+    is_text=np.array([False, True]),
     boxes=(BOX,),
     seconds=0.5,
 )
@@ -81,6 +82,12 @@ def test_a_low_temperature_trusts_the_best_hit():
     np.testing.assert_allclose(rag.probabilities, (0.8, 0.2), atol=1e-6)
 
 
+def test_candidates_of_the_text_search_are_trusted_as_told():
+    rag = conclude_systems(CASE, ScoringSettings(text_offset=-np.log(3)))["rag"]
+    np.testing.assert_allclose(rag.weights, [0.75, 0.25])
+    np.testing.assert_allclose(rag.probabilities, (0.7, 0.3))
+
+
 def test_guidance_moves_away_from_the_query_alone():
     guided = conclude_systems(CASE, ScoringSettings(guidance=1.0))["rag"]
     first = np.array([0.8**2 / 0.55, 0.2**2 / 0.45])
@@ -102,7 +109,7 @@ def test_systems_are_chosen_by_name_and_keep_their_order():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_all_probabilities_sum_to_one(seed):
-    settings = ScoringSettings(0.2, 1.5, scaling=Scaling(1.7, (0.5, 0.0, -0.5)))
+    settings = ScoringSettings(0.2, -1.0, 1.5, scaling=Scaling(1.7, (0.5, 0.0, -0.5)))
     case = draw_reading(seed % 3, np.random.default_rng(seed))
     for scores in conclude_systems(case, settings).values():
         assert scores.probabilities.sum() == pytest.approx(1.0)
@@ -121,8 +128,8 @@ def read():
     ]
     query, *others = reader.reader.encode_pixels(to_pixel_values(squares))
     inputs = [reader.candidate(each, "benign", "A mass.") for each in others]
-    near = Candidates(inputs[:2], indexes(1, 1), np.array([1.0, 0.9]))
-    drawn = Candidates(inputs[2:], indexes(0, 2), np.ones(2))
+    near = Candidates(inputs[:2], indexes(1, 1), np.array([1.0, 0.9]), np.array([False, True]))
+    drawn = Candidates(inputs[2:], indexes(0, 2), np.ones(2), np.zeros(2, dtype=bool))
 
     def run(settings=PLAIN):
         backbone = logs((0.2, 0.3, 0.5))[0]
