@@ -132,8 +132,7 @@ def train(
     from jomed_app.training.stages import align_stage, reader_stage
 
     write_config(out, settings)
-    stages = {Stage.ALIGN: align_stage, Stage.READER: reader_stage}
-    for name, run_stage in stages.items():
+    for name, run_stage in ((Stage.ALIGN, align_stage), (Stage.READER, reader_stage)):
         if stage in (name, Stage.ALL):
             with show_progress(f"train {name}", out / f"{name}.log") as on_progress:
                 run_stage(settings, out, resume=resume, on_progress=on_progress)
@@ -182,13 +181,12 @@ def index_build(
     bundle: BundleOption = DEFAULT_BUNDLE,
 ) -> None:
     """Index a corpus with the bundle's frozen encoders."""
-    if (corpus is None) == (data is None):
+    chosen = corpus or data
+    if chosen is None or (corpus and data):
         raise RecordError("index build requires either --corpus or --data; give one of the two")
     from jomed_app.progress import show_progress
     from jomed_app.retrieval.build import build_index
 
-    chosen = corpus or data
-    assert chosen is not None
     folder, records, encoder = _corpus_and_encoder(chosen, task, split, bundle)
     with show_progress("index") as on_progress:
         build_index(records, folder, encoder, out, name=out.name, on_progress=on_progress)
@@ -286,9 +284,7 @@ def _complain(message: str, *, code: int) -> int:
 
 def _listed(text: str | None) -> list[str] | None:
     """Split "a,b,c"; None stays None."""
-    if text is None:
-        return None
-    return [word.strip() for word in text.split(",") if word.strip()]
+    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _corpus_and_encoder(

@@ -86,7 +86,7 @@ def engine(stand_in):
         asked.update(bundle=bundle, index=index)
         return Engine()
 
-    stand_in("jomed_app.inference.engine", load_engine=load_engine)
+    stand_in("jomed_app.inference.load", load_engine=load_engine)
     return asked
 
 
@@ -171,7 +171,7 @@ def test_our_fault_is_an_incident_and_exit_1(stand_in, image, capsys, caplog):
     def broken(bundle, index):
         raise RuntimeError("patient DOE^JOHN")
 
-    stand_in("jomed_app.inference.engine", load_engine=broken)
+    stand_in("jomed_app.inference.load", load_engine=broken)
     assert cli.main(["diagnose", str(image)]) == 1
     captured = capsys.readouterr()
     incident = captured.err.strip().rsplit(" ", 1)[-1]
@@ -184,7 +184,7 @@ def test_an_error_of_ours_keeps_its_sentence(stand_in, image, capsys):
     def broken(bundle, index):
         raise BundleError("a bundle must match its manifest,\nfound another hash")
 
-    stand_in("jomed_app.inference.engine", load_engine=broken)
+    stand_in("jomed_app.inference.load", load_engine=broken)
     assert cli.main(["diagnose", str(image)]) == 2
     assert capsys.readouterr().err == "a bundle must match its manifest, found another hash\n"
 
@@ -193,30 +193,48 @@ def test_ctrl_c_is_no_fault(stand_in, image, capsys):
     def stopped(bundle, index):
         raise KeyboardInterrupt
 
-    stand_in("jomed_app.inference.engine", load_engine=stopped)
+    stand_in("jomed_app.inference.load", load_engine=stopped)
     assert cli.main(["diagnose", str(image)]) == 130
     assert "stopped" in capsys.readouterr().err
 
 
-def test_train_all_runs_the_stages_in_order(stand_in, tmp_path):
-    ran = []
+@pytest.fixture
+def ran(stand_in):
+    """What training was asked to do, in order."""
+    calls = []
 
     def stage(name):
-        def run(config, out, *, resume, on_progress):
+        def run(config, out, *, resume=None, on_progress):
             on_progress(1, 1, loss=0.5)
-            ran.append((name, config.align.steps, out, resume))
+            calls.append((name, config.align.steps, out, resume))
 
         return run
 
-    stand_in("jomed_app.training.align", train_align=stage("align"))
-    stand_in("jomed_app.training.reader", train_reader=stage("reader"))
+    stand_in("jomed_app.training.stages", align_stage=stage("align"), reader_stage=stage("reader"))
+    stand_in("jomed_app.evaluation.folds", cross_validate=stage("folds"))
+    stand_in("jomed_app.training.bundle", write_config=lambda out, config: calls.append("config"))
+    return calls
+
+
+def test_train_all_runs_the_stages_in_order(ran, tmp_path):
     words = ["--config", str(CONFIG_FOLDER / "embedded.toml"), "--out", str(tmp_path)]
     assert cli.main(["train", "all", *words, "--set", "align.steps=3", "--resume"]) == 0
-    assert ran == [("align", 3, tmp_path, True), ("reader", 3, tmp_path, True)]
+    assert ran == ["config", ("align", 3, tmp_path, True), ("reader", 3, tmp_path, True)]
     assert "train reader: 1/1 loss 0.5" in (tmp_path / "reader.log").read_text()
     ran.clear()
     assert cli.main(["train", "reader", *words]) == 0
-    assert [name for name, *_ in ran] == ["reader"]
+    assert [name for name, *_ in ran[1:]] == ["reader"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected"),
+    [("align", ["align"]), ("reader", ["reader", "folds"]), ("all", ["align", "reader", "folds"])],
+)
+def test_real_cases_are_read_in_folds_after_the_reader(ran, tmp_path, stage, expected):
+    words = ["--config", str(CONFIG_FOLDER / "embedded.toml"), "--out", str(tmp_path)]
+    assert cli.main(["train", stage, *words, "--set", "train_reader.data=elsewhere"]) == 0
+    assert [name for name, *_ in ran[1:]] == expected
+    assert (tmp_path / "folds.log").is_file() is ("folds" in expected)
 
 
 def test_simulate_writes_cases(tmp_path, capsys):

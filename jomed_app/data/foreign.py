@@ -76,7 +76,8 @@ def _patterns(rng: np.random.Generator, count: int = 80) -> Iterator[NDArray[np.
                 angle = rng.uniform(0, np.pi)
                 gray = 255 * np.clip(x * np.cos(angle) + y * np.sin(angle), 0, 1)
             case 2:
-                gray = 127 + 127 * np.sin(rng.uniform(10, 80) * (x * rng.random() + y * rng.random()))
+                waves = rng.uniform(10, 80) * (x * rng.random() + y * rng.random())
+                gray = 127 + 127 * np.sin(waves)
             case _:
                 page = Image.new("L", (256, 256), int(rng.integers(180, 256)))
                 draw = ImageDraw.Draw(page)
@@ -86,6 +87,7 @@ def _patterns(rng: np.random.Generator, count: int = 80) -> Iterator[NDArray[np.
                         draw.text((int(a), int(b)), "report " * 4, fill=int(rng.integers(0, 90)))
                     else:
                         size = int(rng.integers(10, 90))
-                        draw.ellipse((int(a), int(b), int(a) + size, int(b) + size), fill=int(rng.integers(0, 200)))
+                        place_of_disc = (int(a), int(b), int(a) + size, int(b) + size)
+                        draw.ellipse(place_of_disc, fill=int(rng.integers(0, 200)))
                 gray = np.asarray(page, dtype=np.float64)
         yield np.repeat(gray[..., None], 3, axis=-1).astype(np.uint8)

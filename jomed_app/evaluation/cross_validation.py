@@ -1,4 +1,4 @@
-"""Grouped cross-validation of the trained folds: every real case read by a reader that never saw it.
+"""Grouped cross-validation of the folds: every real case read by a reader that never saw it.
 
 Candidates come from the other folds' real cases. A query's twins share its fold, so figures here
 are without twins by construction. The settings a bundle carries (weight temperature, guidance,
@@ -33,7 +33,6 @@ from jomed_app.models.heads import LinearHead
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
 from jomed_app.models.retriever import HEADS, Head, pool_tokens
 from jomed_app.progress import OnProgress
-from jomed_app.retrieval.search import relative_scores
 from jomed_app.training.heads import fit_linear_head
 from jomed_app.training.loop import no_progress
 from jomed_app.training.stages import ReaderTable

@@ -48,8 +48,9 @@ def cross_validate(
 ) -> Fitted:
     """Read all folds twice (as they are, annotations masked), fit, write `cv/` in the run's folder.
 
-    A fold that was read before is not read again. Writes `report.json` (the task's labels), `report.binary.json` (positive label against the
-    rest), their `.masked` twins, `settings.json` and the raw readings.
+    A fold that was read before is not read again. Writes `report.json` (the task's labels),
+    `report.binary.json` (positive label against the rest), their `.masked` twins,
+    `settings.json` and the raw readings.
     """
     work = Workspace(out, config)
     folder = out / "cv"
@@ -67,8 +68,7 @@ def cross_validate(
             report = build_report(
                 to_case_scores(table, view, raw, fitted.scoring, merge=merge),
                 task=f"{task.name}{suffix.replace('.', '-')}",
-                split=f"{config.train_reader.folds}-fold"
-                + ("-masked" if "masked" in name else ""),
+                split=f"{config.train_reader.folds}-fold" + ("-masked" if "masked" in name else ""),
                 labels=labels,
                 positive_label=task.positive_label,
                 bundle=out.name,

@@ -94,7 +94,9 @@ def head_log_weights(
         ValueError: as `candidate_log_weights`.
     """
     offset = temperature * text_offset * np.asarray(is_text, dtype=np.float64)
-    return candidate_log_weights(np.asarray(relative_scores, dtype=np.float64) + offset, temperature)
+    return candidate_log_weights(
+        np.asarray(relative_scores, dtype=np.float64) + offset, temperature
+    )
 
 
 def marginalize(log_weights: ArrayLike, answer_log_prob: ArrayLike) -> FloatArray:

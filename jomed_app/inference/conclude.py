@@ -49,7 +49,7 @@ def conclude(
     calibration: Calibration,
     max_spread: float,
 ) -> Conclusion:
-    """Marginalize over candidates, calibrate, judge consistency, abstain where nothing is ruled out.
+    """Marginalize over candidates, calibrate, judge consistency, abstain where all is possible.
 
     Source: arXiv:2508.17394, p(a | q) = sum over z of p(z | q) p(a | q, z).
     Ours: abstention by a conformal set that holds every label.

@@ -131,15 +131,15 @@ class Engine:
             self.settings.weight_temperature,
             self.settings.text_offset,
         )
-        found = [self._found(hit, float(np.exp(w))) for hit, w in zip(hits, log_weights, strict=True)]
+        found = [
+            self._found(hit, float(np.exp(w))) for hit, w in zip(hits, log_weights, strict=True)
+        ]
         clock.mark("retrieve")
         yield CandidatesFound(tuple(found))
         _stop_if(cancel)
 
         reading = self._case_reader.read(query, question, self._inputs(hits))
-        log_prob = guided_log_prob(
-            reading.log_prob, reading.plain_log_prob, self.settings.guidance
-        )
+        log_prob = guided_log_prob(reading.log_prob, reading.plain_log_prob, self.settings.guidance)
         read = [
             self._read(each, row, likelihood)
             for each, row, likelihood in zip(found, log_prob, reading.log_likelihood, strict=True)

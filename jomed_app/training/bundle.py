@@ -45,6 +45,7 @@ CONFIG_FILE = "config.json"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 BASE_LICENCE = "Apache-2.0"
 STEPS = ("reader", "heads", "seal")
+FIGURES = ("accuracy", "auroc")  # of the model card
 UNCALIBRATED: dict[str, Any] = {
     "weight_temperature": 1.0,
     "text_offset": 0.0,
@@ -74,7 +75,8 @@ def make_bundle(
     Args:
         run: folder that training wrote to, with `config.json` and `cv/settings.json`.
         out: bundle folder; an older one is replaced once the new one is whole.
-        name, version: as shown on screen.
+        name: as shown on screen.
+        version: as shown on screen.
         on_progress: called after every step.
 
     Raises:
@@ -90,7 +92,7 @@ def make_bundle(
     folder.mkdir(parents=True)
     reader, adapted = work.trainable_reader(work.reader(checkpoint))
     merge_lora(adapted)
-    reader.model.to(torch.bfloat16)
+    reader.model.to(torch.bfloat16)  # type: ignore[arg-type]
     plain = run / "export"
     reader.model.save_pretrained(plain)
     reader.tokenizer.save_pretrained(plain)
@@ -211,11 +213,13 @@ def _training_data(
             TrainingData(name=f"simulated {name}", sha256=corpus_hash(cases), cases=len(cases))
         )
     if len(real):
-        _, cases = load_corpus(
-            work.task, Path(work.config.train_reader.data), ("train", "val")
-        )
+        _, cases = load_corpus(work.task, Path(work.config.train_reader.data), ("train", "val"))
         data.append(
-            TrainingData(name="BUSI (BreastMNIST train and val)", sha256=corpus_hash(cases), cases=len(cases))
+            TrainingData(
+                name="BUSI (BreastMNIST train and val)",
+                sha256=corpus_hash(cases),
+                cases=len(cases),
+            )
         )
     return data
 
@@ -240,12 +244,13 @@ def _write_card(
 ) -> None:
     rows = [
         f"| {task} | {system} | "
-        + " | ".join(f"{values[key]:.3f}" if key in values else "-" for key in ("accuracy", "auroc"))
+        + " | ".join(f"{values[key]:.3f}" if key in values else "-" for key in FIGURES)
         + " |"
         for task, systems in metrics.items()
         for system, values in systems.items()
     ]
-    text = f"""# {name} {version}
+    text = (
+        f"""# {name} {version}
 
 Research demo. Not a medical device; not for diagnosis.
 
@@ -262,5 +267,8 @@ Out-of-fold figures (grouped folds, candidates from the other folds' real cases)
 
 | task | system | accuracy | AUROC |
 |---|---|---|---|
-""" + "\n".join(rows) + "\n"
+"""
+        + "\n".join(rows)
+        + "\n"
+    )
     (folder / "MODEL_CARD.md").write_text(text, encoding="utf-8")

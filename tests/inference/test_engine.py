@@ -2,17 +2,15 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
 import pytest
 
 from jomed_app.errors import CancelledError
 from jomed_app.imaging import read_image
-from jomed_app.inference.engine import Engine, refusal
+from jomed_app.inference.engine import Engine
 from jomed_app.types import (
     BoxesReady,
     CandidateRead,
     CandidatesFound,
-    Check,
     ChecksDone,
     Completed,
     ConsistencyState,
@@ -20,7 +18,7 @@ from jomed_app.types import (
     Timings,
     Window,
 )
-from tests.tiny_bundle import FIRST_FRESH_SEED, png_bytes, simulated_png
+from tests.tiny_bundle import FIRST_FRESH_SEED, simulated_png
 
 QUERY = FIRST_FRESH_SEED
 
@@ -222,90 +220,6 @@ def test_an_answer_that_rules_nothing_out_abstains_and_still_describes(tiny_engi
     assert result.consistency.counter_candidate is None
     assert len(result.candidates) == 4
     assert kinds(events)[-2:] == [BoxesReady, Completed]
-
-
-@pytest.mark.parametrize(
-    ("image", "words"),
-    [
-        (np.full((96, 120), 90, dtype=np.uint8), "cannot be read: Contrast"),
-        (
-            np.random.default_rng(0).integers(0, 256, (96, 120), dtype=np.uint8),
-            "does not look like a breast ultrasound image",
-        ),
-    ],
-    ids=["blank", "foreign"],
-)
-def test_what_cannot_be_read_is_refused(tiny_engine, image, words):
-    events = list(tiny_engine.run(read_image(png_bytes(image))))
-    assert kinds(events) == [ChecksDone, FinalReady, Completed]
-    result = events[-1].result
-    assert words in result.final.reason
-    assert result.final.abstained
-    assert result.consistency.state is ConsistencyState.ABSTAIN
-    assert (result.candidates, result.boxes, result.findings, result.report) == ((), (), {}, "")
-    assert not all(check.passed for check in result.input.checks)
-    assert tiny_engine.recompute(result, ()) == result
-
-
-def test_a_refusal_names_the_failed_check(tiny_engine, query):
-    info = query.info.model_copy(update={"checks": (check("size", passed=False),)})
-    assert refusal(tiny_engine.task, info) is None, "a small image is read all the same"
-    info = info.model_copy(update={"checks": (check("domain", passed=False),)})
-    assert refusal(tiny_engine.task, info) == (
-        "This does not look like a breast ultrasound image: of domain. Use an image of that kind."
-    )
-
-
-def check(name: str, *, passed: bool) -> Check:
-    return Check(name=name, passed=passed, message=f"of {name}")
-
-
-def test_removing_nothing_changes_nothing(tiny_engine, result):
-    assert tiny_engine.recompute(result, ()) == result
-    assert tiny_engine.recompute(result, {"unknown"}) == result
-
-
-def test_removing_one_renormalizes_and_keeps_the_boxes(tiny_engine, result):
-    gone = result.candidates[1].candidate_id
-    after = tiny_engine.recompute(result, {gone})
-    assert gone not in {each.candidate_id for each in after.candidates}
-    assert sum(each.weight for each in after.candidates) == pytest.approx(1.0)
-    kept = [each for each in result.candidates if each.candidate_id != gone]
-    total = sum(each.weight for each in kept)
-    for before, now in zip(kept, after.candidates, strict=True):
-        assert now.weight == pytest.approx(before.weight / total)
-        assert now.rank == before.rank
-    assert (after.boxes, after.findings, after.input) == (
-        result.boxes,
-        result.findings,
-        result.input,
-    )
-
-
-def test_the_last_candidate_alone_is_its_own_answer(tiny_engine, result):
-    last = result.candidates[-1]
-    others = {each.candidate_id for each in result.candidates[:-1]}
-    after = tiny_engine.recompute(result, others)
-    expected = np.exp(
-        tiny_engine.calibration.scaling.apply(np.log(list(last.probabilities.values())))
-    )
-    assert list(after.final.probabilities.values()) == pytest.approx(list(expected))
-    assert after.consistency.decisive_candidate is None
-
-
-def test_removing_all_abstains_with_a_sentence(tiny_engine, result):
-    after = tiny_engine.recompute(result, {each.candidate_id for each in result.candidates})
-    assert (after.final.prediction, after.final.abstained) == (None, True)
-    assert after.final.reason == "every candidate was removed; restore one of them"
-    assert after.consistency.state is ConsistencyState.ABSTAIN
-    assert after.candidates == ()
-
-
-def test_a_removal_that_changes_the_answer_keeps_an_honest_counter_case(tiny_engine, result):
-    for each in result.candidates:
-        after = tiny_engine.recompute(result, {each.candidate_id})
-        counter = after.consistency.counter_candidate
-        assert counter is None or tiny_engine.candidate(counter).label != after.final.prediction
 
 
 @pytest.mark.parametrize(

@@ -140,3 +140,54 @@ def test_the_place_does_not_depend_on_the_scale(values, factor):
     assert peak_expectation(factor * probability, 3) == pytest.approx(
         peak_expectation(probability, 3), rel=1e-4
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [TASK.answer_words, (), [values[0] for values in TASK.descriptors.values()]],
+    ids=["one token a word", "many tokens a word", "first values only"],
+)
+def test_a_draft_saves_passes_and_never_changes_the_answer(encodings, words):
+    reader = CaseReader(build_tiny_reader(3, words), TASK)
+    inputs = [reader.candidate(encodings[1], "benign", "A mass.")]
+
+    def described(draft):
+        case = reader.read(encodings[0], QUESTION, inputs)
+        return reader.describe(case, np.array([0.8, 0.2]), 1, draft)
+
+    plain = described(None)
+    likeliest = {name: max(p, key=p.get) for name, p in plain.findings.items()}
+    wrong = {name: min(p, key=p.get) for name, p in plain.findings.items()}
+    half = dict(list(likeliest.items())[:3]) | dict(list(wrong.items())[3:])
+    case = reader.read(encodings[0], QUESTION, inputs)
+    expected = one_by_one(reader, case, plain.box, torch.tensor([0.8, 0.2]))
+    for draft in (None, likeliest, wrong, half, {"shape": "no such value"}):
+        other = described(draft)
+        assert other.box == plain.box
+        assert list(other.findings) == list(TASK.descriptors)
+        for name, values in expected.items():
+            assert other.findings[name] == pytest.approx(values, rel=0.01, abs=1e-30), (name, draft)
+
+
+def one_by_one(reader, case, box, shares):
+    """Every descriptor read on its own, after the likeliest value of the one before."""
+    tokens = reader.reader
+    reading = tokens.extend(case.reading, tokens.rows.answer(" benign"))
+    edges = []
+    for place in range(4):
+        rows = reading.next_log_prob[:, tokens.location_ids].softmax(-1)
+        marginal = (shares[:, None] * rows).sum(0)
+        if place >= 2:
+            marginal[: min(int(edges[place - 2] * len(marginal)) + 1, len(marginal) - 1)] = 0.0
+        value, peak, _ = peak_expectation(marginal, WINDOW_BINS)
+        edges.append(value)
+        reading = tokens.extend(reading, [int(tokens.location_ids[peak])])
+    assert edges[:2] == pytest.approx([box.x0, box.y0], abs=1e-5)
+    findings = {}
+    for name, values in TASK.descriptors.items():
+        options = [tokens.rows.answer(f" {value}") for value in values]
+        rows = tokens.score_answers(reading, options).softmax(-1)
+        marginal = (shares[:, None] * rows).sum(0)
+        findings[name] = dict(zip(values, marginal.tolist(), strict=True))
+        reading = tokens.extend(reading, options[int(marginal.argmax())])
+    return findings

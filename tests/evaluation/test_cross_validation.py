@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from jomed_app.boxes import Box
+from jomed_app.config import JomedConfig
+from jomed_app.data.records import CaseRecord
+from jomed_app.data.tasks import load_task
+from jomed_app.evaluation.cross_validation import (
+    TableView,
+    load_raw,
+    merge_labels,
+    pick_per_head,
+    read_fold,
+    save_raw,
+    to_case_scores,
+    view_of,
+)
+from jomed_app.evaluation.systems import ScoringSettings
+from jomed_app.models.retriever import pool_tokens
+from jomed_app.models.tiny import build_tiny_reader, build_tiny_retriever
+from jomed_app.training.align import ImageSet
+from jomed_app.training.reader import encode_corpus_tokens
+from jomed_app.training.stages import ReaderTable
+from tests.evaluation.drawn_readings import draw_readings
+
+TASK = load_task("breast")
+POSITION_DIM = 8
+TWINS = {6: "pair", 7: "pair"}
+
+
+def record(place: int) -> CaseRecord:
+    return CaseRecord(
+        case_id=f"c{place}",
+        image=f"{place}.png",
+        label=TASK.labels[place % 3],
+        passage=f"passage {place}",
+        group=TWINS.get(place, ""),
+        rows=64,
+        columns=64,
+        boxes=() if place % 3 == 0 else ((8, 8, 24, 24),),
+    )
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return build_tiny_reader(2, TASK.answer_words, image_size=64)
+
+
+@pytest.fixture(scope="module")
+def work():
+    return SimpleNamespace(task=TASK, config=JomedConfig())
+
+
+@pytest.fixture(scope="module")
+def table(reader):
+    """Three simulated and 15 real cases of noise, folds 0, 1, 2 in turn but for the twins."""
+    rng = np.random.default_rng(0)
+    squares = [rng.integers(0, 256, (64, 64, 3), dtype=np.uint8) for _ in range(18)]
+    squares[7] = squares[6]
+    records = [record(place) for place in range(18)]
+    images = ImageSet(records, squares, torch.full((18, 4), torch.nan))
+    retriever = build_tiny_retriever(2, image_size=64)
+    tokens = encode_corpus_tokens(reader, images)
+    folds = np.arange(15) // 3 % 3
+    folds[[3, 4]] = 1  # rows 6 and 7
+    return ReaderTable(
+        images,
+        tokens,
+        pool_tokens(tokens, POSITION_DIM),
+        retriever.encode_passages([each.passage for each in records]),
+        retriever.projections,
+        np.arange(3),
+        np.arange(3, 18),
+        folds,
+    )
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """What would be read beside what, by rows of the table; no model runs."""
+    cases = []
+
+    def remember(reader, query, retrieved, drawn, neighbors, backbone, settings, *, size):
+        def rows(found):
+            return [int(each.passage.split()[1]) for each in found.inputs]
+
+        cases.append(
+            SimpleNamespace(
+                rows=rows(retrieved),
+                labels=retrieved.labels.tolist(),
+                scores=retrieved.scores,
+                drawn=rows(drawn),
+                neighbors=neighbors,
+                backbone=backbone,
+                size=size,
+            )
+        )
+        return cases[-1]
+
+    monkeypatch.setattr("jomed_app.evaluation.cross_validation.read_case", remember)
+    return cases
+
+
+def test_a_view_holds_labels_groups_and_features(table):
+    view = view_of(table, TASK, POSITION_DIM)
+    assert view.labels.tolist() == [place % 3 for place in range(18)]
+    assert view.groups[6] == view.groups[7] == "pair"
+    assert view.groups[8] == "c8"
+    assert view.features.shape == (18, table.tokens.shape[-1] - POSITION_DIM)
+
+
+def test_a_fold_is_read_beside_cases_of_the_other_folds(reader, work, table, seen):
+    steps = []
+    found = read_fold(
+        reader,
+        work,
+        table,
+        1,
+        table.tokens[table.real],
+        on_progress=lambda done, total, **_: steps.append((done, total)),
+    )
+    assert sorted(found) == table.held_out_rows(1).tolist()
+    allowed = set(table.training_rows(1).tolist())
+    for case in found.values():
+        assert len(set(case.rows)) == len(set(case.drawn)) == 4
+        assert set(case.rows) | set(case.drawn) <= allowed
+        assert case.labels == [row % 3 for row in case.rows]
+        assert case.scores.max() == pytest.approx(1.0)
+        assert len(case.neighbors) == 5
+        assert np.exp(case.backbone).sum() == pytest.approx(1.0)
+        assert case.size == (64, 64)
+    assert steps[-1] == (len(found), len(found))
+
+
+def test_the_nearest_image_is_among_the_candidates(reader, work, table, seen):
+    found = read_fold(reader, work, table, 1, table.tokens[table.real])
+    projections = table.fold_projections(1)
+    with torch.no_grad():
+        rows = projections.embed_features(table.features, "image").numpy()
+    allowed = table.training_rows(1)
+    for row, case in found.items():
+        assert allowed[(rows[allowed] @ rows[row]).argmax()] in case.rows
+
+
+def test_a_query_never_meets_its_group(reader, work, table, seen):
+    """With the twins torn apart, the one left in the corpus is still no candidate."""
+    folds = table.folds.copy()
+    folds[4] = 0
+    torn = dataclasses.replace(table, folds=folds)
+    assert 7 in torn.training_rows(1)
+    found = read_fold(reader, work, torn, 1, torn.tokens[torn.real])
+    assert 7 not in found[6].rows + found[6].drawn
+    others = [case for row, case in found.items() if row != 6]
+    assert others
+
+
+def test_drawn_candidates_depend_on_seed_and_row_alone(reader, work, table, seen):
+    tokens = table.tokens[table.real]
+    first, again = (read_fold(reader, work, table, 1, tokens) for _ in range(2))
+    other = read_fold(reader, work, table, 1, tokens, seed=1)
+    assert all(again[row].drawn == first[row].drawn for row in first)
+    assert any(other[row].drawn != first[row].drawn for row in first)
+
+
+def test_masked_queries_are_read_anew(reader, work, table):
+    plain = read_fold(reader, work, table, 2, table.tokens[table.real])
+    masked = read_fold(reader, work, table, 2, 0.5 * table.tokens[table.real])
+    assert masked.keys() == plain.keys()
+    assert any(np.abs(masked[row].plain - plain[row].plain).max() > 1e-3 for row in plain)
+    for row in plain:
+        np.testing.assert_array_equal(masked[row].drawn_labels, plain[row].drawn_labels)
+
+
+def test_two_of_each_search_are_picked():
+    scores = {
+        "image": np.array([0.9, 0.1, 0.6, 0.2, 0.3], dtype=np.float32),
+        "text": np.array([0.0, 0.4, 0.05, 0.5, 0.1], dtype=np.float32),
+    }
+    places, relative, is_text = pick_per_head(scores, 2)
+    assert places.tolist() == [0, 2, 3, 1]
+    np.testing.assert_allclose(relative, [1.0, 0.6 / 0.9, 1.0, 0.8], rtol=1e-6)
+    assert is_text.tolist() == [False, False, True, True]
+
+
+def test_a_case_that_both_searches_find_counts_once():
+    scores = {
+        "image": np.array([0.9, 0.8, 0.6, 0.2], dtype=np.float32),
+        "text": np.array([0.5, 0.1, 0.4, 0.0], dtype=np.float32),
+    }
+    places, _, _ = pick_per_head(scores, 2)
+    assert sorted(places.tolist()) == [0, 1, 2, 3]
+
+
+@pytest.fixture
+def drawn():
+    cases, labels = draw_readings(6)
+    view = TableView(
+        labels, np.array([f"g{place}" for place in range(6)]), np.zeros((6, 1), np.float32)
+    )
+    table = SimpleNamespace(records=[record(place) for place in range(6)])
+    return table, view, dict(enumerate(cases))
+
+
+def test_every_case_is_scored_with_its_truth(drawn):
+    table, view, raw = drawn
+    cases = to_case_scores(table, view, raw, ScoringSettings())
+    assert [case.case_id for case in cases] == [f"c{place}" for place in range(6)]
+    assert [case.label for case in cases] == [0, 1, 2, 0, 1, 2]
+    assert cases[0].boxes == ()
+    assert cases[1].boxes == (Box(8, 8, 24, 24),)
+    assert all(case.systems["rag"].probabilities.sum() == pytest.approx(1) for case in cases)
+
+
+def test_merging_asks_the_two_class_question(drawn):
+    table, view, raw = drawn
+    cases = to_case_scores(table, view, raw, ScoringSettings(), merge=[[0, 1], [2]])
+    whole = to_case_scores(table, view, raw, ScoringSettings())
+    assert [case.label for case in cases] == [0, 0, 1, 0, 0, 1]
+    for merged, full in zip(cases, whole, strict=True):
+        for name in ("backbone", "no_retrieval", "rag", "random_candidates"):
+            p, q = full.systems[name].probabilities, merged.systems[name].probabilities
+            np.testing.assert_allclose(q, [p[0] + p[1], p[2]], err_msg=name)
+        assert set(merged.systems["rag"].candidate_labels) <= {0, 1}
+
+
+def test_merged_labels_by_hand(drawn):
+    _, _, raw = drawn
+    merged = merge_labels(raw[0], [[2], [0, 1]])
+    np.testing.assert_allclose(np.exp(merged.plain), [
+        np.exp(raw[0].plain[2]), np.exp(raw[0].plain[:2]).sum()
+    ])  # fmt: skip
+    expected = [0 if label == 2 else 1 for label in raw[0].retrieved_labels]
+    assert merged.retrieved_labels.tolist() == expected
+    assert merged.boxes == raw[0].boxes
+
+
+def test_readings_are_kept_as_plain_numbers(drawn, tmp_path):
+    _, _, raw = drawn
+    save_raw(tmp_path / "cv" / "raw.json", raw)
+    stored = json.loads((tmp_path / "cv" / "raw.json").read_text())
+    assert list(stored) == [str(place) for place in range(6)]
+    np.testing.assert_array_equal(stored["1"]["retrieved"], raw[1].retrieved)
+    assert stored["1"]["boxes"] == [list(raw[1].boxes[0].as_tuple())]
+    assert stored["0"]["boxes"] == []
+    again = load_raw(tmp_path / "cv" / "raw.json")
+    assert again.keys() == raw.keys()
+    for row, case in raw.items():
+        for field in dataclasses.fields(case):
+            np.testing.assert_array_equal(
+                getattr(again[row], field.name), getattr(case, field.name)
+            )

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from jomed_app.evaluation.fit import (
+    CONFORMAL_ALPHA,
+    GUIDANCE,
+    WEIGHT_TEMPERATURES,
+    fit_settings,
+    labels_of,
+)
+from jomed_app.evaluation.systems import ScoringSettings, conclude_systems
+from jomed_app.inference.calibrate import Calibration
+from tests.evaluation.drawn_readings import draw_readings
+
+
+@pytest.fixture(scope="module")
+def readings():
+    return draw_readings(150)
+
+
+@pytest.fixture(scope="module")
+def fitted(readings):
+    return fit_settings(*readings)
+
+
+def loss(raw, labels, settings):
+    rows = [conclude_systems(case, settings, ("rag",))["rag"].probabilities for case in raw]
+    return float(-np.log(np.stack(rows)[np.arange(len(labels)), labels]).mean())
+
+
+def test_every_pair_of_settings_is_tried_and_the_best_is_taken(readings, fitted):
+    assert len(fitted.trials) == len(WEIGHT_TEMPERATURES) * len(GUIDANCE)
+    best = min(fitted.trials, key=lambda trial: trial["nll"])
+    assert (best["weight_temperature"], best["guidance"]) == (
+        fitted.scoring.weight_temperature,
+        fitted.scoring.guidance,
+    )
+    assert loss(*readings, fitted.scoring) == pytest.approx(best["nll"])
+
+
+def test_the_choice_is_at_least_as_good_as_no_choice(readings, fitted):
+    assert loss(*readings, fitted.scoring) <= loss(*readings, ScoringSettings()) + 1e-9
+
+
+def test_guidance_is_chosen_where_candidates_are_trusted_too_little():
+    """A reader that heeds its candidates by a third of what they are worth."""
+    shy, labels = draw_readings(300, seed=1, help_of_candidates=0.7)
+    chosen = fit_settings(shy, labels).scoring
+    assert loss(shy, labels, chosen) < loss(shy, labels, ScoringSettings()) - 0.01
+
+
+def test_the_conformal_sets_hold_the_truth_as_often_as_promised(readings, fitted):
+    fresh, labels = draw_readings(300, seed=5)
+    rows = np.stack(
+        [conclude_systems(case, fitted.scoring, ("rag",))["rag"].probabilities for case in fresh]
+    )
+    members = fitted.calibration.conformal.members(rows)
+    covered = members[np.arange(len(labels)), labels].mean()
+    assert covered > 1 - CONFORMAL_ALPHA - 0.05
+
+
+def test_the_error_rates_count_every_case(readings, fitted):
+    rates = fitted.calibration.error_rates
+    assert sum(rate.num_cases for rate in rates.values()) == len(readings[0])
+    assert set(rates) <= {"consistent", "mixed", "disagree"}
+    assert rates["disagree"].rate > rates["consistent"].rate
+
+
+def test_the_calibration_survives_a_file(fitted):
+    stored = json.loads(json.dumps(fitted.to_dict()))
+    assert Calibration.from_dict(stored["calibration"]) == fitted.calibration
+    assert stored["weight_temperature"] == fitted.scoring.weight_temperature
+    assert stored["guidance"] == fitted.scoring.guidance
+    assert stored["max_spread"] == fitted.scoring.max_spread
+
+
+def test_labels_follow_the_order_of_rows():
+    labels = np.array([2, 1, 0, 1], dtype=np.intp)
+    assert labels_of({3: None, 0: None, 2: None}, labels).tolist() == [2, 0, 1]

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from jomed_app.data.records import read_records
+from jomed_app.evaluation.folds import COMPARISONS, cross_validate
+from jomed_app.evaluation.report import read_report
+from jomed_app.evaluation.systems import SYSTEMS
+from jomed_app.inference.calibrate import Calibration
+from tests.tiny_run import NUM_REAL, tiny_config
+
+REPORTS = ("report", "report.masked", "report.binary", "report.masked.binary")
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_run):
+    return tiny_run / "cv"
+
+
+def readings(folder, name="raw"):
+    """What was read in both folds."""
+    parts = [json.loads((folder / f"{name}.fold{fold}.json").read_text()) for fold in range(2)]
+    assert not parts[0].keys() & parts[1].keys()
+    return parts[0] | parts[1]
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_real_case_is_answered_by_every_system(folder, name):
+    report = read_report(folder / f"{name}.json")
+    assert report.n == NUM_REAL
+    assert tuple(report.systems) == SYSTEMS
+    assert {(each.first, each.second) for each in report.differences} == set(COMPARISONS)
+    assert ("annotations masked" in report.split) is ("masked" in name)
+    binary = "binary" in name
+    assert report.labels == (
+        ("other", "malignant") if binary else ("normal", "benign", "malignant")
+    )
+    assert report.task == ("breast-binary" if binary else "breast")
+
+
+def test_each_case_was_read_once_beside_cases_of_the_other_fold(folder):
+    raw = readings(folder)
+    assert sorted(map(int, raw)) == list(range(12, 12 + NUM_REAL)), "real rows follow simulated"
+    for case in raw.values():
+        assert len(case["retrieved"]) == len(case["drawn"]) == len(case["scores"]) == 4
+        assert max(case["scores"]) == pytest.approx(1.0)
+        assert len(case["neighbor_labels"]) == 5
+        for row in (*case["retrieved"], *case["drawn"], case["plain"], case["backbone"]):
+            assert np.exp(row).sum() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_masking_changes_what_is_read_and_nothing_else(folder):
+    plain, masked = readings(folder), readings(folder, "raw.masked")
+    assert plain.keys() == masked.keys()
+    assert all(plain[row]["drawn_labels"] == masked[row]["drawn_labels"] for row in plain)
+
+
+def test_boxes_lie_in_their_images(folder, tiny_real_cases):
+    raw = readings(folder)
+    records = [each for each in read_records(tiny_real_cases) if each.split != "test"]
+    for row, case in raw.items():
+        record = records[int(row) - 12]
+        for x0, y0, x1, y1 in case["boxes"]:
+            assert 0 <= x0 < x1 <= record.columns
+            assert 0 <= y0 < y1 <= record.rows
+
+
+def test_the_settings_can_be_read_back(folder):
+    settings = json.loads((folder / "settings.json").read_text())
+    calibration = Calibration.from_dict(settings["calibration"])
+    assert calibration.reliability is not None
+    assert sum(calibration.reliability.counts) == NUM_REAL
+    assert settings["trials"]
+
+
+def test_a_fold_that_was_read_is_not_read_again(tiny_run, tiny_real_cases, tmp_path, monkeypatch):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    (run / "cv" / "settings.json").unlink()
+
+    def again(*args, **more):
+        raise AssertionError("read twice")
+
+    monkeypatch.setattr("jomed_app.evaluation.folds.read_fold", again)
+    steps = []
+    fitted = cross_validate(
+        tiny_config(tiny_real_cases), run, on_progress=lambda done, total, **_: steps.append(done)
+    )
+    assert steps[-1] == 2 * NUM_REAL
+    assert fitted.to_dict() == json.loads((tiny_run / "cv" / "settings.json").read_text())

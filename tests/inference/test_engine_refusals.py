@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from jomed_app.imaging import read_image
+from jomed_app.inference.engine import refusal
+from jomed_app.types import Check, ChecksDone, Completed, ConsistencyState, FinalReady
+from tests.tiny_bundle import FIRST_FRESH_SEED, png_bytes, simulated_png
+
+
+@pytest.fixture(scope="module")
+def query():
+    return read_image(simulated_png(FIRST_FRESH_SEED))
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (np.full((96, 120), 90, dtype=np.uint8), "cannot be read: Contrast"),
+        (
+            np.random.default_rng(0).integers(0, 256, (96, 120), dtype=np.uint8),
+            "does not look like a breast ultrasound image",
+        ),
+    ],
+    ids=["blank", "foreign"],
+)
+def test_what_cannot_be_read_is_refused(tiny_engine, image, words):
+    events = list(tiny_engine.run(read_image(png_bytes(image))))
+    assert [type(event) for event in events] == [ChecksDone, FinalReady, Completed]
+    result = events[-1].result
+    assert words in result.final.reason
+    assert result.final.abstained
+    assert result.consistency.state is ConsistencyState.ABSTAIN
+    assert (result.candidates, result.boxes, result.findings, result.report) == ((), (), {}, "")
+    assert not all(check.passed for check in result.input.checks)
+    assert tiny_engine.recompute(result, ()) == result
+
+
+def test_a_refusal_names_the_failed_check(tiny_engine, query):
+    info = query.info.model_copy(update={"checks": (check("size", passed=False),)})
+    assert refusal(tiny_engine.task, info) is None, "a small image is read all the same"
+    info = info.model_copy(update={"checks": (check("domain", passed=False),)})
+    assert refusal(tiny_engine.task, info) == (
+        "This does not look like a breast ultrasound image: of domain. Use an image of that kind."
+    )
+
+
+def check(name: str, *, passed: bool) -> Check:
+    return Check(name=name, passed=passed, message=f"of {name}")

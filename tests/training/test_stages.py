@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+
+from jomed_app.models.retriever import RetrieverProjections
+from jomed_app.models.vision_tower import EfficientNetLiteModel
+from jomed_app.training.stages import align_stage, load_reader_table, reader_stage
+from jomed_app.training.workspace import Workspace
+from tests.tiny_run import NUM_REAL, tiny_base_weights, tiny_config
+
+
+@pytest.fixture(scope="module")
+def work(tiny_run, tiny_real_cases):
+    return Workspace(tiny_run, tiny_config(tiny_real_cases))
+
+
+@pytest.fixture(scope="module")
+def table(work):
+    reader, _ = work.trainable_reader()
+    return load_reader_table(work, reader)
+
+
+def weights(module) -> dict[str, torch.Tensor]:
+    return module.state_dict()
+
+
+def test_align_moves_tower_and_projections_but_no_query_head(work):
+    base = weights(EfficientNetLiteModel.from_pretrained(work.base("tower")))
+    aligned = weights(EfficientNetLiteModel.from_pretrained(work.align / "tower"))
+    assert any(not torch.equal(base[name], aligned[name]) for name in base)
+    projections = RetrieverProjections.from_pretrained(work.align / "projections")
+    fresh = work.fresh_projections()
+    for head in projections.query_heads.values():
+        assert not head.weight.any()
+    assert projections.image.weight.shape == fresh.image.weight.shape
+    for name in ("image", "text"):
+        gram = getattr(projections, name).weight @ getattr(projections, name).weight.T
+        assert not torch.allclose(gram, torch.eye(16), atol=1e-6), "no longer as initialized"
+
+
+def test_all_readers_are_written(work):
+    names = {path.name for path in (work.root / "reader").iterdir()}
+    assert names == {"simulated", "fold0", "fold1", "final"}
+
+
+def test_the_table_holds_simulated_cases_first(table, work):
+    assert len(table.simulated) == 12
+    assert len(table.real) == NUM_REAL, "the test split stays out"
+    assert table.tokens.shape[0] == len(table.records) == 12 + NUM_REAL
+    assert {record.split for record in table.records[12:]} == {"train", "val"}
+    assert table.features.shape[0] == len(table.records)
+    np.testing.assert_allclose(np.linalg.norm(table.passages, axis=1), 1.0, atol=1e-3)
+
+
+def test_the_space_of_images_is_fitted_on_what_a_fold_may_see(table):
+    whole, first, second = (table.fold_projections(fold).visual.weight for fold in (None, 0, 1))
+    assert not torch.allclose(first, second)
+    assert not torch.allclose(whole, first)
+    assert torch.equal(first, table.fold_projections(0).visual.weight)
+
+
+def test_folds_share_no_group_and_cover_all(table):
+    held = [set(table.held_out_rows(fold).tolist()) for fold in range(2)]
+    assert held[0] | held[1] == set(table.real.tolist())
+    assert not held[0] & held[1]
+    for fold in range(2):
+        assert set(table.training_rows(fold).tolist()) == held[1 - fold]
+        groups = [{table.records[row].group for row in rows} for rows in held]
+        assert not groups[0] & groups[1]
+    assert set(table.training_rows(None).tolist()) == set(table.real.tolist())
+
+
+def test_the_folds_are_different_readers(work):
+    digests = {
+        hashlib.sha256((work.reader(name) / "checkpoint.safetensors").read_bytes()).hexdigest()
+        for name in ("simulated", "fold0", "fold1", "final")
+    }
+    assert len(digests) == 4
+
+
+def test_a_finished_run_resumes_without_a_step(work):
+    paths = [
+        *work.root.glob("reader/*/checkpoint.safetensors"),
+        work.align / "checkpoint.safetensors",
+    ]
+    before = {path: path.read_bytes() for path in paths}
+    steps = []
+    with tiny_base_weights():
+        align_stage(
+            work.config, work.root, resume=True, on_progress=lambda *a, **k: steps.append(k)
+        )
+        reader_stage(
+            work.config, work.root, resume=True, on_progress=lambda *a, **k: steps.append(k)
+        )
+    assert not any("loss" in figures for figures in steps)
+    assert {path: path.read_bytes() for path in paths} == before
+
+
+def test_without_real_cases_only_simulated_ones_are_learned(tmp_path):
+    config = tiny_config()
+    losses = []
+
+    def on_progress(done, total, **figures):
+        losses.extend([figures["loss"]] if "loss" in figures else [])
+
+    with tiny_base_weights():
+        align_stage(config, tmp_path)
+        reader_stage(config, tmp_path, on_progress=on_progress)
+    assert [path.name for path in (tmp_path / "reader").iterdir()] == ["simulated"]
+    assert len(losses) == config.train_reader.simulated_steps
+    assert all(np.isfinite(losses))

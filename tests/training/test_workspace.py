@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from jomed_app.data.records import read_records
+from jomed_app.errors import BundleError, ConfigError
+from jomed_app.training.workspace import CORPORA, Workspace, groups_of
+from tests.tiny_run import tiny_base_weights, tiny_config
+
+
+@pytest.fixture
+def work(tmp_path):
+    return Workspace(tmp_path / "run", tiny_config())
+
+
+def test_every_part_has_its_folder(work, tmp_path):
+    root = tmp_path / "run"
+    assert work.base("tower") == root / "base" / "tower"
+    assert work.corpus("index") == root / "sim" / "index"
+    assert work.align == root / "align"
+    assert work.reader("fold0") == root / "reader" / "fold0"
+    assert work.task.name == "breast"
+
+
+def test_base_weights_are_converted_once(work, monkeypatch):
+    with tiny_base_weights():
+        work.prepare_base()
+    written = {path: path.stat().st_mtime_ns for path in work.root.rglob("*") if path.is_file()}
+    assert {path.parent.name for path in written} == {"tower", "language", "passages"}
+
+    def again(*args, **more):
+        raise AssertionError("converted twice")
+
+    for name in ("convert_vision_tower", "convert_language_model", "convert_passage_encoder"):
+        monkeypatch.setattr(f"jomed_app.training.workspace.{name}", again)
+    work.prepare_base()
+
+
+def test_a_conversion_that_stopped_half_way_is_done_again(work):
+    with tiny_base_weights():
+        work.prepare_base()
+        (work.base("language") / "tokenizer.json").unlink()
+        work.prepare_base()
+    assert (work.base("language") / "tokenizer.json").is_file()
+
+
+def test_the_corpora_share_no_case(work):
+    seen = []
+    with tiny_base_weights():
+        for name in CORPORA:
+            work.simulate(name, lambda done, total: seen.append((done, total)))
+    ids = [record.case_id for name in CORPORA for record in work.simulated(name)]
+    assert len(ids) == len(set(ids)) == 8 + 6 + 12
+    assert seen[-1] == (12, 12)
+    assert read_records(work.corpus("align")) == work.simulated("align")
+
+
+def test_the_reader_needs_the_stage_before_it(work):
+    with pytest.raises(ConfigError, match="requires the stage 'align'; run: train align first"):
+        work.projections()
+
+
+def test_fresh_projections_fit_tower_and_passages(work):
+    with tiny_base_weights():
+        work.prepare_base()
+    projections = work.fresh_projections()
+    tower = work.fresh_tower()
+    encoder, _ = work.passage_encoder()
+    assert projections.config.dim == 16
+    assert projections.config.feature_size == tower.config.hidden_size - tower.config.position_dim
+    assert projections.config.passage_size == encoder.config.hidden_size
+
+
+def test_a_reader_goes_on_from_a_checkpoint(tiny_run):
+    work = Workspace(tiny_run, tiny_config())
+    fresh, _ = work.trainable_reader()
+    tuned, _ = work.trainable_reader(work.reader("simulated"))
+    again, _ = work.trainable_reader(work.reader("simulated"))
+    names = [name for name, value in tuned.model.named_parameters() if value.requires_grad]
+    assert any("lora" in name for name in names)
+    assert not any("vision_tower" in name for name in names)
+    first, second, untouched = (
+        dict(reader.model.named_parameters()) for reader in (tuned, again, fresh)
+    )
+    assert all(torch.equal(first[name], second[name]) for name in names)
+    assert any(not torch.equal(first[name], untouched[name]) for name in names)
+    for name, value in first.items():
+        if not value.requires_grad:
+            assert torch.equal(value, untouched[name]), name
+
+
+def test_a_checkpoint_of_another_rank_is_refused(tiny_run):
+    config = tiny_config()
+    wide = dataclasses.replace(config, reader=dataclasses.replace(config.reader, lora_rank=4))
+    work = Workspace(tiny_run, wide)
+    with pytest.raises((BundleError, RuntimeError)):
+        work.trainable_reader(work.reader("simulated"))
+
+
+def test_a_missing_checkpoint_says_so(tiny_run):
+    work = Workspace(tiny_run, tiny_config())
+    with pytest.raises(BundleError, match=r"requires checkpoint.safetensors; found none"):
+        work.trainable_reader(work.reader("fold9"))
+
+
+def test_a_case_without_a_group_stands_alone(tiny_corpus):
+    _, records = tiny_corpus
+    twins = [
+        records[0].model_copy(update={"group": "g"}),
+        records[1].model_copy(update={"group": ""}),
+    ]
+    assert groups_of(twins) == ["g", records[1].case_id]
