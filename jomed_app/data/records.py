@@ -72,7 +72,9 @@ def read_records(folder: Path) -> list[CaseRecord]:
     """
     path = folder / RECORDS_FILE
     if not path.is_file():
-        raise RecordError(f"a corpus folder must hold {RECORDS_FILE}, found none in '{folder.name}'")
+        raise RecordError(
+            f"a corpus folder must hold {RECORDS_FILE}, found none in '{folder.name}'"
+        )
     return list(_parse_lines(path.read_text(encoding="utf-8").splitlines()))
 
 

@@ -103,7 +103,8 @@ class ReaderTable:
 
     def held_out_rows(self, fold: int) -> NDArray[np.int64]:
         """Real rows of one fold."""
-        return self.real[self.folds == fold]
+        rows: NDArray[np.int64] = self.real[self.folds == fold]
+        return rows
 
 
 def load_reader_table(work: Workspace, reader: Reader) -> ReaderTable:

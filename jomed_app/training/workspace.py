@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from jomed_app.config import JomedConfig
 from jomed_app.data.records import CaseRecord, read_records
@@ -105,15 +105,17 @@ class Workspace:
         """Records of a simulated corpus."""
         return read_records(self.corpus(name))
 
-    def passage_encoder(self) -> tuple[nn.Module, PreTrainedTokenizerBase]:
+    def passage_encoder(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """The frozen passage encoder (fp32) and its tokenizer."""
-        encoder = AutoModel.from_pretrained(self.base("passages"), dtype=torch.float32).eval()
+        encoder = AutoModel.from_pretrained(self.base("passages"), dtype=torch.float32)
+        encoder.eval()
         return encoder, AutoTokenizer.from_pretrained(self.base("passages"))
 
     def fresh_tower(self) -> EfficientNetLiteModel:
         """The base tower, ready to train."""
         tower = EfficientNetLiteModel.from_pretrained(self.base("tower"))
-        return tower.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-arg]
+        tower.to(memory_format=torch.channels_last)  # type: ignore[call-arg]
+        return tower
 
     def fresh_projections(self) -> RetrieverProjections:
         """Untrained projections of the configured width."""
@@ -135,7 +137,9 @@ class Workspace:
         folder = self.align / "projections"
         if not folder.is_dir():
             raise ConfigError("the reader requires the stage 'align'; run: train align first")
-        return RetrieverProjections.from_pretrained(folder).eval()  # type: ignore[no-any-return]
+        projections = RetrieverProjections.from_pretrained(folder)
+        projections.train(False)
+        return projections
 
     def trainable_reader(self, start: Path | None = None) -> tuple[Reader, nn.Module]:
         """The aligned tower and the language model with adapters, from a checkpoint if given.
@@ -147,9 +151,9 @@ class Workspace:
         tokenizer = AutoTokenizer.from_pretrained(language)
         settings = self.config.reader
         torch.manual_seed(self.config.train_reader.seed)
-        model = build_llava(
-            self.align / "tower", language, tokenizer.get_vocab()["<image>"]
-        ).to(torch.bfloat16)
+        image_id = tokenizer.get_vocab()["<image>"]
+        model = build_llava(self.align / "tower", language, image_id)
+        model.to(torch.bfloat16)  # type: ignore[arg-type]
         reader = Reader(
             model,
             tokenizer,
