@@ -210,9 +210,7 @@ def index_add(
 
 
 @index_app.command("info")
-def index_info(
-    index: Annotated[Path, typer.Argument(help="index folder")] = DEFAULT_INDEX,
-) -> None:
+def index_info(index: Annotated[Path, typer.Argument(help="index folder")] = DEFAULT_INDEX) -> None:
     """Print an index's manifest as JSON."""
     from jomed_app.retrieval.manifest import read_manifest
 

@@ -7,17 +7,14 @@ scaling, conformal set, reliability) are fitted on these out-of-fold readings.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from jomed_app.boxes import Box
 from jomed_app.data.tasks import Task
 from jomed_app.evaluation.scores import CaseScores
 from jomed_app.evaluation.systems import (
@@ -35,7 +32,7 @@ from jomed_app.models.retriever import HEADS, Head, pool_tokens
 from jomed_app.progress import OnProgress
 from jomed_app.training.heads import fit_linear_head
 from jomed_app.training.loop import no_progress
-from jomed_app.training.stages import ReaderTable
+from jomed_app.training.table import ReaderTable
 from jomed_app.training.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -269,49 +266,3 @@ def merge_labels(raw: RawCase, merge: Sequence[Sequence[int]]) -> RawCase:
         drawn_labels=place_of[raw.drawn_labels],
         neighbor_labels=place_of[raw.neighbor_labels],
     )
-
-
-def save_raw(path: Path, raw: Mapping[int, RawCase]) -> None:
-    """Write what was read as JSON, so that settings can be fitted again without reading."""
-    lines = {
-        str(row): {
-            "retrieved": each.retrieved.tolist(),
-            "drawn": each.drawn.tolist(),
-            "plain": each.plain.tolist(),
-            "backbone": each.backbone.tolist(),
-            "retrieved_labels": each.retrieved_labels.tolist(),
-            "drawn_labels": each.drawn_labels.tolist(),
-            "neighbor_labels": each.neighbor_labels.tolist(),
-            "scores": each.scores.tolist(),
-            "is_text": each.is_text.tolist(),
-            "boxes": [box.as_tuple() for box in each.boxes],
-            "seconds": each.seconds,
-        }
-        for row, each in raw.items()
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(lines), encoding="utf-8")
-
-
-def load_raw(path: Path) -> dict[int, RawCase]:
-    """Read what `save_raw` wrote."""
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    found = {}
-    for row, each in stored.items():
-        labels = {
-            name: np.array(each[name], dtype=np.intp)
-            for name in ("retrieved_labels", "drawn_labels", "neighbor_labels")
-        }
-        arrays = {
-            name: np.array(each[name], dtype=np.float64)
-            for name in ("retrieved", "drawn", "plain", "backbone", "scores")
-        }
-        boxes = tuple(Box(*corners) for corners in each["boxes"])
-        found[int(row)] = RawCase(
-            **arrays,
-            **labels,
-            is_text=np.array(each["is_text"], dtype=np.bool_),
-            boxes=boxes,
-            seconds=each["seconds"],
-        )
-    return found

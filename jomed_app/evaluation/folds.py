@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,23 +13,24 @@ import torch
 from jomed_app.config import JomedConfig
 from jomed_app.evaluation.cross_validation import (
     TableView,
-    load_raw,
     read_fold,
-    save_raw,
     to_case_scores,
     view_of,
 )
 from jomed_app.evaluation.fit import Fitted, fit_settings, labels_of
+from jomed_app.evaluation.readings import load_raw, save_raw
 from jomed_app.evaluation.report import build_report, write_report
 from jomed_app.evaluation.systems import RawCase
 from jomed_app.masking import mask_annotations
 from jomed_app.models.loading import merge_lora
+from jomed_app.models.localizer import load_localizer
+from jomed_app.models.pixels import Letterbox
 from jomed_app.models.reader import Reader
 from jomed_app.progress import OnProgress
 from jomed_app.training.align import ImageSet
 from jomed_app.training.loop import no_progress
 from jomed_app.training.reader import encode_corpus_tokens
-from jomed_app.training.stages import ReaderTable, load_reader_table
+from jomed_app.training.table import ReaderTable, load_reader_table
 from jomed_app.training.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -112,9 +114,26 @@ def _read_all(
                 )
                 save_raw(file, raw)
             logger.info("fold %d, %s: read", fold, name)
-            found |= load_raw(file)
+            raw = load_raw(file)
+            found |= _with_located(raw, work.localizer(f"fold{fold}"), table, queries)
             on_progress(len(plain) + len(masked), total)
     return plain, masked, table, view
+
+
+def _with_located(
+    raw: dict[int, RawCase], folder: Path, table: ReaderTable, queries: torch.Tensor
+) -> dict[int, RawCase]:
+    """Add what the fold's localizer says of each case."""
+    localizer = load_localizer(folder)
+    rows = sorted(raw)
+    said = localizer.locate(queries[torch.tensor(rows) - int(table.real[0])])
+    found = {}
+    for row, each in zip(rows, said, strict=True):
+        record = table.records[row]
+        place = Letterbox(record.rows, record.columns, table.images.squares[row].shape[0])
+        box = place.to_image(each.box)
+        found[row] = replace(raw[row], located=(box,) if box else (), presence=each.presence)
+    return found
 
 
 def _masked_tokens(reader: Reader, table: ReaderTable) -> torch.Tensor:

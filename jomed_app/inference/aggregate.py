@@ -41,39 +41,6 @@ def candidate_log_weights(scores: ArrayLike, temperature: float = 1.0) -> FloatA
     return np.asarray(log_softmax(rows / temperature, axis=-1), dtype=np.float64)
 
 
-def head_normalized_scores(scores: ArrayLike, heads: Sequence[str]) -> FloatArray:
-    """Return scores divided by the best score of their head, so each head's best hit gets 1.
-
-    Source: the JOMED release, evaluation script; at temperature 1 the weights are near uniform.
-    Ours: a head whose best score is not positive is shifted (1 + score - best) instead, since
-    dividing by a negative number would turn the order around.
-
-    Args:
-        scores: (K,) inner products, finite.
-        heads: K names, the search that found each candidate (the better one when both did).
-
-    Returns:
-        (K,) values <= 1.
-
-    Raises:
-        ValueError: if there is no candidate, a score is not finite or the lengths differ.
-    """
-    values = _checked_rows(scores, "scores", "candidate")
-    if values.ndim != 1 or len(heads) != values.shape[0]:
-        raise ValueError(
-            f"scores and heads must both have K entries, found {values.shape} and {len(heads)}"
-        )
-    if not np.isfinite(values).all():
-        raise ValueError("scores must be finite to be normalized per head; drop removed candidates")
-    names = np.asarray(heads)
-    normalized = np.empty_like(values)
-    for name in set(heads):
-        members = names == name
-        best = values[members].max()
-        normalized[members] = values[members] / best if best > 0 else 1 + values[members] - best
-    return normalized
-
-
 def head_log_weights(
     relative_scores: ArrayLike, is_text: ArrayLike, temperature: float, text_offset: float
 ) -> FloatArray:

@@ -14,12 +14,15 @@ from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
 from jomed_app.errors import CancelledError
 from jomed_app.inference.aggregate import guided_log_prob, head_log_weights
+from jomed_app.inference.assemble import found_boxes, found_candidate, read_candidate
 from jomed_app.inference.calibrate import Calibration
+from jomed_app.inference.checks import domain_check, refusal
 from jomed_app.inference.clock import Clock
 from jomed_app.inference.conclude import Conclusion, conclude
 from jomed_app.inference.reading import CaseReader, Description
 from jomed_app.inference.settings import EngineInfo, EngineSettings
 from jomed_app.models.heads import DomainHead
+from jomed_app.models.localizer import Localizer, Located
 from jomed_app.models.pixels import Letterbox, letterbox, to_pixel_values
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
 from jomed_app.models.retriever import Retriever
@@ -31,7 +34,6 @@ from jomed_app.types import (
     CandidateRead,
     CandidateResult,
     CandidatesFound,
-    Check,
     ChecksDone,
     Completed,
     Event,
@@ -42,14 +44,12 @@ from jomed_app.types import (
     Versions,
 )
 
-STOPPING_CHECKS = ("contrast",)  # a blank image is not read
-
 
 class Engine:
     """Runs cases. Holds no case: everything it keeps is read-only or a cache of the index.
 
     Args:
-        reader, retriever: models that share one vision tower.
+        reader, retriever: models that share one vision tower; localizer: reads its tokens.
         domain: refuses what is no image of the task.
         index: candidates.
         task: what is asked.
@@ -62,6 +62,7 @@ class Engine:
         *,
         reader: Reader,
         retriever: Retriever,
+        localizer: Localizer,
         domain: DomainHead,
         index: CandidateIndex,
         task: Task,
@@ -71,6 +72,7 @@ class Engine:
     ) -> None:
         self.reader = reader
         self.retriever = retriever
+        self.localizer = localizer
         self.domain = domain
         self.index = index
         self.task = task
@@ -114,8 +116,9 @@ class Engine:
         clock = Clock(image.decode_ms)
         question = question or self.task.question
         query = self._encode([image.model_input])[0]
-        checks = self._domain_checks(query)
-        info = image.info.model_copy(update={"checks": (*image.info.checks, *checks)})
+        features = self.retriever.features(query.tokens[None])[0]
+        check = domain_check(self.domain, features, self.settings.domain_probability)
+        info = image.info.model_copy(update={"checks": (*image.info.checks, check)})
         yield ChecksDone(info)
         reason = refusal(self.task, info)
         if reason is not None:
@@ -132,7 +135,8 @@ class Engine:
             self.settings.text_offset,
         )
         found = [
-            self._found(hit, float(np.exp(w))) for hit, w in zip(hits, log_weights, strict=True)
+            found_candidate(self.index, hit, weight)
+            for hit, weight in zip(hits, np.exp(log_weights).tolist(), strict=True)
         ]
         clock.mark("retrieve")
         yield CandidatesFound(tuple(found))
@@ -141,7 +145,7 @@ class Engine:
         reading = self._case_reader.read(query, question, self._inputs(hits))
         log_prob = guided_log_prob(reading.log_prob, reading.plain_log_prob, self.settings.guidance)
         read = [
-            self._read(each, row, likelihood)
+            read_candidate(each, self.task, row, likelihood)
             for each, row, likelihood in zip(found, log_prob, reading.log_likelihood, strict=True)
         ]
         clock.mark("read")
@@ -164,9 +168,13 @@ class Engine:
 
         shares = np.append(np.exp(log_weights) * 0.8, 0.2)
         draft = self.index.candidate(read[0].candidate_id).descriptors
-        description = self._case_reader.describe(reading, shares, conclusion.label_index, draft)
+        located = self.localizer.locate(query.tokens[None])[0]
+        description = self._case_reader.describe(
+            reading, shares, conclusion.label_index, box=located.box, draft=draft
+        )
         clock.mark("read")
-        result = self._result(info, question, tuple(read), conclusion, description, image, clock)
+        found_here = (description, located)
+        result = self._result(info, question, tuple(read), conclusion, found_here, image, clock)
         yield BoxesReady(result.boxes, result.findings, result.report)
         yield Completed(result)
 
@@ -214,24 +222,6 @@ class Engine:
         squares = [letterbox(image, self.reader.image_size) for image in images]
         return self.reader.encode_pixels(to_pixel_values(squares))
 
-    def _domain_checks(self, query: ImageEncoding) -> tuple[Check, ...]:
-        features = self.retriever.features(query.tokens[None])[0]
-        probability = self.domain.probability(features)
-        distance = self.domain.distance(features)
-        passed = probability >= self.settings.domain_probability and distance <= 1.0
-        message = (
-            f"Like the images the bundle was made for (probability {probability:.2f}, "
-            f"distance {distance:.2f} of the limit)"
-        )
-        return (
-            Check(
-                name="domain",
-                passed=passed,
-                value=round(probability, 4),
-                message=message if passed else "Not l" + message[1:],
-            ),
-        )
-
     def _search(
         self, query: ImageEncoding, info: InputInfo, k: int | None
     ) -> tuple[list[Hit], dict[str, NDArray[np.float32]]]:
@@ -255,38 +245,6 @@ class Engine:
                 encoding, record.label, record.passage
             )
 
-    def _found(self, hit: Hit, weight: float) -> CandidateResult:
-        record = self.index.candidate(hit.candidate_id)
-        return CandidateResult(
-            rank=hit.rank,
-            candidate_id=hit.candidate_id,
-            heads=hit.heads,
-            retriever_score=hit.retriever_score,
-            weight=weight,
-            similarity_percentile=self.index.percentile(hit.retriever_score, hit.best_head),
-            label=record.label,
-            passage=record.passage,
-            provenance=record.provenance,
-        )
-
-    def _read(
-        self,
-        found: CandidateResult,
-        log_prob: NDArray[np.float64],
-        log_likelihood: NDArray[np.float64],
-    ) -> CandidateResult:
-        best = int(log_prob.argmax())
-        return found.model_copy(
-            update={
-                "prediction": self.task.labels[best],
-                "probabilities": {
-                    label: float(p)
-                    for label, p in zip(self.task.labels, np.exp(log_prob), strict=True)
-                },
-                "answer_log_likelihood": float(log_likelihood[best]),
-            }
-        )
-
     def _conclude(self, read: Sequence[CandidateResult], plain: str | None) -> Conclusion:
         return conclude(
             read,
@@ -302,24 +260,19 @@ class Engine:
         question: str,
         candidates: tuple[CandidateResult, ...],
         conclusion: Conclusion,
-        description: Description | None,
+        found: tuple[Description, Located] | None,
         image: ImageRecord,
         clock: Clock,
     ) -> Result:
-        boxes: tuple[BoxResult, ...] = ()
+        description = found[0] if found else None
         findings = description.findings if description else {}
         top = {name: max(p, key=lambda value: p[value]) for name, p in findings.items()}
         label = self.task.labels[conclusion.label_index] if description else ""
-        if description and description.box:
+        boxes: tuple[BoxResult, ...] = ()
+        if found:
             rows, columns = image.model_input.shape[:2]
-            box = Letterbox(rows, columns, self.reader.image_size).to_image(description.box)
-            present = 1 - sum(
-                conclusion.final.probabilities.get(name, 0.0) for name in self.task.empty_labels
-            )
-            score = min(1.0, max(0.0, present * description.confidence))
-            if box:
-                x0, y0, x1, y1 = box.as_tuple()
-                boxes = (BoxResult(x0=x0, y0=y0, x1=x1, y1=y1, score=score, label=label),)
+            place = Letterbox(rows, columns, self.reader.image_size)
+            boxes = found_boxes(found[1], place, self.task, label)
         return Result(
             versions=Versions(app=__version__, bundle=self.info.bundle, index=self.info.index),
             input=info,
@@ -332,17 +285,6 @@ class Engine:
             report=report_sentence(self.task, label, top) if description else "",
             timings_ms=clock.timings(),
         )
-
-
-def refusal(task: Task, info: InputInfo) -> str | None:
-    """Return why an image is not read at all, or None."""
-    for check in info.checks:
-        if not check.passed and check.name in STOPPING_CHECKS:
-            return f"The image cannot be read: {check.message}"
-    for check in info.checks:
-        if not check.passed and check.name == "domain":
-            return f"{task.out_of_domain}: {check.message}. Use an image of that kind."
-    return None
 
 
 def _stop_if(cancel: Callable[[], bool] | None) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,11 +13,9 @@ from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import load_task
 from jomed_app.evaluation.cross_validation import (
     TableView,
-    load_raw,
     merge_labels,
     pick_per_head,
     read_fold,
-    save_raw,
     to_case_scores,
     view_of,
 )
@@ -27,7 +24,7 @@ from jomed_app.models.retriever import pool_tokens
 from jomed_app.models.tiny import build_tiny_reader, build_tiny_retriever
 from jomed_app.training.align import ImageSet
 from jomed_app.training.reader import encode_corpus_tokens
-from jomed_app.training.stages import ReaderTable
+from jomed_app.training.table import ReaderTable
 from tests.evaluation.drawn_readings import draw_readings
 
 TASK = load_task("breast")
@@ -239,20 +236,3 @@ def test_merged_labels_by_hand(drawn):
     expected = [0 if label == 2 else 1 for label in raw[0].retrieved_labels]
     assert merged.retrieved_labels.tolist() == expected
     assert merged.boxes == raw[0].boxes
-
-
-def test_readings_are_kept_as_plain_numbers(drawn, tmp_path):
-    _, _, raw = drawn
-    save_raw(tmp_path / "cv" / "raw.json", raw)
-    stored = json.loads((tmp_path / "cv" / "raw.json").read_text())
-    assert list(stored) == [str(place) for place in range(6)]
-    np.testing.assert_array_equal(stored["1"]["retrieved"], raw[1].retrieved)
-    assert stored["1"]["boxes"] == [list(raw[1].boxes[0].as_tuple())]
-    assert stored["0"]["boxes"] == []
-    again = load_raw(tmp_path / "cv" / "raw.json")
-    assert again.keys() == raw.keys()
-    for row, case in raw.items():
-        for field in dataclasses.fields(case):
-            np.testing.assert_array_equal(
-                getattr(again[row], field.name), getattr(case, field.name)
-            )

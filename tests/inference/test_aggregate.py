@@ -14,7 +14,7 @@ from jomed_app.inference.aggregate import (
     consistency_state,
     decisive_candidate,
     guided_log_prob,
-    head_normalized_scores,
+    head_log_weights,
     leave_one_out,
     marginalize,
     prediction_counts,
@@ -35,23 +35,11 @@ def weights_and_answers(draw: st.DrawFn, min_candidates: int = 1):
     )
 
 
-def test_release_weights_are_nearly_uniform() -> None:
-    scores = head_normalized_scores([0.90, 0.88, 0.30, 0.29], ["image", "image", "text", "text"])
-    np.testing.assert_allclose(scores, [1, 0.9778, 1, 0.9667], atol=1e-4)
-    weights = np.exp(candidate_log_weights(scores))
-    np.testing.assert_allclose(weights, [0.2535, 0.2479, 0.2535, 0.2451], atol=1e-4)
-
-
 def test_single_head_weights_by_hand() -> None:
     log_weights = candidate_log_weights([np.log(3.0), 0.0])
     np.testing.assert_allclose(np.exp(log_weights), [0.75, 0.25])
     sharper = candidate_log_weights([np.log(3.0), 0.0], temperature=0.5)
     np.testing.assert_allclose(np.exp(sharper), [0.9, 0.1])
-
-
-def test_head_without_positive_score_keeps_its_order() -> None:
-    scores = head_normalized_scores([-0.2, -0.1, 0.5], ["text", "text", "image"])
-    np.testing.assert_allclose(scores, [0.9, 1.0, 1.0])
 
 
 def test_marginal_by_hand() -> None:
@@ -217,8 +205,6 @@ def test_counts_follow_label_order() -> None:
         (lambda: candidate_log_weights([1.0], temperature=0), "temperature must be > 0"),
         (lambda: candidate_log_weights([np.nan]), "no NaN"),
         (lambda: candidate_log_weights([-np.inf]), "one candidate above -inf"),
-        (lambda: head_normalized_scores([0.1], ["image", "text"]), "both have K entries"),
-        (lambda: head_normalized_scores([0.1, -np.inf], ["image"] * 2), "must be finite"),
         (lambda: marginalize([], np.zeros((0, 2))), "answer from the query alone"),
         (lambda: marginalize([0.0], np.zeros((1, 0))), "one answer or more"),
         (lambda: marginalize([0.0], np.zeros((2, 2))), r"found \(2, 2\) and \(1,\)"),
@@ -237,3 +223,15 @@ def test_counts_follow_label_order() -> None:
 def test_errors_say_what_was_required(call, text) -> None:
     with pytest.raises(ValueError, match=text):
         call()
+
+
+def test_a_search_is_trusted_as_its_offset_says():
+    log_weights = head_log_weights([1.0, 1.0, 1.0], [False, True, False], 0.2, -np.log(2))
+    np.testing.assert_allclose(np.exp(log_weights), [0.4, 0.2, 0.4])
+
+
+def test_without_an_offset_the_searches_are_equal():
+    scores = [1.0, 0.7, 0.9]
+    np.testing.assert_allclose(
+        head_log_weights(scores, [True, False, True], 0.5, 0.0), candidate_log_weights(scores, 0.5)
+    )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jomed_app.imaging import read_image
-from jomed_app.inference.engine import refusal
+from jomed_app.inference.checks import refusal
 from jomed_app.types import Check, ChecksDone, Completed, ConsistencyState, FinalReady
 from tests.tiny_bundle import FIRST_FRESH_SEED, png_bytes, simulated_png
 

@@ -1,0 +1,62 @@
+"""What was read of the cases, kept in a file: settings are fitted again without reading again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from jomed_app.boxes import Box
+from jomed_app.evaluation.systems import RawCase
+
+
+def save_raw(path: Path, raw: Mapping[int, RawCase]) -> None:
+    """Write what was read as JSON, so that settings can be fitted again without reading."""
+    lines = {
+        str(row): {
+            "retrieved": each.retrieved.tolist(),
+            "drawn": each.drawn.tolist(),
+            "plain": each.plain.tolist(),
+            "backbone": each.backbone.tolist(),
+            "retrieved_labels": each.retrieved_labels.tolist(),
+            "drawn_labels": each.drawn_labels.tolist(),
+            "neighbor_labels": each.neighbor_labels.tolist(),
+            "scores": each.scores.tolist(),
+            "is_text": each.is_text.tolist(),
+            "boxes": [box.as_tuple() for box in each.boxes],
+            "seconds": each.seconds,
+            "located": [box.as_tuple() for box in each.located],
+            "presence": each.presence,
+        }
+        for row, each in raw.items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(lines), encoding="utf-8")
+
+
+def load_raw(path: Path) -> dict[int, RawCase]:
+    """Read what `save_raw` wrote."""
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    found = {}
+    for row, each in stored.items():
+        labels = {
+            name: np.array(each[name], dtype=np.intp)
+            for name in ("retrieved_labels", "drawn_labels", "neighbor_labels")
+        }
+        arrays = {
+            name: np.array(each[name], dtype=np.float64)
+            for name in ("retrieved", "drawn", "plain", "backbone", "scores")
+        }
+        boxes = tuple(Box(*corners) for corners in each["boxes"])
+        found[int(row)] = RawCase(
+            **arrays,
+            **labels,
+            is_text=np.array(each["is_text"], dtype=np.bool_),
+            boxes=boxes,
+            seconds=each["seconds"],
+            located=tuple(Box(*corners) for corners in each.get("located", ())),
+            presence=float(each.get("presence", 0.0)),
+        )
+    return found

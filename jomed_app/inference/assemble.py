@@ -1,0 +1,75 @@
+"""From what was found and read to the values of a result."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jomed_app.data.tasks import Task
+from jomed_app.models.localizer import Located
+from jomed_app.models.pixels import Letterbox
+from jomed_app.retrieval.index import CandidateIndex
+from jomed_app.retrieval.search import Hit
+from jomed_app.types import BoxResult, CandidateResult
+
+
+def found_candidate(index: CandidateIndex, hit: Hit, weight: float) -> CandidateResult:
+    """Describe a hit as the screen shows it, before it is read."""
+    record = index.candidate(hit.candidate_id)
+    return CandidateResult(
+        rank=hit.rank,
+        candidate_id=hit.candidate_id,
+        heads=hit.heads,
+        retriever_score=hit.retriever_score,
+        weight=weight,
+        similarity_percentile=index.percentile(hit.retriever_score, hit.best_head),
+        label=record.label,
+        passage=record.passage,
+        provenance=record.provenance,
+    )
+
+
+def read_candidate(
+    found: CandidateResult,
+    task: Task,
+    log_prob: NDArray[np.float64],
+    log_likelihood: NDArray[np.float64],
+) -> CandidateResult:
+    """Fill in what the reader said.
+
+    Args:
+        found: not read yet.
+        task: names the labels.
+        log_prob: (C,) nats, normalized.
+        log_likelihood: (C,) nats, over all texts.
+    """
+    best = int(log_prob.argmax())
+    return found.model_copy(
+        update={
+            "prediction": task.labels[best],
+            "probabilities": dict(zip(task.labels, np.exp(log_prob).tolist(), strict=True)),
+            "answer_log_likelihood": float(log_likelihood[best]),
+        }
+    )
+
+
+def found_boxes(
+    located: Located, place: Letterbox, task: Task, label: str
+) -> tuple[BoxResult, ...]:
+    """Put the localizer's box into the image; its score is the probability of a finding.
+
+    Ours: the score does not depend on the diagnosis, so that an abnormal region is drawn beside a
+    diagnosis without a finding too; it then bears the name of the finding.
+
+    Args:
+        located: box on the unit square and presence.
+        place: how the image lies in that square.
+        task: names the finding and the labels without one.
+        label: the diagnosis.
+    """
+    box = place.to_image(located.box)
+    if box is None:
+        return ()
+    x0, y0, x1, y1 = box.as_tuple()
+    name = task.finding if label in task.empty_labels or not label else label
+    return (BoxResult(x0=x0, y0=y0, x1=x1, y1=y1, score=located.presence, label=name),)

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+
+from jomed_app.evaluation.readings import load_raw, save_raw
+from tests.evaluation.drawn_readings import draw_readings
+
+
+def test_readings_are_kept_as_plain_numbers(tmp_path):
+    raw = dict(enumerate(draw_readings(6)[0]))
+    save_raw(tmp_path / "cv" / "raw.json", raw)
+    stored = json.loads((tmp_path / "cv" / "raw.json").read_text())
+    assert list(stored) == [str(place) for place in range(6)]
+    np.testing.assert_array_equal(stored["1"]["retrieved"], raw[1].retrieved)
+    assert stored["1"]["boxes"] == [list(raw[1].boxes[0].as_tuple())]
+    assert stored["0"]["boxes"] == []
+    again = load_raw(tmp_path / "cv" / "raw.json")
+    assert again.keys() == raw.keys()
+    for row, case in raw.items():
+        for field in dataclasses.fields(case):
+            np.testing.assert_array_equal(
+                getattr(again[row], field.name), getattr(case, field.name)
+            )
