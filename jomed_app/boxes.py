@@ -58,9 +58,7 @@ class Box:
 
     def shifted(self, x_offset: float, y_offset: float) -> Box:
         """Return the box moved by an offset in px."""
-        return Box(
-            self.x0 + x_offset, self.y0 + y_offset, self.x1 + x_offset, self.y1 + y_offset
-        )
+        return Box(self.x0 + x_offset, self.y0 + y_offset, self.x1 + x_offset, self.y1 + y_offset)
 
     def flipped(self, columns: float) -> Box:
         """Return the box after the image of this width (px) was mirrored left to right."""

@@ -178,6 +178,31 @@ class ReaderTrainingConfig(Section):
 
 
 @dataclass(frozen=True, slots=True)
+class LocalizerTrainingConfig(Section):
+    """The localizer on frozen patch tokens (part of the stage `reader`).
+
+    Attributes:
+        simulated_steps, steps: optimizer steps on simulated cases, then on the mixture.
+        batch_size: images per step; lr: peak learning rate (half of it on the mixture).
+        weight_decay: of AdamW.
+        num_views: views encoded per image, the first one unchanged.
+        sigma: width of an edge's bell, bins.
+        presence_weight: of the loss that says whether there is a finding.
+        seed: of batches, views and initial weights.
+    """
+
+    simulated_steps: int = setting(700, low=1)
+    steps: int = setting(400, low=1)
+    batch_size: int = setting(48, low=1)
+    lr: float = setting(6e-4, low=1e-8, high=1.0)
+    weight_decay: float = setting(0.05, low=0.0, high=1.0)
+    num_views: int = setting(4, low=1, high=64)
+    sigma: float = setting(1.0, low=0.1, high=16.0)
+    presence_weight: float = setting(0.5, low=0.0)
+    seed: int = setting(0, low=0)
+
+
+@dataclass(frozen=True, slots=True)
 class UiConfig(Section):
     """The web app.
 
@@ -205,6 +230,7 @@ class JomedConfig(Section):
     simulation: SimulationConfig = SimulationConfig()
     align: AlignConfig = AlignConfig()
     train_reader: ReaderTrainingConfig = ReaderTrainingConfig()
+    train_localizer: LocalizerTrainingConfig = LocalizerTrainingConfig()
     ui: UiConfig = UiConfig()
 
 

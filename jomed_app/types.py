@@ -65,14 +65,17 @@ class CandidateResult(Frozen):
     heads: tuple[Head, ...] = Field(description="which searches found it")
     retriever_score: float = Field(description="inner product, higher is better")
     weight: float = Field(ge=0, le=1, description="p(candidate | query); sums to 1 over candidates")
-    similarity_percentile: float = Field(ge=0, le=100, description="share of corpus pairs less similar")
+    similarity_percentile: float = Field(
+        ge=0, le=100, description="share of corpus pairs less similar"
+    )
     label: str = Field(description="known label of the candidate, not a prediction")
     passage: str
     provenance: dict[str, str] = {}
     prediction: str | None = Field(default=None, description="the model's answer for the query")
     probabilities: dict[str, float] = Field(default={}, description="p(label | query, candidate)")
     answer_log_likelihood: float | None = Field(
-        default=None, description="log p(predicted answer | query, candidate), nats, summed over tokens"
+        default=None,
+        description="log p(predicted answer | query, candidate), nats, summed over tokens",
     )
 
 

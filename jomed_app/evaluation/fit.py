@@ -47,6 +47,7 @@ class Fitted:
             "text_offset": self.scoring.text_offset,
             "guidance": self.scoring.guidance,
             "max_spread": self.scoring.max_spread,
+            "box_threshold": self.scoring.box_threshold,
             "calibration": self.calibration.to_dict(),
             "trials": self.trials,
         }

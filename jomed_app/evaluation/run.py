@@ -111,6 +111,7 @@ class _Scorer:
             parts.settings.text_offset,
             parts.settings.guidance,
             parts.settings.max_spread,
+            parts.settings.box_threshold,
             parts.calibration.scaling,
         )
         self._held: dict[str, CandidateInput] = {}
@@ -152,6 +153,7 @@ class _Scorer:
             parts.backbone.log_prob(parts.retriever.features(query.tokens[None]))[0],
             self.settings,
             size=(rows, columns),
+            located=parts.localizer.locate(query.tokens[None])[0],
         )
         similar = self.index.percentile(nearest.retriever_score, "image")
         return CaseScores(

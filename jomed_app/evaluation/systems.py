@@ -2,7 +2,8 @@
 
 `backbone`: the vision tower with a linear head. `knn`: the share of each label among the nearest
 corpus images. `no_retrieval`: the reader without a candidate. `random_candidates`: the reader
-beside candidates drawn at random. `rag`: the reader beside the frozen retriever's candidates.
+beside candidates drawn at random. `rag`: the reader beside the frozen retriever's candidates, boxes
+from the localizer. `location_tokens`: the same answer with the boxes that the reader itself says.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ from jomed_app.inference.aggregate import (
 )
 from jomed_app.inference.calibrate import Scaling
 from jomed_app.inference.reading import CaseReader
+from jomed_app.models.localizer import Located
 from jomed_app.models.pixels import Letterbox
 from jomed_app.models.reader import CandidateInput, ImageEncoding
 
 FloatArray = NDArray[np.float64]
-SYSTEMS = ("backbone", "knn", "no_retrieval", "random_candidates", "rag")
+SYSTEMS = ("backbone", "knn", "no_retrieval", "random_candidates", "rag", "location_tokens")
 NEIGHBORS = 5  # of the knn baseline
 DESCRIBE_PLAIN_SHARE = 0.2  # weight of the row without a candidate in box and descriptors
 
@@ -61,7 +63,8 @@ class RawCase:
         backbone: (C,) of the linear head.
         retrieved_labels, drawn_labels: (K,); neighbor_labels: (n,) label indexes.
         scores: (K,) head-normalized retriever scores; is_text: (K,) found by the text head.
-        boxes: px of the query image.
+        boxes: the reader's own, px of the query image; its location tokens said them.
+        located: the localizer's box, px; presence: its probability that there is a finding.
         seconds: wall-clock of reading and describing.
     """
 
@@ -76,6 +79,8 @@ class RawCase:
     is_text: NDArray[np.bool_]
     boxes: tuple[Box, ...]
     seconds: float
+    located: tuple[Box, ...] = ()
+    presence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class ScoringSettings:
     text_offset: float = 0.0
     guidance: float = 0.0
     max_spread: float = 0.3
+    box_threshold: float = 0.5
     scaling: Scaling = field(default_factory=Scaling)
 
     def log_weights(self, scores: FloatArray, is_text: NDArray[np.bool_]) -> FloatArray:
@@ -103,6 +109,7 @@ def read_case(
     settings: ScoringSettings,
     *,
     size: tuple[int, int],
+    located: Located | None = None,
 ) -> RawCase:
     """Read one case beside retrieved, random and no candidates in one batch.
 
@@ -115,6 +122,7 @@ def read_case(
         backbone: (C,) log-probabilities of the linear head.
         settings: decide which label the box belongs to.
         size: (rows, columns) of the query image, px.
+        located: what the localizer says; then the reader is not asked for a box of its own.
     """
     start = time.perf_counter()
     count = len(retrieved.inputs)
@@ -122,13 +130,15 @@ def read_case(
     log_weights = settings.log_weights(retrieved.scores, retrieved.is_text)
     guided = guided_log_prob(case.log_prob[:count], case.plain_log_prob, settings.guidance)
     label = int(settings.scaling.apply(marginalize(log_weights, guided)).argmax())
-    shares = np.zeros(case.log_prob.shape[0] + 1)
-    shares[:count] = np.exp(log_weights) * (1 - DESCRIBE_PLAIN_SHARE)
-    shares[-1] = DESCRIBE_PLAIN_SHARE
-    description = reader.describe(case, shares, label)
-    box = None
-    if description.box is not None:
-        box = Letterbox(*size, reader.reader.image_size).to_image(description.box)
+    place = Letterbox(*size, reader.reader.image_size)
+    said = None
+    if located is None:
+        shares = np.zeros(case.log_prob.shape[0] + 1)
+        shares[:count] = np.exp(log_weights) * (1 - DESCRIBE_PLAIN_SHARE)
+        shares[-1] = DESCRIBE_PLAIN_SHARE
+        said = reader.describe(case, shares, label).box
+    own = place.to_image(said) if said else None
+    found = place.to_image(located.box) if located else None
     return RawCase(
         retrieved=case.log_prob[:count],
         drawn=case.log_prob[count:],
@@ -139,8 +149,10 @@ def read_case(
         neighbor_labels=neighbor_labels,
         scores=retrieved.scores,
         is_text=retrieved.is_text,
-        boxes=(box,) if box else (),
+        boxes=(own,) if own else (),
         seconds=time.perf_counter() - start,
+        located=(found,) if found else (),
+        presence=located.presence if located else 0.0,
     )
 
 
@@ -154,6 +166,7 @@ def conclude_systems(
     weights = settings.log_weights(raw.scores, raw.is_text)
     equal = candidate_log_weights(np.ones(len(raw.drawn)))
     guided = guided_log_prob(raw.retrieved, raw.plain, settings.guidance)
+    located = raw.located if raw.presence >= settings.box_threshold else ()
     drawn = guided_log_prob(raw.drawn, raw.plain, settings.guidance)
 
     def marginal(
@@ -175,8 +188,7 @@ def conclude_systems(
         "knn": SystemScores(counts / counts.sum()),
         "no_retrieval": SystemScores(np.exp(settings.scaling.apply(raw.plain))),
         "random_candidates": marginal(drawn, equal, raw.drawn_labels),
-        "rag": marginal(
-            guided, weights, raw.retrieved_labels, boxes=raw.boxes, seconds=raw.seconds
-        ),
+        "rag": marginal(guided, weights, raw.retrieved_labels, boxes=located, seconds=raw.seconds),
+        "location_tokens": marginal(guided, weights, raw.retrieved_labels, boxes=raw.boxes),
     }
     return {name: scores[name] for name in SYSTEMS if name in systems}

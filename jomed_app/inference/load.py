@@ -22,6 +22,7 @@ from jomed_app.models.loading import (
     load_image_text_model,
     parse_precision,
 )
+from jomed_app.models.localizer import Localizer, load_localizer
 from jomed_app.models.reader import Reader
 from jomed_app.models.retriever import Retriever, load_retriever
 from jomed_app.retrieval.index import CandidateIndex
@@ -41,7 +42,7 @@ class BundleParts:
     Attributes:
         bundle: path and manifest.
         task: the bundle's own task definition.
-        reader, retriever: they share one vision tower.
+        reader, retriever: they share one vision tower; localizer: reads its tokens.
         backbone: linear head of the baseline; domain: refuses foreign images.
         settings, calibration: as measured on out-of-fold cases.
     """
@@ -50,6 +51,7 @@ class BundleParts:
     task: Task
     reader: Reader
     retriever: Retriever
+    localizer: Localizer
     backbone: LinearHead
     domain: DomainHead
     settings: EngineSettings
@@ -100,6 +102,7 @@ def load_bundle(folder: Path, precision: str = "auto") -> BundleParts:
         task_from_dict(json.loads((path / TASK_FILE).read_text(encoding="utf-8"))),
         reader,
         retriever,
+        load_localizer(path / "localizer"),
         backbone,
         domain,
         EngineSettings(**thresholds),  # type: ignore[arg-type]
@@ -130,6 +133,7 @@ def load_engine(bundle: Path, index: Path, *, precision: str = "auto") -> Engine
     return Engine(
         reader=parts.reader,
         retriever=parts.retriever,
+        localizer=parts.localizer,
         domain=parts.domain,
         index=candidates,
         task=parts.task,

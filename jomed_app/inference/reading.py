@@ -12,11 +12,12 @@ from scipy.special import log_softmax
 from torch import Tensor
 
 from jomed_app.boxes import Box
+from jomed_app.data.answers import box_bins
 from jomed_app.data.tasks import Task
+from jomed_app.models.localizer import WINDOW_BINS, peak_expectation
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader, Reading
 
 FloatArray = NDArray[np.float64]
-WINDOW_BINS = 5  # the expected place is taken over this many bins to either side of the peak
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,11 @@ class CaseReader:
         case: CaseReading,
         weights: FloatArray,
         label: int,
+        *,
+        box: Box | None = None,
         draft: Mapping[str, str] | None = None,
     ) -> Description:
-        """Go on from a label: box and descriptors, each marginalized over the rows.
+        """Go on from a label: box, then descriptors, each marginalized over the rows.
 
         Source: arXiv:2508.17394 fuses position by position; ours fuses probabilities.
 
@@ -96,29 +99,43 @@ class CaseReader:
             case: consumed; its rows cannot be read on from again.
             weights: (K + 1,) share of every row, the one without a candidate last; sums to 1.
             label: index of the label that the description belongs to.
+            box: on the unit square, where it is known from elsewhere: it then stands in the
+                answer as if the reader had said it. None lets the reader say it.
             draft: a guess at the descriptors (the best candidate's, say); it changes the number
                 of passes, never the answer.
         """
         if self.task.labels[label] in self.task.empty_labels:
             return Description(None, 0.0, {})
         shares = torch.from_numpy(weights).float()
-        reading = self.reader.extend(case.reading, self._labels[label])
+        reading, confidence = case.reading, 1.0
+        if box is None:
+            reading, box, confidence, pending = self._say_box(reading, shares, label)
+        else:
+            bins = box_bins(box, self.reader.location_bins)
+            pending = [*self._labels[label], *(int(self.reader.location_ids[b]) for b in bins)]
+        return Description(box, confidence, self._findings(reading, pending, shares, draft or {}))
+
+    def _say_box(
+        self, reading: Reading, shares: Tensor, label: int
+    ) -> tuple[Reading, Box, float, list[int]]:
+        """The reader's own box; its last location token is still to be read."""
+        pending = list(self._labels[label])
         edges: list[float] = []
-        confidences: list[float] = []
+        masses: list[float] = []
         for place in range(4):
+            reading = self.reader.extend(reading, pending)
             probability = self._place(reading, shares)
             if place >= 2:
                 floor = int(edges[place - 2] * len(probability)) + 1
                 probability[: min(floor, len(probability) - 1)] = 0.0
             value, peak, mass = peak_expectation(probability, WINDOW_BINS)
             edges.append(value)
-            confidences.append(mass)
-            reading = self.reader.extend(reading, [int(self.reader.location_ids[peak])])
+            masses.append(mass)
+            pending = [int(self.reader.location_ids[peak])]
         low_x, low_y, high_x, high_y = edges
         step = 0.5 / self.reader.location_bins
         box = Box(low_x, low_y, max(high_x, low_x + step), max(high_y, low_y + step))
-        findings = self._findings(reading, shares, draft or {})
-        return Description(box, float(np.mean(confidences)), findings)
+        return reading, box, float(np.mean(masses)), pending
 
     def _place(self, reading: Reading, shares: Tensor) -> Tensor:
         """(L,) marginal probability of the next location token."""
@@ -126,33 +143,30 @@ class CaseReader:
         return (shares[:, None] * rows).sum(0)
 
     def _findings(
-        self, reading: Reading, shares: Tensor, draft: Mapping[str, str]
+        self, reading: Reading, pending: list[int], shares: Tensor, draft: Mapping[str, str]
     ) -> dict[str, dict[str, float]]:
-        """Descriptor by descriptor; a guess is read ahead in one pass and kept where it holds."""
+        """Descriptor by descriptor; guesses are read ahead in one pass and kept where they hold.
+
+        `pending` holds the tokens that stand before the first descriptor and are still unread.
+        """
         names = list(self._options)
         findings: dict[str, dict[str, float]] = {}
-        if not names:
-            return findings
         guess = [self._guess(name, draft) for name in names]
-        findings[names[0]] = self._marginal(names[0], reading, shares)
         while len(findings) < len(names):
             done = len(findings)
-            last = self._option(names[done - 1], findings)
-            if len(last) > 1 or not all(self._is_short(name) for name in names[done:]):
-                reading = self.reader.extend(reading, last)
-                findings[names[done]] = self._marginal(names[done], reading, shares)
-                continue
-            ids = [last[0], *(each[0] for each in guess[done:-1])]
+            ahead_names = (
+                names[done:] if all(map(self._is_short, names[done:])) else names[done:][:1]
+            )
+            ids = [*pending, *(each[0] for each in guess[done : done + len(ahead_names) - 1])]
             reading, following = self.reader.look_ahead(reading, ids)
-            for place in range(len(ids)):
-                name = names[done + place]
-                ahead = replace(reading, next_log_prob=following[:, place])
-                findings[name] = self._marginal(name, ahead, shares)
-                held = self._option(name, findings) == guess[done + place]
-                if not held and place + 1 < len(ids):
-                    wrong = len(ids) - place - 1
-                    reading = self.reader.rewind(reading, wrong, following[:, place])
+            for place, name in enumerate(ahead_names, start=len(pending) - 1):
+                last = following[:, place]
+                findings[name] = self._marginal(name, replace(reading, next_log_prob=last), shares)
+                wrong = len(ids) - place - 1
+                if wrong and self._option(name, findings) != guess[names.index(name)]:
+                    reading = self.reader.rewind(reading, wrong, last)
                     break
+            pending = self._option(names[len(findings) - 1], findings)
         return findings
 
     def _is_short(self, name: str) -> bool:
@@ -173,24 +187,3 @@ class CaseReader:
         rows = self.reader.score_answers(reading, self._options[name]).softmax(-1)
         marginal = (shares[:, None] * rows).sum(0).tolist()
         return dict(zip(self.task.descriptors[name], marginal, strict=True))
-
-
-def peak_expectation(probability: Tensor, window: int) -> tuple[float, int, float]:
-    """Locate a value by its bins: the mean around the highest one.
-
-    Ours: finer than the bin itself, and deaf to a second peak far away.
-
-    Args:
-        probability: (L,) >= 0, not all zero.
-        window: bins to either side of the peak that count.
-
-    Returns:
-        The value on [0, 1], the peak's bin, and the share of the mass inside the window.
-    """
-    total = probability.sum()
-    peak = int(probability.argmax())
-    low, high = max(0, peak - window), min(len(probability), peak + window + 1)
-    inside = probability[low:high]
-    centers = (torch.arange(low, high, dtype=torch.float32) + 0.5) / len(probability)
-    value = float((inside * centers).sum() / inside.sum())
-    return value, peak, float(inside.sum() / total)

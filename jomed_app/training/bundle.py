@@ -28,6 +28,7 @@ from jomed_app.models.bundle import (
 )
 from jomed_app.models.heads import save_heads
 from jomed_app.models.loading import merge_lora, store_quantized
+from jomed_app.models.localizer import load_localizer
 from jomed_app.models.pixels import letterbox, to_pixel_values
 from jomed_app.models.reader import Reader
 from jomed_app.models.retriever import pool_tokens
@@ -36,7 +37,7 @@ from jomed_app.prompts import NO_REFERENCE, candidate_text, query_text
 from jomed_app.training.base_weights import BASE_PACKAGES
 from jomed_app.training.heads import fit_domain_head, fit_linear_head
 from jomed_app.training.loop import no_progress
-from jomed_app.training.stages import load_reader_table
+from jomed_app.training.table import load_reader_table
 from jomed_app.training.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ UNCALIBRATED: dict[str, Any] = {
     "text_offset": 0.0,
     "guidance": 0.0,
     "max_spread": 0.3,
+    "box_threshold": 0.5,
     "calibration": {},
 }
 
@@ -113,6 +115,7 @@ def make_bundle(
     save_heads(folder / "heads", fit_linear_head(features[rows], labels[rows]), domain)
     on_progress(2, len(STEPS))
 
+    load_localizer(work.localizer(checkpoint)).save_pretrained(folder / "localizer")
     settings = UNCALIBRATED
     if has_real:
         settings = json.loads((run / "cv" / "settings.json").read_text(encoding="utf-8"))
@@ -142,7 +145,7 @@ def make_bundle(
             "guidance": settings["guidance"],
             "max_spread": settings["max_spread"],
             "domain_probability": 0.5,
-            "box_threshold": 0.5,
+            "box_threshold": settings["box_threshold"],
         },
         calibration=settings["calibration"],
         training=TrainingInfo(

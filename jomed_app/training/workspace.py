@@ -64,6 +64,10 @@ class Workspace:
         """Folder of a reader's checkpoint: `simulated`, `fold0` ... or `final`."""
         return self.root / "reader" / name
 
+    def localizer(self, name: str) -> Path:
+        """Folder of a localizer: `simulated`, `fold0` ... or `final`."""
+        return self.root / "localizer" / name
+
     def prepare_base(self) -> None:
         """Convert the base weights that are not there yet."""
         words = self.task.answer_words
