@@ -88,6 +88,12 @@ class FinalResult(Frozen):
         default=None, description="95 % interval of the predicted class's probability"
     )
     query_only_prediction: str | None = None
+    neighbor_vote: dict[str, float] = Field(
+        default={}, description="share of each known label among the nearest cases"
+    )
+    neighbor_weight: float = Field(
+        default=0.0, ge=0, le=1, description="share of the vote in the final probability"
+    )
     abstained: bool = False
     reason: str | None = None
 

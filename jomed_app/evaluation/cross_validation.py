@@ -138,7 +138,7 @@ def _read(
     places, relative, is_text = pick_per_head(scores, k_per_head)
     near = allowed[places]
     drawn = rng.choice(allowed, size=len(near), replace=False)
-    neighbors = allowed[np.argsort(-scores["image"], kind="stable")[:NEIGHBORS]]
+    nearest = np.argsort(-scores["image"], kind="stable")[:NEIGHBORS]
     return read_case(
         reader,
         query,
@@ -149,7 +149,7 @@ def _read(
             np.ones(len(drawn)),
             np.zeros(len(drawn), dtype=np.bool_),
         ),
-        view.labels[neighbors],
+        (view.labels[allowed[nearest]], scores["image"][nearest].astype(np.float64)),
         backbone,
         ScoringSettings(),
         size=size,

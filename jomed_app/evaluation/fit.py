@@ -19,9 +19,13 @@ from jomed_app.inference.calibrate import (
     fit_reliability,
     fit_scaling,
 )
+from jomed_app.retrieval.vote import mix_vote
 
 WEIGHT_TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0)
 TEXT_OFFSETS = (0.0, -1.0, -2.0, -4.0)
+NEIGHBORS = (16, 32, 64)
+VOTE_TEMPERATURES = (0.05, 0.1, 0.2)
+VOTE_SHARES = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8)
 GUIDANCE = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 CONFORMAL_ALPHA = 0.05
 
@@ -46,6 +50,9 @@ class Fitted:
             "weight_temperature": self.scoring.weight_temperature,
             "text_offset": self.scoring.text_offset,
             "guidance": self.scoring.guidance,
+            "num_neighbors": self.scoring.num_neighbors,
+            "vote_temperature": self.scoring.vote_temperature,
+            "vote_share": self.scoring.vote_share,
             "max_spread": self.scoring.max_spread,
             "box_threshold": self.scoring.box_threshold,
             "calibration": self.calibration.to_dict(),
@@ -54,35 +61,27 @@ class Fitted:
 
 
 def fit_settings(raw: Sequence[RawCase], labels: NDArray[np.intp]) -> Fitted:
-    """Choose weight temperature and guidance by likelihood, then calibrate.
+    """Choose by likelihood how candidates are weighed, then the vote, then calibrate.
 
-    Two numbers from a short list are chosen on several hundred cases: the figures that a report
-    shows with them are optimistic by no more than that choice.
+    A report of the very cases that were fitted on would be optimistic; `folds` fits for each fold
+    on the other ones.
 
     Args:
-        raw: N out-of-fold cases.
+        raw: N out-of-fold cases, all with the same number of candidates.
         labels: (N,) true label indexes.
     """
-    trials = []
-    best: tuple[float, ScoringSettings] | None = None
-    for temperature, offset, guidance in product(WEIGHT_TEMPERATURES, TEXT_OFFSETS, GUIDANCE):
-        settings = ScoringSettings(temperature, offset, guidance)
-        log_prob = np.stack([_marginal(case, settings) for case in raw])
-        scaling = fit_scaling(log_prob, labels)
-        scaled = scaling.apply(log_prob)
-        loss = float(-scaled[np.arange(len(labels)), labels].mean())
-        trials.append(
-            {
-                "weight_temperature": temperature,
-                "text_offset": offset,
-                "guidance": guidance,
-                "nll": loss,
-            }
-        )
-        if best is None or loss < best[0]:
-            best = loss, replace(settings, scaling=scaling)
-    assert best is not None, "the lists of settings are not empty"
-    settings = best[1]
+    trials: list[dict[str, float]] = []
+    arrays = _Arrays(raw)
+    readings = [
+        ScoringSettings(temperature, offset, guidance)
+        for temperature, offset, guidance in product(WEIGHT_TEMPERATURES, TEXT_OFFSETS, GUIDANCE)
+    ]
+    settings = _best(arrays, labels, readings, trials)
+    votes = [
+        replace(settings, num_neighbors=count, vote_temperature=temperature, vote_share=share)
+        for count, temperature, share in product(NEIGHBORS, VOTE_TEMPERATURES, VOTE_SHARES)
+    ]
+    settings = _best(arrays, labels, votes, trials)
     answers = [conclude_systems(case, settings, ("rag",))["rag"] for case in raw]
     probabilities = np.stack([answer.probabilities for answer in answers])
     correct = probabilities.argmax(-1) == labels
@@ -96,9 +95,53 @@ def fit_settings(raw: Sequence[RawCase], labels: NDArray[np.intp]) -> Fitted:
     return Fitted(settings, calibration, trials)
 
 
-def _marginal(case: RawCase, settings: ScoringSettings) -> NDArray[np.float64]:
-    guided = guided_log_prob(case.retrieved, case.plain, settings.guidance)
-    return marginalize(settings.log_weights(case.scores, case.is_text), guided)
+class _Arrays:
+    """All cases as arrays, so that hundreds of settings are tried in seconds."""
+
+    def __init__(self, raw: Sequence[RawCase]) -> None:
+        self.raw = raw
+        self.retrieved = np.stack([case.retrieved for case in raw])
+        self.plain = np.stack([case.plain for case in raw])
+        self.scores = np.stack([case.scores for case in raw])
+        self.is_text = np.stack([case.is_text for case in raw])
+
+    def log_prob(self, settings: ScoringSettings) -> NDArray[np.float64]:
+        """(N, C) of `rag` before scaling, nats."""
+        guided = guided_log_prob(self.retrieved, self.plain, settings.guidance)
+        marginal = marginalize(settings.log_weights(self.scores, self.is_text), guided)
+        if settings.vote_share == 0:
+            return marginal
+        votes = np.stack([settings.vote(case, marginal.shape[-1]) for case in self.raw])
+        return mix_vote(marginal, votes, settings.vote_share)
+
+
+def _best(
+    arrays: _Arrays,
+    labels: NDArray[np.intp],
+    choices: Sequence[ScoringSettings],
+    trials: list[dict[str, float]],
+) -> ScoringSettings:
+    """Return the settings under which the scaled answers are likeliest; every trial is kept."""
+    found: list[tuple[float, int]] = []
+    scaled = []
+    for place, settings in enumerate(choices):
+        log_prob = arrays.log_prob(settings)
+        scaling = fit_scaling(log_prob, labels)
+        loss = -scaling.apply(log_prob)[np.arange(len(labels)), labels].mean()
+        found.append((float(loss), place))
+        scaled.append(replace(settings, scaling=scaling))
+        trials.append(
+            {
+                "weight_temperature": settings.weight_temperature,
+                "text_offset": settings.text_offset,
+                "guidance": settings.guidance,
+                "num_neighbors": float(settings.num_neighbors),
+                "vote_temperature": settings.vote_temperature,
+                "vote_share": settings.vote_share,
+                "nll": float(loss),
+            }
+        )
+    return scaled[min(found)[1]]
 
 
 def labels_of(raw: Mapping[int, RawCase], labels: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -41,7 +41,9 @@ COMPARISONS = (
     ("rag", "backbone"),
     ("rag", "knn"),
     ("rag", "no_retrieval"),
-    ("rag", "random_candidates"),
+    ("rag", "reader"),
+    ("reader", "no_retrieval"),
+    ("reader", "random_candidates"),
 )
 
 
@@ -51,14 +53,21 @@ def cross_validate(
     """Read all folds twice (as they are, annotations masked), fit, write `cv/` in the run's folder.
 
     A fold that was read before is not read again. Writes `report.json` (the task's labels),
-    `report.binary.json` (positive label against the rest), their `.masked` twins,
-    `settings.json` and the raw readings.
+    `report.binary.json` (positive label against the rest), their `.masked` twins, `settings.json`
+    (fitted on all folds, for the bundle) and the raw readings. In the reports each fold is
+    concluded with settings fitted on the other folds.
     """
     work = Workspace(out, config)
     folder = out / "cv"
     plain, masked, table, view = _read_all(work, on_progress)
     fitted = fit_settings([plain[row] for row in sorted(plain)], labels_of(plain, view.labels))
     (folder / SETTINGS_FILE).write_text(json.dumps(fitted.to_dict(), indent=1), encoding="utf-8")
+    scoring = []
+    for fold in range(config.train_reader.folds):
+        held_out = _of_fold(plain, table, fold)
+        others = {row: case for row, case in plain.items() if row not in held_out}
+        cases = [others[row] for row in sorted(others)]
+        scoring.append(fit_settings(cases, labels_of(others, view.labels)).scoring)
     task = work.task
     rest = [place for place in range(len(task.labels)) if place != task.positive_index]
     merged = [rest, [task.positive_index]]
@@ -67,8 +76,15 @@ def cross_validate(
             ("", None, list(task.labels)),
             (".binary", merged, ["other", task.positive_label]),
         ):
+            cases = [
+                case
+                for fold, settings in enumerate(scoring)
+                for case in to_case_scores(
+                    table, view, _of_fold(raw, table, fold), settings, merge=merge
+                )
+            ]
             report = build_report(
-                to_case_scores(table, view, raw, fitted.scoring, merge=merge),
+                cases,
                 task=f"{task.name}{suffix.replace('.', '-')}",
                 split=f"{config.train_reader.folds}-fold" + ("-masked" if "masked" in name else ""),
                 labels=labels,
@@ -118,6 +134,11 @@ def _read_all(
             found |= _with_located(raw, work.localizer(f"fold{fold}"), table, queries)
             on_progress(len(plain) + len(masked), total)
     return plain, masked, table, view
+
+
+def _of_fold(raw: dict[int, RawCase], table: ReaderTable, fold: int) -> dict[int, RawCase]:
+    rows = set(table.held_out_rows(fold).tolist())
+    return {row: case for row, case in raw.items() if row in rows}
 
 
 def _with_located(

@@ -23,6 +23,7 @@ def save_raw(path: Path, raw: Mapping[int, RawCase]) -> None:
             "retrieved_labels": each.retrieved_labels.tolist(),
             "drawn_labels": each.drawn_labels.tolist(),
             "neighbor_labels": each.neighbor_labels.tolist(),
+            "neighbor_scores": each.neighbor_scores.tolist(),
             "scores": each.scores.tolist(),
             "is_text": each.is_text.tolist(),
             "boxes": [box.as_tuple() for box in each.boxes],
@@ -53,6 +54,7 @@ def load_raw(path: Path) -> dict[int, RawCase]:
         found[int(row)] = RawCase(
             **arrays,
             **labels,
+            neighbor_scores=np.array(each.get("neighbor_scores", ()), dtype=np.float64),
             is_text=np.array(each["is_text"], dtype=np.bool_),
             boxes=boxes,
             seconds=each["seconds"],

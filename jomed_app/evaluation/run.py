@@ -111,6 +111,9 @@ class _Scorer:
             parts.settings.text_offset,
             parts.settings.guidance,
             parts.settings.max_spread,
+            parts.settings.num_neighbors,
+            parts.settings.vote_temperature,
+            parts.settings.vote_share,
             parts.settings.box_threshold,
             parts.calibration.scaling,
         )
@@ -149,7 +152,10 @@ class _Scorer:
                 [hit.best_head == "text" for hit in hits],
             ),
             self._candidates(drawn, [1.0] * len(drawn), [False] * len(drawn)),
-            self._labels([hit.candidate_id for hit in near]),
+            (
+                self._labels([hit.candidate_id for hit in near]),
+                np.array([hit.retriever_score for hit in near]),
+            ),
             parts.backbone.log_prob(parts.retriever.features(query.tokens[None]))[0],
             self.settings,
             size=(rows, columns),

@@ -2,8 +2,9 @@
 
 `backbone`: the vision tower with a linear head. `knn`: the share of each label among the nearest
 corpus images. `no_retrieval`: the reader without a candidate. `random_candidates`: the reader
-beside candidates drawn at random. `rag`: the reader beside the frozen retriever's candidates, boxes
-from the localizer. `location_tokens`: the same answer with the boxes that the reader itself says.
+beside candidates drawn at random. `reader`: the reader beside the frozen retriever's
+candidates, with the boxes it says itself. `rag`: that, mixed with the vote of the nearest cases, and
+with the localizer's boxes; what the app shows.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ from jomed_app.inference.reading import CaseReader
 from jomed_app.models.localizer import Located
 from jomed_app.models.pixels import Letterbox
 from jomed_app.models.reader import CandidateInput, ImageEncoding
+from jomed_app.retrieval.vote import mix_vote, neighbor_vote
 
 FloatArray = NDArray[np.float64]
-SYSTEMS = ("backbone", "knn", "no_retrieval", "random_candidates", "rag", "location_tokens")
-NEIGHBORS = 5  # of the knn baseline
+SYSTEMS = ("backbone", "knn", "no_retrieval", "random_candidates", "reader", "rag")
+NEIGHBORS = 64  # nearest cases kept; how many of them vote is a setting
 DESCRIBE_PLAIN_SHARE = 0.2  # weight of the row without a candidate in box and descriptors
 
 
@@ -62,6 +64,7 @@ class RawCase:
         plain: (C,) without a candidate.
         backbone: (C,) of the linear head.
         retrieved_labels, drawn_labels: (K,); neighbor_labels: (n,) label indexes.
+        neighbor_scores: (n,) inner products of the nearest cases, best first.
         scores: (K,) head-normalized retriever scores; is_text: (K,) found by the text head.
         boxes: the reader's own, px of the query image; its location tokens said them.
         located: the localizer's box, px; presence: its probability that there is a finding.
@@ -75,6 +78,7 @@ class RawCase:
     retrieved_labels: NDArray[np.intp]
     drawn_labels: NDArray[np.intp]
     neighbor_labels: NDArray[np.intp]
+    neighbor_scores: FloatArray
     scores: FloatArray
     is_text: NDArray[np.bool_]
     boxes: tuple[Box, ...]
@@ -91,6 +95,9 @@ class ScoringSettings:
     text_offset: float = 0.0
     guidance: float = 0.0
     max_spread: float = 0.3
+    num_neighbors: int = 32
+    vote_temperature: float = 0.1
+    vote_share: float = 0.0
     box_threshold: float = 0.5
     scaling: Scaling = field(default_factory=Scaling)
 
@@ -98,13 +105,23 @@ class ScoringSettings:
         """(K,) nats, normalized; see `aggregate.head_log_weights`."""
         return head_log_weights(scores, is_text, self.weight_temperature, self.text_offset)
 
+    def vote(self, raw: RawCase, num_labels: int) -> FloatArray:
+        """(C,) vote of the nearest cases."""
+        count = self.num_neighbors
+        return neighbor_vote(
+            raw.neighbor_scores[:count],
+            raw.neighbor_labels[:count],
+            num_labels,
+            self.vote_temperature,
+        )
+
 
 def read_case(
     reader: CaseReader,
     query: ImageEncoding,
     retrieved: Candidates,
     drawn: Candidates,
-    neighbor_labels: NDArray[np.intp],
+    neighbors: tuple[NDArray[np.intp], FloatArray],
     backbone: FloatArray,
     settings: ScoringSettings,
     *,
@@ -118,7 +135,7 @@ def read_case(
         query: the encoded image.
         retrieved: candidates that a search found.
         drawn: candidates drawn at random.
-        neighbor_labels: labels of the nearest corpus images, for `knn`.
+        neighbors: labels and scores of the nearest corpus images, best first.
         backbone: (C,) log-probabilities of the linear head.
         settings: decide which label the box belongs to.
         size: (rows, columns) of the query image, px.
@@ -146,7 +163,8 @@ def read_case(
         backbone=backbone,
         retrieved_labels=retrieved.labels,
         drawn_labels=drawn.labels,
-        neighbor_labels=neighbor_labels,
+        neighbor_labels=neighbors[0],
+        neighbor_scores=neighbors[1],
         scores=retrieved.scores,
         is_text=retrieved.is_text,
         boxes=(own,) if own else (),
@@ -161,7 +179,7 @@ def conclude_systems(
 ) -> Mapping[str, SystemScores]:
     """Every system's answer from what was read; pure arithmetic."""
     num_labels = len(raw.plain)
-    counts = np.bincount(raw.neighbor_labels, minlength=num_labels) + 0.5
+    vote = settings.vote(raw, num_labels)
     plain = int(raw.plain.argmax())
     weights = settings.log_weights(raw.scores, raw.is_text)
     equal = candidate_log_weights(np.ones(len(raw.drawn)))
@@ -170,10 +188,16 @@ def conclude_systems(
     drawn = guided_log_prob(raw.drawn, raw.plain, settings.guidance)
 
     def marginal(
-        log_prob: FloatArray, log_weights: FloatArray, labels: NDArray[np.intp], **more: object
+        log_prob: FloatArray,
+        log_weights: FloatArray,
+        labels: NDArray[np.intp],
+        share: float = 0.0,
+        **more: object,
     ) -> SystemScores:
         return SystemScores(
-            probabilities=np.exp(settings.scaling.apply(marginalize(log_weights, log_prob))),
+            probabilities=np.exp(
+                settings.scaling.apply(mix_vote(marginalize(log_weights, log_prob), vote, share))
+            ),
             candidate_probabilities=np.exp(log_prob),
             weights=np.exp(log_weights),
             candidate_labels=labels,
@@ -185,10 +209,17 @@ def conclude_systems(
 
     scores = {
         "backbone": SystemScores(np.exp(raw.backbone)),
-        "knn": SystemScores(counts / counts.sum()),
+        "knn": SystemScores(vote),
         "no_retrieval": SystemScores(np.exp(settings.scaling.apply(raw.plain))),
         "random_candidates": marginal(drawn, equal, raw.drawn_labels),
-        "rag": marginal(guided, weights, raw.retrieved_labels, boxes=located, seconds=raw.seconds),
-        "location_tokens": marginal(guided, weights, raw.retrieved_labels, boxes=raw.boxes),
+        "reader": marginal(guided, weights, raw.retrieved_labels, boxes=raw.boxes),
+        "rag": marginal(
+            guided,
+            weights,
+            raw.retrieved_labels,
+            settings.vote_share,
+            boxes=located,
+            seconds=raw.seconds,
+        ),
     }
     return {name: scores[name] for name in SYSTEMS if name in systems}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.data.tasks import Task
+from jomed_app.inference.settings import EngineSettings
 from jomed_app.models.localizer import Located
 from jomed_app.models.pixels import Letterbox
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.search import Hit
+from jomed_app.retrieval.vote import neighbor_vote
 from jomed_app.types import BoxResult, CandidateResult
 
 
@@ -73,3 +77,26 @@ def found_boxes(
     x0, y0, x1, y1 = box.as_tuple()
     name = task.finding if label in task.empty_labels or not label else label
     return (BoxResult(x0=x0, y0=y0, x1=x1, y1=y1, score=located.presence, label=name),)
+
+
+def vote_of_nearest(
+    index: CandidateIndex,
+    task: Task,
+    vector: NDArray[np.float32],
+    own: Collection[str],
+    settings: EngineSettings,
+) -> dict[str, float]:
+    """Let the nearest cases vote: label -> share, weighed by similarity.
+
+    Args:
+        index: what is searched, by the image head.
+        task: order of the labels.
+        vector: (D,) query vector of the image head.
+        own: candidates left out, the query's own copies.
+        settings: how many vote, and how sharply similarity counts.
+    """
+    near = index.search(vector, "image", settings.num_neighbors, own)
+    labels = [task.labels.index(index.candidate(hit.candidate_id).label) for hit in near]
+    scores = [hit.retriever_score for hit in near]
+    shares = neighbor_vote(scores, labels, len(task.labels), settings.vote_temperature)
+    return dict(zip(task.labels, shares.tolist(), strict=True))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jomed_app.inference.aggregate import (
     consistency_state,
-    decisive_candidate,
+    leave_one_out,
     marginalize,
     prediction_counts,
 )
 from jomed_app.inference.calibrate import Calibration
+from jomed_app.retrieval.vote import mix_vote
 from jomed_app.types import CandidateResult, Consistency, ConsistencyState, FinalResult
 
 SMALLEST_PROBABILITY = 1e-12
@@ -48,8 +50,10 @@ def conclude(
     labels: Sequence[str],
     calibration: Calibration,
     max_spread: float,
+    vote: Mapping[str, float],
+    vote_share: float,
 ) -> Conclusion:
-    """Marginalize over candidates, calibrate, judge consistency, abstain where all is possible.
+    """Marginalize over candidates, mix in the nearest cases' vote, calibrate, judge consistency, abstain where all is possible.
 
     Source: arXiv:2508.17394, p(a | q) = sum over z of p(z | q) p(a | q, z).
     Ours: abstention by a conformal set that holds every label.
@@ -60,6 +64,8 @@ def conclude(
         labels: order of probability vectors.
         calibration: fitted on out-of-fold cases.
         max_spread: see `consistency_state`.
+        vote: label -> share among the nearest cases; empty for no vote.
+        vote_share: weight of the vote in the mixture, in [0, 1].
     """
     log_weights = np.log([max(each.weight, SMALLEST_PROBABILITY) for each in candidates])
     log_prob = np.log(
@@ -68,7 +74,11 @@ def conclude(
             for each in candidates
         ]
     )
-    calibrated = calibration.scaling.apply(marginalize(log_weights, log_prob))
+    share = vote_share if vote else 0.0
+    votes = np.array([vote.get(label, 0.0) for label in labels])
+    calibrated = calibration.scaling.apply(
+        mix_vote(marginalize(log_weights, log_prob), votes, share)
+    )
     probability = np.exp(calibrated)
     best = int(probability.argmax())
     abstained, reason = False, None
@@ -80,7 +90,10 @@ def conclude(
                 f"none of {', '.join(labels)} can be ruled out for this image; "
                 "compare the cases yourself"
             )
-    decisive = decisive_candidate(log_weights, log_prob) if len(candidates) > 1 else None
+    decisive = None
+    if len(candidates) > 1:
+        without = np.exp(mix_vote(leave_one_out(log_weights, log_prob), votes, share))
+        decisive = most_decisive(np.exp(calibrated), without)
     state = consistency_state(
         log_prob,
         query_only_prediction=labels.index(query_only) if query_only in labels else None,
@@ -93,6 +106,8 @@ def conclude(
         probabilities=dict(zip(labels, map(float, probability), strict=True)),
         interval=reliability.interval(float(probability[best])) if reliability else None,
         query_only_prediction=query_only,
+        neighbor_vote=dict(vote),
+        neighbor_weight=share,
         abstained=abstained,
         reason=reason,
     )
@@ -102,3 +117,17 @@ def conclude(
         decisive_candidate=None if decisive is None else candidates[decisive].candidate_id,
     )
     return Conclusion(final, consistency, best)
+
+
+def most_decisive(probability: NDArray[np.float64], without: NDArray[np.float64]) -> int | None:
+    """Return the candidate whose removal flips the answer, the one it costs most; else None.
+
+    Args:
+        probability: (C,) with all candidates; its largest entry is the answer.
+        without: (K, C) without each candidate, on any scale that keeps each row's order.
+    """
+    best = int(probability.argmax())
+    flips = without.max(-1) > without[:, best] + 1e-9
+    if not flips.any():
+        return None
+    return int(np.where(flips, without[:, best], np.inf).argmin())

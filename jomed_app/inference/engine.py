@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,12 @@ from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
 from jomed_app.errors import CancelledError
 from jomed_app.inference.aggregate import guided_log_prob, head_log_weights
-from jomed_app.inference.assemble import found_boxes, found_candidate, read_candidate
+from jomed_app.inference.assemble import (
+    found_boxes,
+    found_candidate,
+    read_candidate,
+    vote_of_nearest,
+)
 from jomed_app.inference.calibrate import Calibration
 from jomed_app.inference.checks import domain_check, refusal
 from jomed_app.inference.clock import Clock
@@ -154,13 +159,18 @@ class Engine:
         _stop_if(cancel)
 
         plain = self.task.labels[int(reading.plain_log_prob.argmax())]
-        conclusion = self._conclude(read, plain)
+        own = self.index.ids_of_image(info.sha256)
+        conclusion = self._conclude(
+            read,
+            plain,
+            vote_of_nearest(self.index, self.task, vectors["image"], own, self.settings),
+        )
         if conclusion.final.prediction is not None:
             counter = self.index.nearest_other_label(
                 vectors["image"],
                 "image",
                 conclusion.final.prediction,
-                self.index.ids_of_image(info.sha256),
+                own,
             )
             conclusion = conclusion.with_counter(counter.candidate_id if counter else None)
         yield FinalReady(conclusion.final, conclusion.consistency)
@@ -188,28 +198,17 @@ class Engine:
             return result
         if not kept:
             conclusion = Conclusion.refused("every candidate was removed; restore one of them")
-            return result.model_copy(
-                update={
-                    "candidates": (),
-                    "final": conclusion.final,
-                    "consistency": conclusion.consistency,
-                }
-            )
+            return _with_conclusion(result, (), conclusion)
         total = sum(each.weight for each in kept)
         scaled = [each.model_copy(update={"weight": each.weight / total}) for each in kept]
-        conclusion = self._conclude(scaled, result.final.query_only_prediction)
+        final = result.final
+        conclusion = self._conclude(scaled, final.query_only_prediction, final.neighbor_vote)
         counter = result.consistency.counter_candidate
         if counter is not None and self.candidate(counter).label == conclusion.final.prediction:
             others = [each for each in kept if each.label != conclusion.final.prediction]
             counter = others[0].candidate_id if others else None
         conclusion = conclusion.with_counter(counter)
-        return result.model_copy(
-            update={
-                "candidates": tuple(scaled),
-                "final": conclusion.final,
-                "consistency": conclusion.consistency,
-            }
-        )
+        return _with_conclusion(result, tuple(scaled), conclusion)
 
     def warm(self, limit: int | None = None) -> int:
         """Encode the index's candidates ahead of the first case; return how many are held."""
@@ -245,13 +244,17 @@ class Engine:
                 encoding, record.label, record.passage
             )
 
-    def _conclude(self, read: Sequence[CandidateResult], plain: str | None) -> Conclusion:
+    def _conclude(
+        self, read: Sequence[CandidateResult], plain: str | None, vote: Mapping[str, float]
+    ) -> Conclusion:
         return conclude(
             read,
             plain,
             labels=self.task.labels,
             calibration=self.calibration,
             max_spread=self.settings.max_spread,
+            vote=vote,
+            vote_share=self.settings.vote_share,
         )
 
     def _result(
@@ -290,3 +293,15 @@ class Engine:
 def _stop_if(cancel: Callable[[], bool] | None) -> None:
     if cancel is not None and cancel():
         raise CancelledError("the case was stopped as asked; nothing was kept, start it again")
+
+
+def _with_conclusion(
+    result: Result, candidates: tuple[CandidateResult, ...], conclusion: Conclusion
+) -> Result:
+    return result.model_copy(
+        update={
+            "candidates": candidates,
+            "final": conclusion.final,
+            "consistency": conclusion.consistency,
+        }
+    )

@@ -33,6 +33,7 @@ TASK_FILE = "task.json"
 READER_FILE = "reader.json"
 PARTS = (READER_FILE, TASK_FILE, f"heads/{HEADS_FILE}")
 SHORT_HASH = 8
+WHOLE_NUMBERS = ("k_per_head", "num_neighbors")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def load_bundle(folder: Path, precision: str = "auto") -> BundleParts:
             "load it with the app version that wrote it"
         )
     thresholds = {
-        name: int(value) if name == "k_per_head" else value
+        name: int(value) if name in WHOLE_NUMBERS else value
         for name, value in manifest.thresholds.items()
     }
     logger.info("bundle %s %s runs as %s", manifest.name, manifest.version, chosen.value)

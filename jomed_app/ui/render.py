@@ -175,13 +175,22 @@ def sum_table(candidates: tuple[CandidateResult, ...], final: FinalResult) -> st
     if chosen is None:
         return ""
     read = [item for item in candidates if chosen in item.probabilities]
-    total = sum(item.weight * item.probabilities[chosen] for item in read)
+    rest = 1.0 - final.neighbor_weight
+    total = sum(rest * item.weight * item.probabilities[chosen] for item in read)
     rows = "".join(
         f"<tr><th scope='row'>#{item.rank}</th><td>{escape(item.prediction or '')}</td>"
-        f"<td>{item.weight:.2f}</td><td>&times; {item.probabilities[chosen]:.2f}</td>"
-        f"<td>{item.weight * item.probabilities[chosen]:.3f}</td></tr>"
+        f"<td>{rest * item.weight:.2f}</td><td>&times; {item.probabilities[chosen]:.2f}</td>"
+        f"<td>{rest * item.weight * item.probabilities[chosen]:.3f}</td></tr>"
         for item in read
     )
+    if final.neighbor_weight > 0:
+        vote = final.neighbor_vote.get(chosen, 0.0)
+        total += final.neighbor_weight * vote
+        rows += (
+            f"<tr><th scope='row'>near</th><td>{text.NEAREST_LABELS}</td>"
+            f"<td>{final.neighbor_weight:.2f}</td><td>&times; {vote:.2f}</td>"
+            f"<td>{final.neighbor_weight * vote:.3f}</td></tr>"
+        )
     name = escape(chosen)
     calibrated = final.probabilities.get(chosen, 0.0)
     return (

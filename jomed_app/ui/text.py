@@ -71,6 +71,9 @@ ABSTAIN_ADVICE = (
 )
 
 
+NEAREST_LABELS = "labels of nearest cases"
+
+
 def state_title(state: ConsistencyState) -> str:
     """Return the heading of a consistency state."""
     return _STATE_TITLES[state]

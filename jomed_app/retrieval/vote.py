@@ -1,0 +1,57 @@
+"""The vote of the nearest cases: known labels, weighed by similarity.
+
+Source: kNN language models, arXiv:1911.00172: a retrieval distribution mixed into the model's own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+SMALLEST_SHARE = 1e-3  # ours: no label is ruled out because none of the nearest cases has it
+
+
+def neighbor_vote(
+    scores: ArrayLike, labels: ArrayLike, num_labels: int, temperature: float
+) -> NDArray[np.float64]:
+    """Return the share of each label among the nearest cases.
+
+    Args:
+        scores: (N,) inner products of the nearest cases.
+        labels: (N,) their label indexes, in [0, num_labels).
+        num_labels: C.
+        temperature: > 0; scores are divided by it before the softmax.
+
+    Returns:
+        (C,) probabilities, each at least about `SMALLEST_SHARE`; sums to 1.
+
+    Raises:
+        ValueError: if there is no case, the lengths differ or temperature <= 0.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    members = np.asarray(labels, dtype=np.intp)
+    if values.shape != members.shape or values.ndim != 1 or not len(values):
+        raise ValueError(
+            f"a vote needs N scores and N labels, found {values.shape} and {members.shape}"
+        )
+    if not temperature > 0:
+        raise ValueError(f"temperature must be > 0, found {temperature}")
+    weights = np.exp((values - values.max()) / temperature)
+    shares = np.bincount(members, weights, minlength=num_labels) / weights.sum()
+    shares = np.maximum(shares, SMALLEST_SHARE)
+    return np.asarray(shares / shares.sum())
+
+
+def mix_vote(
+    log_prob: NDArray[np.float64], vote: NDArray[np.float64], share: float
+) -> NDArray[np.float64]:
+    """Return log((1 - share) p + share vote), (..., C) nats, of normalized (..., C) `log_prob`.
+
+    Raises:
+        ValueError: if share lies outside [0, 1].
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"the vote's share must lie in [0, 1], found {share}")
+    with np.errstate(divide="ignore"):
+        mixed = np.logaddexp(np.log1p(-share) + log_prob, np.log(share * vote))
+    return np.asarray(mixed)
