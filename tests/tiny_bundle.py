@@ -22,6 +22,7 @@ from jomed_app.data.tasks import load_task
 from jomed_app.inference.load import READER_FILE, TASK_FILE, load_bundle
 from jomed_app.models.bundle import write_manifest
 from jomed_app.models.heads import DomainHead, save_heads
+from jomed_app.models.localizer import Localizer, LocalizerConfig
 from jomed_app.models.reader import Reader
 from jomed_app.models.retriever import Retriever
 from jomed_app.models.tiny import build_tiny_reader, build_tiny_retriever
@@ -81,6 +82,7 @@ def write_tiny_bundle(
     retriever.projections.save_pretrained(folder / "retriever" / "projections")
     retriever.passage_encoder.save_pretrained(folder / "retriever" / "passages")
     retriever.tokenizer.save_pretrained(folder / "retriever" / "passages")
+    build_tiny_localizer(reader).save_pretrained(folder / "localizer")
     values = {"location_bins": reader.location_bins, "candidate_pool": reader.candidate_pool}
     (folder / READER_FILE).write_text(json.dumps(values), encoding="utf-8")
     (folder / TASK_FILE).write_text(task.model_dump_json(), encoding="utf-8")
@@ -95,6 +97,18 @@ def write_tiny_bundle(
         calibration=dict(TINY_CALIBRATION if calibration is None else calibration),
     )
     return folder
+
+
+def build_tiny_localizer(reader: Reader) -> Localizer:
+    """A localizer of random weights that reads this reader's tokens."""
+    size = int(reader.model.config.vision_config.hidden_size)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Localizer(
+            LocalizerConfig(
+                token_size=size, width=12, num_layers=1, location_bins=reader.location_bins
+            )
+        ).eval()
 
 
 def save_tiny_heads(

@@ -23,6 +23,7 @@ from jomed_app.types import ConsistencyState
 from tests.evaluation.drawn_readings import BOX, draw_reading
 
 PLAIN = ScoringSettings()
+SHIFTED = BOX.shifted(1, 1)
 
 
 def logs(*rows):
@@ -45,6 +46,8 @@ CASE = RawCase(
     is_text=np.array([False, True]),
     boxes=(BOX,),
     seconds=0.5,
+    located=(SHIFTED,),
+    presence=0.7,
 )
 
 
@@ -57,6 +60,7 @@ def test_every_system_by_hand():
         "no_retrieval": (0.55, 0.45),
         "random_candidates": (0.2, 0.8),
         "rag": (0.6, 0.4),
+        "location_tokens": (0.6, 0.4),
     }
     for name, values in expected.items():
         np.testing.assert_allclose(scores[name].probabilities, values, err_msg=name)
@@ -72,8 +76,16 @@ def test_only_systems_that_retrieve_show_candidates():
     np.testing.assert_allclose(rag.weights, [0.5, 0.5])
     np.testing.assert_array_equal(drawn.candidate_labels, CASE.drawn_labels)
     assert (rag.state, drawn.state) == (ConsistencyState.DISAGREE, ConsistencyState.MIXED)
-    assert (rag.boxes, rag.seconds) == ((BOX,), 0.5)
+    assert (rag.boxes, rag.seconds) == ((SHIFTED,), 0.5)
+    assert scores["location_tokens"].boxes == (BOX,)
     assert drawn.boxes is None
+
+
+def test_a_box_is_shown_from_the_threshold_on():
+    for threshold, boxes in ((0.7, (SHIFTED,)), (0.71, ())):
+        assert (
+            conclude_systems(CASE, ScoringSettings(box_threshold=threshold))["rag"].boxes == boxes
+        )
 
 
 def test_a_low_temperature_trusts_the_best_hit():
