@@ -38,6 +38,12 @@ def tiny_config(data: Path | None = None) -> JomedConfig:
                 "size_px": SIZE_PX,
             },
             "align": {"steps": 2, "batch_size": 4},
+            "train_localizer": {
+                "simulated_steps": 2,
+                "steps": 2,
+                "batch_size": 4,
+                "num_views": 2,
+            },
             "train_reader": {
                 "data": str(data or ""),
                 "folds": 2,
