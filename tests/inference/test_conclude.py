@@ -29,7 +29,8 @@ def candidate(number: int, weight: float, benign: float, label: str = "benign") 
 
 
 def concluded(*candidates: CandidateResult, plain: str | None = None, **more) -> Conclusion:
-    settings = {"labels": LABELS, "calibration": PLAIN, "max_spread": 0.3} | more
+    settings = {"labels": LABELS, "calibration": PLAIN, "max_spread": 0.3}
+    settings |= {"vote": {}, "vote_share": 0.0} | more
     return conclude(candidates, plain, **settings)
 
 
