@@ -136,6 +136,8 @@ class ReaderTrainingConfig(Section):
         task: what is asked.
         data: root of the public set of this task; empty trains on simulated cases alone.
         folds: cross-validation folds over the real cases; fold_seed: of their assignment.
+        shipped_fold: the fold whose reader and localizer the bundle carries, so that its held-out
+            cases stay unseen by what is shipped; -1 trains one more on all cases and ships that.
         simulated_steps: optimizer steps on simulated cases, shared by all folds.
         steps: optimizer steps on the mixture, per fold and for the final reader.
         batch_size: queries per step; lr: peak learning rate (half of it on the mixture).
@@ -158,6 +160,7 @@ class ReaderTrainingConfig(Section):
     data: str = ""
     folds: int = setting(5, low=2, high=20)
     fold_seed: int = setting(0, low=0)
+    shipped_fold: int = setting(-1, low=-1, high=19)
     simulated_steps: int = setting(160, low=1)
     steps: int = setting(60, low=1)
     batch_size: int = setting(8, low=1)
@@ -191,8 +194,8 @@ class LocalizerTrainingConfig(Section):
         seed: of batches, views and initial weights.
     """
 
-    simulated_steps: int = setting(700, low=1)
-    steps: int = setting(400, low=1)
+    simulated_steps: int = setting(350, low=1)
+    steps: int = setting(300, low=1)
     batch_size: int = setting(48, low=1)
     lr: float = setting(6e-4, low=1e-8, high=1.0)
     weight_decay: float = setting(0.05, low=0.0, high=1.0)

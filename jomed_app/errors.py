@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class JomedError(Exception):
-    """Base of all errors that a user can mend; the command line exits with 2 and prints one line."""
+    """Base of all errors that a user can mend; the command line exits with 2, one line."""
 
 
 class ImageError(JomedError):

@@ -108,7 +108,7 @@ class ConsistencyState(StrEnum):
 
 
 class Consistency(Frozen):
-    """State, counts per predicted class, the candidate whose removal flips the answer, the counter-case."""
+    """State, counts per predicted class, decisive candidate (its removal flips the answer), counter."""
 
     state: ConsistencyState
     counts: dict[str, int] = {}

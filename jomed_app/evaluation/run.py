@@ -149,7 +149,7 @@ class _Scorer:
             self._candidates(
                 [hit.candidate_id for hit in hits],
                 [hit.relative_score for hit in hits],
-                [hit.best_head == "text" for hit in hits],
+                [hit.heads == ("text",) for hit in hits],
             ),
             self._candidates(drawn, [1.0] * len(drawn), [False] * len(drawn)),
             (

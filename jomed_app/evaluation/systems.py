@@ -3,8 +3,8 @@
 `backbone`: the vision tower with a linear head. `knn`: the share of each label among the nearest
 corpus images. `no_retrieval`: the reader without a candidate. `random_candidates`: the reader
 beside candidates drawn at random. `reader`: the reader beside the frozen retriever's
-candidates, with the boxes it says itself. `rag`: that, mixed with the vote of the nearest cases, and
-with the localizer's boxes; what the app shows.
+candidates, with the boxes it says itself. `rag`: that, mixed with the vote of the nearest
+cases, and with the localizer's boxes; what the app shows.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def conclude(
     vote: Mapping[str, float],
     vote_share: float,
 ) -> Conclusion:
-    """Marginalize over candidates, mix in the nearest cases' vote, calibrate, judge consistency, abstain where all is possible.
+    """Marginalize over candidates, mix in the vote, calibrate, judge consistency, or abstain.
 
     Source: arXiv:2508.17394, p(a | q) = sum over z of p(z | q) p(a | q, z).
     Ours: abstention by a conformal set that holds every label.

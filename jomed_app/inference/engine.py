@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -26,10 +25,11 @@ from jomed_app.inference.clock import Clock
 from jomed_app.inference.conclude import Conclusion, conclude
 from jomed_app.inference.reading import CaseReader, Description
 from jomed_app.inference.settings import EngineInfo, EngineSettings
+from jomed_app.inference.shelf import CandidateShelf, encode_images
 from jomed_app.models.heads import DomainHead
 from jomed_app.models.localizer import Localizer, Located
-from jomed_app.models.pixels import Letterbox, letterbox, to_pixel_values
-from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
+from jomed_app.models.pixels import Letterbox
+from jomed_app.models.reader import ImageEncoding, Reader
 from jomed_app.models.retriever import Retriever
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.search import Hit, find_candidates
@@ -85,7 +85,7 @@ class Engine:
         self.calibration = calibration
         self.info = info
         self._case_reader = CaseReader(reader, task)
-        self._candidates: OrderedDict[str, CandidateInput] = OrderedDict()
+        self._shelf = CandidateShelf(self._case_reader, index)
 
     def candidate(self, candidate_id: str) -> CaseRecord:
         """Return a candidate's record."""
@@ -120,7 +120,7 @@ class Engine:
         """
         clock = Clock(image.decode_ms)
         question = question or self.task.question
-        query = self._encode([image.model_input])[0]
+        query = encode_images(self.reader, [image.model_input])[0]
         features = self.retriever.features(query.tokens[None])[0]
         check = domain_check(self.domain, features, self.settings.domain_probability)
         info = image.info.model_copy(update={"checks": (*image.info.checks, check)})
@@ -135,7 +135,7 @@ class Engine:
         hits, vectors = self._search(query, info, k)
         log_weights = head_log_weights(
             [hit.relative_score for hit in hits],
-            [hit.best_head == "text" for hit in hits],
+            [hit.heads == ("text",) for hit in hits],
             self.settings.weight_temperature,
             self.settings.text_offset,
         )
@@ -147,7 +147,9 @@ class Engine:
         yield CandidatesFound(tuple(found))
         _stop_if(cancel)
 
-        reading = self._case_reader.read(query, question, self._inputs(hits))
+        reading = self._case_reader.read(
+            query, question, self._shelf.inputs([hit.candidate_id for hit in hits])
+        )
         log_prob = guided_log_prob(reading.log_prob, reading.plain_log_prob, self.settings.guidance)
         read = [
             read_candidate(each, self.task, row, likelihood)
@@ -212,14 +214,7 @@ class Engine:
 
     def warm(self, limit: int | None = None) -> int:
         """Encode the index's candidates ahead of the first case; return how many are held."""
-        ids = self.index.ids[:limit]
-        for start in range(0, len(ids), 16):
-            self._hold(ids[start : start + 16])
-        return len(self._candidates)
-
-    def _encode(self, images: Sequence[NDArray[np.uint8]]) -> list[ImageEncoding]:
-        squares = [letterbox(image, self.reader.image_size) for image in images]
-        return self.reader.encode_pixels(to_pixel_values(squares))
+        return self._shelf.warm(limit)
 
     def _search(
         self, query: ImageEncoding, info: InputInfo, k: int | None
@@ -229,20 +224,6 @@ class Engine:
         own = self.index.ids_of_image(info.sha256)
         hits = find_candidates(self.index, vectors, per_head, exclude_ids=own)
         return (hits if k is None else hits[:k]), dict(vectors)
-
-    def _inputs(self, hits: Sequence[Hit]) -> list[CandidateInput]:
-        ids = [hit.candidate_id for hit in hits]
-        self._hold(ids)
-        return [self._candidates[each] for each in ids]
-
-    def _hold(self, ids: Sequence[str]) -> None:
-        missing = [each for each in ids if each not in self._candidates]
-        encodings = self._encode([self.index.image(each) for each in missing]) if missing else []
-        for each, encoding in zip(missing, encodings, strict=True):
-            record = self.index.candidate(each)
-            self._candidates[each] = self._case_reader.candidate(
-                encoding, record.label, record.passage
-            )
 
     def _conclude(
         self, read: Sequence[CandidateResult], plain: str | None, vote: Mapping[str, float]

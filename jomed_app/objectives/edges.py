@@ -43,7 +43,7 @@ def edge_loss(edge_logits: Tensor, boxes: Tensor, *, sigma: float = 1.0) -> Tens
 
 
 def generalized_iou(first: Tensor, second: Tensor) -> Tensor:
-    """Return (B,) generalized IoU in [-1, 1] of (B, 4) XYXY boxes; an inverted one counts as empty."""
+    """Return (B,) generalized IoU in [-1, 1] of (B, 4) XYXY boxes; inverted ones are empty."""
     width = torch.minimum(first[:, 2], second[:, 2]) - torch.maximum(first[:, 0], second[:, 0])
     height = torch.minimum(first[:, 3], second[:, 3]) - torch.maximum(first[:, 1], second[:, 1])
     overlap = width.clamp_min(0) * height.clamp_min(0)

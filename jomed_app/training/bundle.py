@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from jomed_app.config import config_from_dict, config_to_dict
-from jomed_app.data.corpus import corpus_hash, load_corpus
+from jomed_app.data.corpus import corpus_hash
 from jomed_app.data.foreign import foreign_images
 from jomed_app.data.records import CaseRecord
 from jomed_app.errors import BundleError
@@ -90,7 +90,7 @@ def make_bundle(
     _require(run, CONFIG_FILE)
     work = Workspace(run, config_from_dict(json.loads((run / CONFIG_FILE).read_text())))
     has_real = bool(work.config.train_reader.data)
-    checkpoint = "final" if has_real else "simulated"
+    checkpoint = work.shipped
     _require(run, f"reader/{checkpoint}", *(["cv/settings.json"] if has_real else []))
     folder = out.with_name(f".{out.name}.partial")
     shutil.rmtree(folder, ignore_errors=True)
@@ -107,14 +107,17 @@ def make_bundle(
     on_progress(1, len(STEPS))
 
     table = load_reader_table(work, reader)
-    table.fold_projections(None).save_pretrained(folder / "retriever" / "projections")
+    held_out = work.config.train_reader.shipped_fold if has_real else -1
+    fold = held_out if held_out >= 0 else None
+    table.fold_projections(fold).save_pretrained(folder / "retriever" / "projections")
     position_dim = int(reader.model.config.vision_config.position_dim)
     features = pool_tokens(table.tokens, position_dim).numpy()
     labels = np.array([work.task.labels.index(r.label) for r in table.records], dtype=np.intp)
-    rows = table.real if len(table.real) else table.simulated
-    data = Path(work.config.train_reader.data) if work.config.train_reader.data else None
-    outside = _features_of(reader, foreign_images(data), position_dim)
-    domain = fit_domain_head(features, outside)
+    rows = table.training_rows(fold) if has_real else table.simulated
+    root = Path(work.config.train_reader.data) if has_real else None
+    outside = _features_of(reader, foreign_images(root), position_dim)
+    inside = features[np.union1d(table.simulated, rows)]
+    domain = fit_domain_head(inside, outside)
     save_heads(folder / "heads", fit_linear_head(features[rows], labels[rows]), domain)
     on_progress(2, len(STEPS))
 
@@ -129,7 +132,9 @@ def make_bundle(
     }
     (folder / "reader.json").write_text(json.dumps(values), encoding="utf-8")
     metrics = _metrics(run)
-    _write_card(folder, name, version, work, metrics)
+    real = [table.records[int(row)] for row in rows] if has_real else []
+    data = _training_data(work, real)
+    _write_card(folder, name, version, work, data, metrics)
     manifest = write_manifest(
         folder,
         name=name,
@@ -164,7 +169,7 @@ def make_bundle(
             },
             configs=_without_paths(config_to_dict(work.config)),
         ),
-        training_data=_training_data(work, table.records, table.real),
+        training_data=data,
         metrics=metrics,
         base_weights=[
             BaseWeights(name=package, version=release, licence=BASE_LICENCE)
@@ -212,24 +217,16 @@ def _without_paths(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _training_data(
-    work: Workspace, records: Sequence[CaseRecord], real: NDArray[np.int64]
-) -> list[TrainingData]:
+def _training_data(work: Workspace, real: Sequence[CaseRecord]) -> list[TrainingData]:
     data = []
     for name in ("align", "reader"):
         cases = work.simulated(name)
         data.append(
             TrainingData(name=f"simulated {name}", sha256=corpus_hash(cases), cases=len(cases))
         )
-    if len(real):
-        _, cases = load_corpus(work.task, Path(work.config.train_reader.data), ("train", "val"))
-        data.append(
-            TrainingData(
-                name="BUSI (BreastMNIST train and val)",
-                sha256=corpus_hash(cases),
-                cases=len(cases),
-            )
-        )
+    if real:
+        source = real[0].provenance.get("source", "real cases")
+        data.append(TrainingData(name=source, sha256=corpus_hash(real), cases=len(real)))
     return data
 
 
@@ -249,8 +246,14 @@ def _metrics(run: Path) -> dict[str, Any]:
 
 
 def _write_card(
-    folder: Path, name: str, version: str, work: Workspace, metrics: dict[str, Any]
+    folder: Path,
+    name: str,
+    version: str,
+    work: Workspace,
+    data: Sequence[TrainingData],
+    metrics: dict[str, Any],
 ) -> None:
+    learned = "; ".join(f"{each.name}: {each.cases} cases" for each in data)
     rows = [
         f"| {task} | {system} | "
         + " | ".join(f"{values[key]:.3f}" if key in values else "-" for key in FIGURES)
@@ -267,10 +270,12 @@ Research demo. Not a medical device; not for diagnosis.
 - Reader: EfficientNet-Lite0 (ImageNet) aligned on simulated cases, projector, first
   {work.config.reader.num_layers} layers of SmolLM2-135M-Instruct with a pruned vocabulary, LoRA
   merged, stored in NF4. Retriever: the same tower and all-MiniLM-L6-v2, a projection each.
-- Trained on simulated ultrasound and on BUSI (BreastMNIST train and val). One hospital, one
-  screening population, burnt-in calipers: do not expect these figures elsewhere.
-- The box is the largest finding only; descriptors were learned from simulated cases and are not
-  measured on real ones.
+- Learned from {learned}. Real cases, where there are any, are of one collection with burnt-in
+  calipers: do not expect these figures elsewhere.
+- Boxes come from the localizer, the main finding only. Descriptors were learned from simulated
+  cases and are not measured on real ones.
+- The vote of the nearest cases was fitted with real cases as corpus; with the embedded, simulated
+  index it is worth less.
 
 Out-of-fold figures (grouped folds, candidates from the other folds' real cases):
 

@@ -85,7 +85,8 @@ def train_localizer(
         rows: rows to train on.
         config: batch, seed and weights.
         out: checkpoint folder.
-        steps, lr: of this part.
+        steps: optimizer steps of this part.
+        lr: peak learning rate of this part.
         resume: continue from its checkpoint.
         on_progress: called after every step.
 
@@ -149,8 +150,7 @@ def localizer_stage(
         on_progress=on_progress,
     )
     start.save_pretrained(folder)
-    folds: list[int | None] = [*range(work.config.train_reader.folds), None]
-    for fold in folds if len(table.real) else []:
+    for fold in work.trained_folds:
         localizer = copy.deepcopy(start)
         folder = work.localizer("final" if fold is None else f"fold{fold}")
         real = table.training_rows(fold)

@@ -123,14 +123,13 @@ def tune_on_mixture(
 def reader_stage(
     config: JomedConfig, out: Path, *, resume: bool = False, on_progress: OnProgress = no_progress
 ) -> None:
-    """Tune reader and localizer: simulated cases, then each fold of the real ones, then all."""
+    """Tune reader and localizer: simulated cases, then the real ones fold by fold."""
     work = Workspace(out, config)
     work.simulate("reader", on_progress)
     reader, _ = work.trainable_reader()
     table = load_reader_table(work, reader)
     tune_on_simulated(work, reader, table, resume=resume, on_progress=on_progress)
-    folds: list[int | None] = [*range(config.train_reader.folds), None] if len(table.real) else []
-    for fold in folds:
+    for fold in work.trained_folds:
         reader, _ = work.trainable_reader(work.reader("simulated"))
         tune_on_mixture(work, reader, table, fold, resume=resume, on_progress=on_progress)
     localizer_stage(work, reader, table, resume=resume, on_progress=on_progress)

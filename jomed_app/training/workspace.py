@@ -68,6 +68,22 @@ class Workspace:
         """Folder of a localizer: `simulated`, `fold0` ... or `final`."""
         return self.root / "localizer" / name
 
+    @property
+    def shipped(self) -> str:
+        """Name of the reader and localizer that the bundle carries."""
+        settings = self.config.train_reader
+        if not settings.data:
+            return "simulated"
+        return "final" if settings.shipped_fold < 0 else f"fold{settings.shipped_fold}"
+
+    @property
+    def trained_folds(self) -> list[int | None]:
+        """Folds to train with one held out each; None stands for all cases together."""
+        settings = self.config.train_reader
+        if not settings.data:
+            return []
+        return [*range(settings.folds), *([None] if settings.shipped_fold < 0 else [])]
+
     def prepare_base(self) -> None:
         """Convert the base weights that are not there yet."""
         words = self.task.answer_words
