@@ -92,8 +92,8 @@ def conclude(
             )
     decisive = None
     if len(candidates) > 1:
-        without = np.exp(mix_vote(leave_one_out(log_weights, log_prob), votes, share))
-        decisive = most_decisive(np.exp(calibrated), without)
+        mixed = mix_vote(leave_one_out(log_weights, log_prob), votes, share)
+        decisive = most_decisive(probability, np.exp(calibration.scaling.apply(mixed)))
     state = consistency_state(
         log_prob,
         query_only_prediction=labels.index(query_only) if query_only in labels else None,

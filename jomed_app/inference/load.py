@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 TASK_FILE = "task.json"
 READER_FILE = "reader.json"
-PARTS = (READER_FILE, TASK_FILE, f"heads/{HEADS_FILE}")
+PARTS = (READER_FILE, TASK_FILE, f"heads/{HEADS_FILE}", "localizer/model.safetensors")
 SHORT_HASH = 8
 WHOLE_NUMBERS = ("k_per_head", "num_neighbors")
 

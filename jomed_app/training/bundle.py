@@ -91,7 +91,8 @@ def make_bundle(
     work = Workspace(run, config_from_dict(json.loads((run / CONFIG_FILE).read_text())))
     has_real = bool(work.config.train_reader.data)
     checkpoint = work.shipped
-    _require(run, f"reader/{checkpoint}", *(["cv/settings.json"] if has_real else []))
+    parts = [f"{part}/{checkpoint}" for part in ("reader", "localizer")]
+    _require(run, *parts, *(["cv/settings.json"] if has_real else []))
     folder = out.with_name(f".{out.name}.partial")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -9,12 +9,21 @@ from jomed_app.boxes import Box
 from jomed_app.evaluation.systems import RawCase
 
 BOX = Box(10, 10, 30, 30)
+NUM_NEIGHBORS = 64
 
 
 def draw_reading(
-    label: int, rng: np.random.Generator, *, help_of_candidates: float = 2.0, num_labels: int = 3
+    label: int,
+    rng: np.random.Generator,
+    *,
+    help_of_candidates: float = 2.0,
+    help_of_neighbors: float = 0.3,
+    num_labels: int = 3,
 ) -> RawCase:
-    """One case of a known label; candidates of the true label pull towards it."""
+    """One case of a known label; candidates of the true label pull towards it.
+
+    `help_of_neighbors` is the share of the nearest cases that have the true label for sure.
+    """
     truth = np.eye(num_labels)[label]
     labels = rng.choice(num_labels, size=4, p=0.2 + 0.4 * truth).astype(np.intp)
 
@@ -28,12 +37,22 @@ def draw_reading(
         backbone=rows(1.0 * truth),
         retrieved_labels=labels,
         drawn_labels=np.array([0, 1, 2, 0], dtype=np.intp) % num_labels,
-        neighbor_labels=np.array([label, label, 0, 1, label], dtype=np.intp),
+        neighbor_labels=_draw_neighbors(label, rng, help_of_neighbors, num_labels),
+        neighbor_scores=np.linspace(0.9, 0.5, NUM_NEIGHBORS),
         scores=np.array([1.0, 0.9, 0.85, 0.8]),
         is_text=np.array([False, True, False, False]),
         boxes=() if label == 0 else (BOX,),
         seconds=0.25,
+        located=(BOX.shifted(1, 1),),
+        presence=0.1 if label == 0 else 0.9,
     )
+
+
+def _draw_neighbors(
+    label: int, rng: np.random.Generator, share: float, num_labels: int
+) -> np.ndarray:
+    labels = rng.integers(num_labels, size=NUM_NEIGHBORS)
+    return np.where(rng.random(NUM_NEIGHBORS) < share, label, labels).astype(np.intp)
 
 
 def draw_readings(count: int, seed: int = 0, **more) -> tuple[list[RawCase], np.ndarray]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,6 +9,10 @@ import pytest
 from jomed_app.evaluation.fit import (
     CONFORMAL_ALPHA,
     GUIDANCE,
+    NEIGHBORS,
+    TEXT_OFFSETS,
+    VOTE_SHARES,
+    VOTE_TEMPERATURES,
     WEIGHT_TEMPERATURES,
     fit_settings,
     labels_of,
@@ -15,6 +20,15 @@ from jomed_app.evaluation.fit import (
 from jomed_app.evaluation.systems import ScoringSettings, conclude_systems
 from jomed_app.inference.calibrate import Calibration
 from tests.evaluation.drawn_readings import draw_readings
+
+CHOSEN = (
+    "weight_temperature",
+    "text_offset",
+    "guidance",
+    "num_neighbors",
+    "vote_temperature",
+    "vote_share",
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +47,12 @@ def loss(raw, labels, settings):
 
 
 def test_every_pair_of_settings_is_tried_and_the_best_is_taken(readings, fitted):
-    assert len(fitted.trials) == len(WEIGHT_TEMPERATURES) * len(GUIDANCE)
+    num_readings = len(WEIGHT_TEMPERATURES) * len(TEXT_OFFSETS) * len(GUIDANCE)
+    num_votes = len(NEIGHBORS) * len(VOTE_TEMPERATURES) * len(VOTE_SHARES)
+    assert len(fitted.trials) == num_readings + num_votes
     best = min(fitted.trials, key=lambda trial: trial["nll"])
-    assert (best["weight_temperature"], best["guidance"]) == (
-        fitted.scoring.weight_temperature,
-        fitted.scoring.guidance,
-    )
+    for name in CHOSEN:
+        assert best[name] == getattr(fitted.scoring, name), name
     assert loss(*readings, fitted.scoring) == pytest.approx(best["nll"])
 
 
@@ -51,6 +65,26 @@ def test_guidance_is_chosen_where_candidates_are_trusted_too_little():
     shy, labels = draw_readings(300, seed=1, help_of_candidates=0.7)
     chosen = fit_settings(shy, labels).scoring
     assert loss(shy, labels, chosen) < loss(shy, labels, ScoringSettings()) - 0.01
+
+
+def test_neighbors_that_know_the_answer_are_heard():
+    known, labels = draw_readings(150, seed=2, help_of_neighbors=0.8)
+    chosen = fit_settings(known, labels).scoring
+    assert chosen.vote_share > 0
+    mute = dataclasses.replace(chosen, vote_share=0.0)
+    assert loss(known, labels, chosen) < loss(known, labels, mute) - 0.01
+
+
+def test_neighbors_that_mislead_are_not_heard():
+    """Every neighbor has another label than the case."""
+    cases, labels = draw_readings(150, seed=3)
+    wrong = [
+        dataclasses.replace(
+            case, neighbor_labels=((label + 1 + np.arange(64) % 2) % 3).astype(np.intp)
+        )
+        for case, label in zip(cases, labels, strict=True)
+    ]
+    assert fit_settings(wrong, labels).scoring.vote_share == 0
 
 
 def test_the_conformal_sets_hold_the_truth_as_often_as_promised(readings, fitted):
@@ -73,9 +107,8 @@ def test_the_error_rates_count_every_case(readings, fitted):
 def test_the_calibration_survives_a_file(fitted):
     stored = json.loads(json.dumps(fitted.to_dict()))
     assert Calibration.from_dict(stored["calibration"]) == fitted.calibration
-    assert stored["weight_temperature"] == fitted.scoring.weight_temperature
-    assert stored["guidance"] == fitted.scoring.guidance
-    assert stored["max_spread"] == fitted.scoring.max_spread
+    for name in (*CHOSEN, "max_spread", "box_threshold"):
+        assert stored[name] == getattr(fitted.scoring, name), name
 
 
 def test_labels_follow_the_order_of_rows():

@@ -45,10 +45,13 @@ def test_every_real_case_is_answered_by_every_system(folder, name):
 def test_each_case_was_read_once_beside_cases_of_the_other_fold(folder):
     raw = readings(folder)
     assert sorted(map(int, raw)) == list(range(12, 12 + NUM_REAL)), "real rows follow simulated"
+    sizes = {len(json.loads((folder / f"raw.fold{fold}.json").read_text())) for fold in range(2)}
     for case in raw.values():
         assert len(case["retrieved"]) == len(case["drawn"]) == len(case["scores"]) == 4
         assert max(case["scores"]) == pytest.approx(1.0)
-        assert len(case["neighbor_labels"]) == 5
+        assert NUM_REAL - len(case["neighbor_labels"]) in sizes, "the whole other fold is near"
+        assert case["neighbor_scores"] == sorted(case["neighbor_scores"], reverse=True)
+        assert len(case["neighbor_scores"]) == len(case["neighbor_labels"])
         for row in (*case["retrieved"], *case["drawn"], case["plain"], case["backbone"]):
             assert np.exp(row).sum() == pytest.approx(1.0, abs=1e-4)
 

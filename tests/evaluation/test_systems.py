@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from jomed_app.boxes import Box
 from jomed_app.data.simulated_ultrasound import simulate_case
 from jomed_app.data.tasks import load_task
 from jomed_app.evaluation.systems import (
@@ -17,6 +18,7 @@ from jomed_app.evaluation.systems import (
 )
 from jomed_app.inference.calibrate import Scaling
 from jomed_app.inference.reading import CaseReader
+from jomed_app.models.localizer import Located
 from jomed_app.models.pixels import letterbox, to_pixel_values
 from jomed_app.models.tiny import build_tiny_reader
 from jomed_app.types import ConsistencyState
@@ -42,6 +44,7 @@ CASE = RawCase(
     retrieved_labels=indexes(0, 1),
     drawn_labels=indexes(1, 1),
     neighbor_labels=indexes(0, 0, 1),
+    neighbor_scores=np.array([0.6, 0.6, 0.6]),
     scores=np.array([1.0, 1.0]),
     is_text=np.array([False, True]),
     boxes=(BOX,),
@@ -56,11 +59,11 @@ def test_every_system_by_hand():
     assert tuple(scores) == SYSTEMS
     expected = {
         "backbone": (0.35, 0.65),
-        "knn": (2.5 / 4, 1.5 / 4),
+        "knn": (2 / 3, 1 / 3),
         "no_retrieval": (0.55, 0.45),
         "random_candidates": (0.2, 0.8),
+        "reader": (0.6, 0.4),
         "rag": (0.6, 0.4),
-        "location_tokens": (0.6, 0.4),
     }
     for name, values in expected.items():
         np.testing.assert_allclose(scores[name].probabilities, values, err_msg=name)
@@ -77,7 +80,7 @@ def test_only_systems_that_retrieve_show_candidates():
     np.testing.assert_array_equal(drawn.candidate_labels, CASE.drawn_labels)
     assert (rag.state, drawn.state) == (ConsistencyState.DISAGREE, ConsistencyState.MIXED)
     assert (rag.boxes, rag.seconds) == ((SHIFTED,), 0.5)
-    assert scores["location_tokens"].boxes == (BOX,)
+    assert scores["reader"].boxes == (BOX,)
     assert drawn.boxes is None
 
 
@@ -86,6 +89,23 @@ def test_a_box_is_shown_from_the_threshold_on():
         assert (
             conclude_systems(CASE, ScoringSettings(box_threshold=threshold))["rag"].boxes == boxes
         )
+
+
+def test_the_vote_is_mixed_into_what_the_app_shows_alone():
+    scores = conclude_systems(CASE, ScoringSettings(vote_share=0.25))
+    expected = (0.75 * 0.6 + 0.25 * 2 / 3, 0.75 * 0.4 + 0.25 / 3)
+    np.testing.assert_allclose(scores["rag"].probabilities, expected)
+    plain = conclude_systems(CASE, PLAIN)
+    for name in set(SYSTEMS) - {"rag"}:
+        np.testing.assert_array_equal(scores[name].probabilities, plain[name].probabilities)
+
+
+def test_as_many_neighbors_vote_as_told_and_near_ones_count_more():
+    vote = ScoringSettings(num_neighbors=1).vote(CASE, 2)
+    np.testing.assert_allclose(vote, (1 / 1.001, 0.001 / 1.001))
+    case = dataclasses.replace(CASE, neighbor_scores=np.array([0.6, 0.5, 0.6]))
+    vote = ScoringSettings(vote_temperature=0.1 / np.log(2)).vote(case, 2)
+    np.testing.assert_allclose(vote, (1.5 / 2.5, 1 / 2.5))  # the second counts one half
 
 
 def test_a_low_temperature_trusts_the_best_hit():
@@ -111,7 +131,7 @@ def test_scaling_is_for_the_reader_and_not_for_the_baselines():
     hard = conclude_systems(CASE, PLAIN)
     for name in ("backbone", "knn"):
         np.testing.assert_array_equal(soft[name].probabilities, hard[name].probabilities)
-    for name in ("no_retrieval", "random_candidates", "rag"):
+    for name in ("no_retrieval", "random_candidates", "reader", "rag"):
         assert soft[name].probabilities.max() < hard[name].probabilities.max()
 
 
@@ -143,10 +163,11 @@ def read():
     near = Candidates(inputs[:2], indexes(1, 1), np.array([1.0, 0.9]), np.array([False, True]))
     drawn = Candidates(inputs[2:], indexes(0, 2), np.ones(2), np.zeros(2, dtype=bool))
 
-    def run(settings=PLAIN):
+    def run(settings=PLAIN, located=None):
         backbone = logs((0.2, 0.3, 0.5))[0]
+        nearest = indexes(1, 1, 0), np.array([0.7, 0.6, 0.5])
         return read_case(
-            reader, query, near, drawn, indexes(1, 1, 0), backbone, settings, size=size
+            reader, query, near, drawn, nearest, backbone, settings, size=size, located=located
         )
 
     return reader, query, near, drawn, size, run
@@ -161,6 +182,8 @@ def test_a_case_is_read_beside_each_kind_of_candidate(read):
     apart = reader.read(query, reader.task.question, drawn.inputs)
     np.testing.assert_allclose(raw.drawn, apart.log_prob, atol=1e-4)
     assert raw.seconds > 0
+    assert raw.neighbor_labels.tolist() == [1, 1, 0]
+    assert raw.neighbor_scores.tolist() == [0.7, 0.6, 0.5]
 
 
 def test_the_box_belongs_to_the_answer_of_the_retrieved_candidates(read):
@@ -169,3 +192,15 @@ def test_the_box_belongs_to_the_answer_of_the_retrieved_candidates(read):
     assert 0 <= box.x0 < box.x1 <= columns
     assert 0 <= box.y0 < box.y1 <= rows
     assert run(ScoringSettings(scaling=Scaling(bias=(50.0, 0.0, 0.0)))).boxes == ()
+
+
+def test_where_the_localizer_speaks_the_reader_is_not_asked_for_a_box(read):
+    *_, (rows, columns), run = read
+    raw = run(located=Located(Box(0.25, 0.25, 0.75, 0.75), presence=0.6, confidence=0.9))
+    assert (raw.boxes, raw.presence) == ((), 0.6)
+    (box,) = raw.located
+    side = max(rows, columns) / 2
+    assert (box.x1 - box.x0, box.y1 - box.y0) == pytest.approx((side, side))
+    assert (box.x0 + box.x1, box.y0 + box.y1) == pytest.approx((columns, rows), abs=2.0)
+    without = run()
+    assert (without.located, without.presence) == ((), 0.0)

@@ -33,6 +33,8 @@ def test_a_bundle_comes_whole(tiny_bundle):
     assert parts.settings.weight_temperature == 1.0, "left out, so the default"
     assert parts.calibration.to_dict() == TINY_CALIBRATION
     assert parts.retriever.tower is parts.reader.model.model.vision_tower
+    assert not parts.localizer.training
+    assert parts.localizer.config.location_bins == parts.reader.location_bins
 
 
 def test_an_engine_says_what_it_runs_on(tiny_engine, tiny_index):
@@ -83,7 +85,10 @@ def test_an_altered_file_is_found_before_any_weight_is_read(copy):
         load_bundle(copy)
 
 
-@pytest.mark.parametrize("name", [READER_FILE, TASK_FILE, "heads/heads.safetensors"])
+@pytest.mark.parametrize(
+    "name",
+    [READER_FILE, TASK_FILE, "heads/heads.safetensors", "localizer/model.safetensors"],
+)
 def test_a_bundle_sealed_without_a_part_is_incomplete(copy, name):
     (copy / name).unlink()
     with pytest.raises(BundleError, match=f"a bundle must hold '{name}', found none; export it"):

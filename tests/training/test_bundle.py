@@ -32,7 +32,7 @@ def test_the_manifest_says_what_it_was_made_from(manifest, tiny_run):
 
 def test_the_settings_are_those_fitted_out_of_fold(manifest, tiny_run):
     settings = json.loads((tiny_run / "cv" / "settings.json").read_text())
-    for name in ("weight_temperature", "guidance", "max_spread"):
+    for name in ("weight_temperature", "guidance", "max_spread", "num_neighbors", "vote_share"):
         assert manifest.thresholds[name] == settings[name]
     assert manifest.calibration == settings["calibration"]
     assert set(manifest.prompts) == {"query", "candidate", "no_candidate"}
@@ -82,11 +82,13 @@ def test_an_older_bundle_is_replaced_and_nothing_is_left_beside(tiny_run, tmp_pa
     open_bundle(out)
 
 
-@pytest.mark.parametrize("missing", ["config.json", "cv/settings.json", "reader/final"])
+@pytest.mark.parametrize(
+    "missing", ["config.json", "cv/settings.json", "reader/final", "localizer/final"]
+)
 def test_an_unfinished_run_gives_no_bundle(tiny_run, tmp_path, missing):
     run = tmp_path / "run"
     run.mkdir()
-    for name in ("config.json", "cv", "reader"):
+    for name in ("config.json", "cv", "reader", "localizer"):
         source = tiny_run / name
         copy = shutil.copytree if source.is_dir() else shutil.copy2
         copy(source, run / name)

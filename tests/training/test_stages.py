@@ -8,7 +8,8 @@ import torch
 
 from jomed_app.models.retriever import RetrieverProjections
 from jomed_app.models.vision_tower import EfficientNetLiteModel
-from jomed_app.training.stages import align_stage, load_reader_table, reader_stage
+from jomed_app.training.stages import align_stage, reader_stage
+from jomed_app.training.table import load_reader_table
 from jomed_app.training.workspace import Workspace
 from tests.tiny_run import NUM_REAL, tiny_base_weights, tiny_config
 
@@ -42,8 +43,9 @@ def test_align_moves_tower_and_projections_but_no_query_head(work):
         assert not torch.allclose(gram, torch.eye(16), atol=1e-6), "no longer as initialized"
 
 
-def test_all_readers_are_written(work):
-    names = {path.name for path in (work.root / "reader").iterdir()}
+@pytest.mark.parametrize("part", ["reader", "localizer"])
+def test_all_readers_and_localizers_are_written(work, part):
+    names = {path.name for path in (work.root / part).iterdir()}
     assert names == {"simulated", "fold0", "fold1", "final"}
 
 
@@ -74,10 +76,11 @@ def test_folds_share_no_group_and_cover_all(table):
     assert set(table.training_rows(None).tolist()) == set(table.real.tolist())
 
 
-def test_the_folds_are_different_readers(work):
+@pytest.mark.parametrize("part", ["reader", "localizer"])
+def test_the_folds_are_different_models(work, part):
     digests = {
-        hashlib.sha256((work.reader(name) / "checkpoint.safetensors").read_bytes()).hexdigest()
-        for name in ("simulated", "fold0", "fold1", "final")
+        hashlib.sha256((folder / "checkpoint.safetensors").read_bytes()).hexdigest()
+        for folder in (work.root / part).iterdir()
     }
     assert len(digests) == 4
 
@@ -85,6 +88,7 @@ def test_the_folds_are_different_readers(work):
 def test_a_finished_run_resumes_without_a_step(work):
     paths = [
         *work.root.glob("reader/*/checkpoint.safetensors"),
+        *work.root.glob("localizer/*/model.safetensors"),
         work.align / "checkpoint.safetensors",
     ]
     before = {path: path.read_bytes() for path in paths}
@@ -110,6 +114,8 @@ def test_without_real_cases_only_simulated_ones_are_learned(tmp_path):
     with tiny_base_weights():
         align_stage(config, tmp_path)
         reader_stage(config, tmp_path, on_progress=on_progress)
-    assert [path.name for path in (tmp_path / "reader").iterdir()] == ["simulated"]
-    assert len(losses) == config.train_reader.simulated_steps
+    for part in ("reader", "localizer"):
+        assert [path.name for path in (tmp_path / part).iterdir()] == ["simulated"]
+    steps = config.train_reader.simulated_steps, config.train_localizer.simulated_steps
+    assert len(losses) == sum(steps)
     assert all(np.isfinite(losses))
