@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from jomed_app.ui.layout import serve
 
     try:
-        serve(load_engine(flags.bundle, flags.index), flags.host, flags.port)
+        engine = load_engine(flags.bundle, flags.index)
+        # Encode the candidates while the page loads; a case that comes first encodes its own.
+        threading.Thread(target=engine.warm, daemon=True).start()
+        serve(engine, flags.host, flags.port)
     except JomedError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

@@ -108,7 +108,7 @@ class ConsistencyState(StrEnum):
 
 
 class Consistency(Frozen):
-    """State, counts per predicted class, decisive candidate (its removal flips the answer), counter."""
+    """State, counts per predicted class, decisive candidate (its removal flips the answer)."""
 
     state: ConsistencyState
     counts: dict[str, int] = {}

@@ -27,6 +27,7 @@ from jomed_app.evaluation.systems import (
 )
 from jomed_app.inference.reading import CaseReader
 from jomed_app.models.heads import LinearHead
+from jomed_app.models.localizer import Localizer, Located
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
 from jomed_app.models.retriever import HEADS, Head, pool_tokens
 from jomed_app.progress import OnProgress
@@ -68,6 +69,7 @@ def read_fold(
     fold: int,
     query_tokens: torch.Tensor,
     *,
+    localizer: Localizer | None = None,
     seed: int = 0,
     on_progress: OnProgress = no_progress,
 ) -> dict[int, RawCase]:
@@ -79,6 +81,7 @@ def read_fold(
         table: its cases.
         fold: held out.
         query_tokens: (len(real), P, C) tokens of all real images, as they are or masked.
+        localizer: gives the boxes; None asks the reader itself for them.
         seed: of the random candidates.
         on_progress: called after every case.
 
@@ -118,6 +121,7 @@ def read_fold(
             work.config.index.k_per_head,
             np.random.default_rng([seed, int(row)]),
             (record.rows, record.columns),
+            localizer.locate(tokens[place : place + 1])[0] if localizer else None,
         )
         on_progress(place + 1, len(rows))
     return found
@@ -134,6 +138,7 @@ def _read(
     k_per_head: int,
     rng: np.random.Generator,
     size: tuple[int, int],
+    located: Located | None,
 ) -> RawCase:
     places, relative, is_text = pick_per_head(scores, k_per_head)
     near = allowed[places]
@@ -153,6 +158,7 @@ def _read(
         backbone,
         ScoringSettings(),
         size=size,
+        located=located,
     )
 
 

@@ -23,7 +23,7 @@ from jomed_app.evaluation.report import build_report, write_report
 from jomed_app.evaluation.systems import RawCase
 from jomed_app.masking import mask_annotations
 from jomed_app.models.loading import merge_lora
-from jomed_app.models.localizer import load_localizer
+from jomed_app.models.localizer import Localizer, load_localizer
 from jomed_app.models.pixels import Letterbox
 from jomed_app.models.reader import Reader
 from jomed_app.progress import OnProgress
@@ -36,7 +36,8 @@ from jomed_app.training.workspace import Workspace
 logger = logging.getLogger(__name__)
 
 SETTINGS_FILE = "settings.json"
-QUERIES = ("raw", "raw.masked")
+MASKED = "raw.masked"
+QUERIES = ("raw", MASKED)
 COMPARISONS = (
     ("rag", "backbone"),
     ("rag", "knn"),
@@ -66,8 +67,8 @@ def cross_validate(
     for fold in range(config.train_reader.folds):
         held_out = _of_fold(plain, table, fold)
         others = {row: case for row, case in plain.items() if row not in held_out}
-        cases = [others[row] for row in sorted(others)]
-        scoring.append(fit_settings(cases, labels_of(others, view.labels)).scoring)
+        kept = [others[row] for row in sorted(others)]
+        scoring.append(fit_settings(kept, labels_of(others, view.labels)).scoring)
     task = work.task
     rest = [place for place in range(len(task.labels)) if place != task.positive_index]
     merged = [rest, [task.positive_index]]
@@ -114,26 +115,35 @@ def _read_all(
         if not all(file.is_file() for file in files.values()):
             reader, adapted = work.trainable_reader(work.reader(f"fold{fold}"))
             merge_lora(adapted)
-            reader.model.to(torch.bfloat16)
+            reader.model.to(torch.bfloat16)  # type: ignore[arg-type]
+        localizer = load_localizer(work.localizer(f"fold{fold}"))
         for (name, file), queries, found in zip(
             files.items(), (tokens, hidden), (plain, masked), strict=True
         ):
-            start = len(plain) + len(masked)
             if not file.is_file():
-                raw = read_fold(
+                read = read_fold(
                     reader,
                     work,
                     table,
                     fold,
                     queries,
-                    on_progress=lambda done, _, start=start: on_progress(start + done, total),
+                    localizer=localizer if name == MASKED else None,
+                    on_progress=_after(on_progress, len(plain) + len(masked), total),
                 )
-                save_raw(file, raw)
+                save_raw(file, read)
             logger.info("fold %d, %s: read", fold, name)
-            raw = load_raw(file)
-            found |= _with_located(raw, work.localizer(f"fold{fold}"), table, queries)
+            found |= _with_located(load_raw(file), localizer, table, queries)
             on_progress(len(plain) + len(masked), total)
     return plain, masked, table, view
+
+
+def _after(on_progress: OnProgress, start: int, whole: int) -> OnProgress:
+    """Report one part of a longer piece of work."""
+
+    def report(done: int, total: int, **figures: float) -> None:
+        on_progress(start + done, whole, **figures)
+
+    return report
 
 
 def _of_fold(raw: dict[int, RawCase], table: ReaderTable, fold: int) -> dict[int, RawCase]:
@@ -142,10 +152,9 @@ def _of_fold(raw: dict[int, RawCase], table: ReaderTable, fold: int) -> dict[int
 
 
 def _with_located(
-    raw: dict[int, RawCase], folder: Path, table: ReaderTable, queries: torch.Tensor
+    raw: dict[int, RawCase], localizer: Localizer, table: ReaderTable, queries: torch.Tensor
 ) -> dict[int, RawCase]:
     """Add what the fold's localizer says of each case."""
-    localizer = load_localizer(folder)
     rows = sorted(raw)
     said = localizer.locate(queries[torch.tensor(rows) - int(table.real[0])])
     found = {}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jomed_app.boxes import Box
 from jomed_app.evaluation.systems import RawCase
@@ -26,7 +28,7 @@ def save_raw(path: Path, raw: Mapping[int, RawCase]) -> None:
             "neighbor_scores": each.neighbor_scores.tolist(),
             "scores": each.scores.tolist(),
             "is_text": each.is_text.tolist(),
-            "boxes": [box.as_tuple() for box in each.boxes],
+            "boxes": None if each.boxes is None else [box.as_tuple() for box in each.boxes],
             "seconds": each.seconds,
             "located": [box.as_tuple() for box in each.located],
             "presence": each.presence,
@@ -42,23 +44,29 @@ def load_raw(path: Path) -> dict[int, RawCase]:
     stored = json.loads(path.read_text(encoding="utf-8"))
     found = {}
     for row, each in stored.items():
-        labels = {
-            name: np.array(each[name], dtype=np.intp)
-            for name in ("retrieved_labels", "drawn_labels", "neighbor_labels")
-        }
-        arrays = {
-            name: np.array(each[name], dtype=np.float64)
-            for name in ("retrieved", "drawn", "plain", "backbone", "scores")
-        }
-        boxes = tuple(Box(*corners) for corners in each["boxes"])
+        said = each["boxes"]
         found[int(row)] = RawCase(
-            **arrays,
-            **labels,
-            neighbor_scores=np.array(each.get("neighbor_scores", ()), dtype=np.float64),
+            retrieved=_floats(each["retrieved"]),
+            drawn=_floats(each["drawn"]),
+            plain=_floats(each["plain"]),
+            backbone=_floats(each["backbone"]),
+            retrieved_labels=_labels(each["retrieved_labels"]),
+            drawn_labels=_labels(each["drawn_labels"]),
+            neighbor_labels=_labels(each["neighbor_labels"]),
+            neighbor_scores=_floats(each["neighbor_scores"]),
+            scores=_floats(each["scores"]),
             is_text=np.array(each["is_text"], dtype=np.bool_),
-            boxes=boxes,
+            boxes=None if said is None else tuple(Box(*corners) for corners in said),
             seconds=each["seconds"],
             located=tuple(Box(*corners) for corners in each.get("located", ())),
             presence=float(each.get("presence", 0.0)),
         )
     return found
+
+
+def _floats(values: list[Any]) -> NDArray[np.float64]:
+    return np.array(values, dtype=np.float64)
+
+
+def _labels(values: list[int]) -> NDArray[np.intp]:
+    return np.array(values, dtype=np.intp)

@@ -24,8 +24,7 @@ from jomed_app.evaluation.systems import (
 from jomed_app.imaging import read_image
 from jomed_app.inference.load import BundleParts, load_bundle
 from jomed_app.inference.reading import CaseReader
-from jomed_app.models.pixels import letterbox, to_pixel_values
-from jomed_app.models.reader import CandidateInput
+from jomed_app.inference.shelf import CandidateShelf, encode_images
 from jomed_app.progress import OnProgress
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.search import find_candidates
@@ -117,15 +116,14 @@ class _Scorer:
             parts.settings.box_threshold,
             parts.calibration.scaling,
         )
-        self._held: dict[str, CandidateInput] = {}
+        self._shelf = CandidateShelf(self.reader, index)
 
     def score(self, folder: Path, record: CaseRecord, systems: Sequence[str]) -> CaseScores:
         """Score one case."""
         parts = self.parts
         image = read_image(folder / record.image)
         rows, columns = image.model_input.shape[:2]
-        square = letterbox(image.model_input, parts.reader.image_size)
-        query = parts.reader.encode_pixels(to_pixel_values([square]))[0]
+        query = encode_images(parts.reader, [image.model_input])[0]
         vectors = parts.retriever.query_from_tokens(query.tokens[None])
         own = self.index.ids_of_image(image.info.sha256)
         groups = frozenset({record.group} if record.group else ())
@@ -178,15 +176,7 @@ class _Scorer:
     def _candidates(
         self, ids: Sequence[str], scores: Sequence[float], is_text: Sequence[bool]
     ) -> Candidates:
-        missing = [each for each in ids if each not in self._held]
-        if missing:
-            side = self.parts.reader.image_size
-            squares = [letterbox(self.index.image(each), side) for each in missing]
-            encodings = self.parts.reader.encode_pixels(to_pixel_values(squares))
-            for each, encoding in zip(missing, encodings, strict=True):
-                record = self.index.candidate(each)
-                self._held[each] = self.reader.candidate(encoding, record.label, record.passage)
-        inputs = [self._held[each] for each in ids]
+        inputs = self._shelf.inputs(ids)
         return Candidates(
             inputs,
             self._labels(ids),

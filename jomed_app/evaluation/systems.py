@@ -66,7 +66,8 @@ class RawCase:
         retrieved_labels, drawn_labels: (K,); neighbor_labels: (n,) label indexes.
         neighbor_scores: (n,) inner products of the nearest cases, best first.
         scores: (K,) head-normalized retriever scores; is_text: (K,) found by the text head.
-        boxes: the reader's own, px of the query image; its location tokens said them.
+        boxes: the reader's own, px of the query image; its location tokens said them; None where it
+            was not asked.
         located: the localizer's box, px; presence: its probability that there is a finding.
         seconds: wall-clock of reading and describing.
     """
@@ -81,7 +82,7 @@ class RawCase:
     neighbor_scores: FloatArray
     scores: FloatArray
     is_text: NDArray[np.bool_]
-    boxes: tuple[Box, ...]
+    boxes: tuple[Box, ...] | None
     seconds: float
     located: tuple[Box, ...] = ()
     presence: float = 0.0
@@ -167,7 +168,7 @@ def read_case(
         neighbor_scores=neighbors[1],
         scores=retrieved.scores,
         is_text=retrieved.is_text,
-        boxes=(own,) if own else (),
+        boxes=None if located else ((own,) if own else ()),
         seconds=time.perf_counter() - start,
         located=(found,) if found else (),
         presence=located.presence if located else 0.0,

@@ -43,6 +43,7 @@ from jomed_app.types import (
     Completed,
     Event,
     FinalReady,
+    Head,
     ImageRecord,
     InputInfo,
     Result,
@@ -218,12 +219,12 @@ class Engine:
 
     def _search(
         self, query: ImageEncoding, info: InputInfo, k: int | None
-    ) -> tuple[list[Hit], dict[str, NDArray[np.float32]]]:
+    ) -> tuple[list[Hit], dict[Head, NDArray[np.float32]]]:
         vectors = self.retriever.query_from_tokens(query.tokens[None])
         per_head = self.settings.k_per_head if k is None else max(1, (k + 1) // 2)
         own = self.index.ids_of_image(info.sha256)
         hits = find_candidates(self.index, vectors, per_head, exclude_ids=own)
-        return (hits if k is None else hits[:k]), dict(vectors)
+        return (hits if k is None else hits[:k]), vectors
 
     def _conclude(
         self, read: Sequence[CandidateResult], plain: str | None, vote: Mapping[str, float]

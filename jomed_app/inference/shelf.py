@@ -1,4 +1,4 @@
-"""Candidates that were encoded before: an index case is looked at once, however often it is read."""
+"""Candidates encoded before: an index case is looked at once, however often it is read."""
 
 from __future__ import annotations
 

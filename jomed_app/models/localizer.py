@@ -80,7 +80,7 @@ class Localizer(PreTrainedModel):
         self.leave = nn.LayerNorm(config.width)
         self.edges = nn.Linear(config.width, config.location_bins)
         self.presence = nn.Linear(config.width, 1)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear):
@@ -145,5 +145,5 @@ def peak_expectation(probability: Tensor, window: int) -> tuple[float, int, floa
 def load_localizer(folder: Path) -> Localizer:
     """Load a localizer from the folder that `save_pretrained` wrote."""
     localizer: Localizer = Localizer.from_pretrained(folder, dtype=torch.float32)
-    localizer.eval()
+    localizer.eval()  # type: ignore[no-untyped-call]
     return localizer

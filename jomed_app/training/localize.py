@@ -117,7 +117,7 @@ def train_localizer(
         resume=resume,
         on_progress=on_progress,
     )
-    localizer.eval()
+    localizer.eval()  # type: ignore[no-untyped-call]
     return history
 
 

@@ -1,0 +1,31 @@
+"""Turn a run's cross-validation reports into pages: `python -m benchmarks.write_results RUN`.
+
+The reports are kept beside the pages, so that every number can be traced to the run that made it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from jomed_app.evaluation.tables import write_results
+
+RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
+
+
+def main(run: Path) -> int:
+    """Copy `cv/report*.json` of a run and write the pages."""
+    kept = RESULTS / "reports"
+    kept.mkdir(parents=True, exist_ok=True)
+    reports = [
+        Path(shutil.copy2(path, kept / f"breast.{path.name}"))
+        for path in sorted((run / "cv").glob("report*.json"))
+    ]
+    for page in write_results(reports, RESULTS):
+        sys.stdout.write(f"{page.name}\n")
+    return 0 if reports else 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Path(sys.argv[1])))
