@@ -94,9 +94,18 @@ def vote_of_nearest(
         vector: (D,) query vector of the image head.
         own: candidates left out, the query's own copies.
         settings: how many vote, and how sharply similarity counts.
+
+    Returns:
+        Shares that sum to 1; empty where none of the nearest has a label of the task.
     """
-    near = index.search(vector, "image", settings.num_neighbors, own)
-    labels = [task.labels.index(index.candidate(hit.candidate_id).label) for hit in near]
-    scores = [hit.retriever_score for hit in near]
+    place = {label: number for number, label in enumerate(task.labels)}
+    near = [
+        (hit.retriever_score, place[label])
+        for hit in index.search(vector, "image", settings.num_neighbors, own)
+        if (label := index.candidate(hit.candidate_id).label) in place
+    ]
+    if not near:
+        return {}
+    scores, labels = zip(*near, strict=True)
     shares = neighbor_vote(scores, labels, len(task.labels), settings.vote_temperature)
     return dict(zip(task.labels, shares.tolist(), strict=True))

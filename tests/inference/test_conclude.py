@@ -112,6 +112,65 @@ def test_the_counter_case_is_named_on_a_copy():
     assert after.final == before.final
 
 
+VOTE = {"benign": 0.1, "malignant": 0.9}
+
+
+def test_the_vote_is_mixed_in_by_hand():
+    read = candidate(1, 0.75, 0.8), candidate(2, 0.25, 0.4)
+    final = concluded(*read, vote=VOTE, vote_share=0.5).final
+    assert final.probabilities == pytest.approx({"benign": 0.4, "malignant": 0.6})
+    assert final.prediction == "malignant"
+    assert (final.neighbor_vote, final.neighbor_weight) == (VOTE, 0.5)
+
+
+@pytest.mark.parametrize("more", [{"vote": VOTE}, {"vote_share": 0.5}], ids=["share 0", "no vote"])
+def test_without_a_vote_or_a_share_nothing_is_mixed_in(more):
+    final = concluded(candidate(1, 1.0, 0.8), **more).final
+    assert final.probabilities == pytest.approx({"benign": 0.8, "malignant": 0.2})
+    assert final.neighbor_weight == 0.0
+
+
+def test_the_vote_is_mixed_in_before_it_is_softened():
+    calibration = Calibration(scaling=Scaling(temperature=2.0))
+    read = candidate(1, 1.0, 0.5)
+    final = concluded(read, calibration=calibration, vote={"benign": 1.0}, vote_share=0.6).final
+    assert final.probabilities["benign"] == pytest.approx(2 / 3)  # sqrt(.8) : sqrt(.2) = 2 : 1
+
+
+def test_the_state_is_of_the_candidates_and_not_of_the_vote():
+    read = candidate(1, 0.5, 0.8), candidate(2, 0.5, 0.75)
+    result = concluded(*read, vote=VOTE, vote_share=0.9)
+    assert result.final.prediction == "malignant"
+    assert result.consistency.state is ConsistencyState.CONSISTENT
+
+
+def test_a_vote_can_take_a_candidates_power_to_decide():
+    """Without the first, the second says malignant; neighbors that say benign outweigh it."""
+    read = candidate(1, 0.75, 0.8), candidate(2, 0.25, 0.4)
+    assert concluded(*read).consistency.decisive_candidate == "c1"
+    held = concluded(*read, vote={"benign": 0.9, "malignant": 0.1}, vote_share=0.5)
+    assert held.consistency.decisive_candidate is None
+
+
+def test_a_vote_can_give_a_candidate_the_power_to_decide():
+    read = candidate(1, 0.5, 0.95), candidate(2, 0.5, 0.8)
+    assert concluded(*read).consistency.decisive_candidate is None
+    # Benign together: (0.875 + 0.1) / 2 < 1/2; without the second: (0.95 + 0.1) / 2 > 1/2.
+    result = concluded(*read, vote=VOTE, vote_share=0.5)
+    assert result.final.prediction == "malignant"
+    assert result.consistency.decisive_candidate == "c2"
+
+
+def test_what_decides_is_judged_on_the_calibrated_scale():
+    """The bias makes benign win with and without any candidate."""
+    calibration = Calibration(scaling=Scaling(bias=(2.0, -2.0)))
+    read = candidate(1, 0.5, 0.55), candidate(2, 0.5, 0.35)
+    assert concluded(*read).consistency.decisive_candidate == "c2"
+    biased = concluded(*read, calibration=calibration)
+    assert biased.final.prediction == "benign"
+    assert biased.consistency.decisive_candidate is None
+
+
 @settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(st.tuples(st.floats(0.01, 1.0), st.floats(0.0, 1.0)), min_size=1, max_size=6))
 def test_the_final_probability_lies_between_the_candidates(rows):
