@@ -4,6 +4,8 @@ import json
 import shutil
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from jomed_app.config import config_from_dict
 from jomed_app.errors import BundleError
@@ -67,6 +69,25 @@ def test_the_reader_is_stored_in_four_bits(tiny_export):
     parts = load_bundle(tiny_export, "fp32")
     assert (parts.reader.location_bins, parts.reader.candidate_pool) == (16, 2)
     assert parts.backbone.weight.shape[0] == 3
+
+
+def test_one_folds_models_can_be_shipped(tiny_run, tiny_export, tmp_path):
+    """What the fold held out is then unseen by everything in the bundle."""
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    config["train_reader"]["shipped_fold"] = 1
+    (run / "config.json").write_text(json.dumps(config))
+    for part in ("reader", "localizer"):
+        shutil.rmtree(run / part / "final")
+    manifest = make_bundle(run, tmp_path / "bundle")
+    held_out = json.loads((run / "cv" / "raw.fold1.json").read_text())
+    assert manifest.training_data[-1].cases == NUM_REAL - len(held_out)
+    weights = "localizer/model.safetensors"
+    stored = load_file(tmp_path / "bundle" / weights)
+    trained = load_file(run / "localizer" / "fold1" / "model.safetensors")
+    assert stored.keys() == trained.keys()
+    assert all(torch.equal(stored[name], value) for name, value in trained.items())
+    assert (tmp_path / "bundle" / weights).read_bytes() != (tiny_export / weights).read_bytes()
 
 
 def test_an_older_bundle_is_replaced_and_nothing_is_left_beside(tiny_run, tmp_path):

@@ -22,7 +22,23 @@ def test_every_part_has_its_folder(work, tmp_path):
     assert work.corpus("index") == root / "sim" / "index"
     assert work.align == root / "align"
     assert work.reader("fold0") == root / "reader" / "fold0"
+    assert work.localizer("fold0") == root / "localizer" / "fold0"
     assert work.task.name == "breast"
+
+
+@pytest.mark.parametrize(
+    ("data", "shipped_fold", "shipped", "trained"),
+    [
+        (None, -1, "simulated", []),
+        ("cases", -1, "final", [0, 1, None]),
+        ("cases", 1, "fold1", [0, 1]),
+    ],
+)
+def test_what_is_trained_and_shipped(tmp_path, data, shipped_fold, shipped, trained):
+    config = tiny_config(data and tmp_path / data)
+    settings = dataclasses.replace(config.train_reader, shipped_fold=shipped_fold)
+    work = Workspace(tmp_path, dataclasses.replace(config, train_reader=settings))
+    assert (work.shipped, work.trained_folds) == (shipped, trained)
 
 
 def test_base_weights_are_converted_once(work, monkeypatch):

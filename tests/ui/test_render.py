@@ -121,6 +121,16 @@ def test_the_sum_is_shown_as_parts(result):
     assert "&times; 0.84" in html
 
 
+def test_the_vote_is_a_part_of_the_sum(result):
+    voted = {"neighbor_vote": {"benign": 0.25, "malignant": 0.75}, "neighbor_weight": 0.4}
+    html = render.sum_table(result.candidates, result.final.model_copy(update=voted))
+    parts = sum(item.weight * item.probabilities["malignant"] for item in result.candidates)
+    assert text.NEAREST_LABELS in html
+    assert "<td>0.40</td><td>&times; 0.75</td><td>0.300</td>" in html
+    assert f"<td>{0.6 * parts + 0.3:.3f}</td>" in html
+    assert text.NEAREST_LABELS not in render.sum_table(result.candidates, result.final)
+
+
 def test_no_box_is_said_in_words(result):
     reading = reading_of(result.model_copy(update={"boxes": ()}))
     assert "does not mean normal" in render.findings(reading)
