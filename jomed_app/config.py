@@ -195,7 +195,7 @@ class LocalizerTrainingConfig(Section):
     """
 
     simulated_steps: int = setting(350, low=1)
-    steps: int = setting(300, low=1)
+    steps: int = setting(240, low=1)
     batch_size: int = setting(48, low=1)
     lr: float = setting(6e-4, low=1e-8, high=1.0)
     weight_decay: float = setting(0.05, low=0.0, high=1.0)

@@ -24,6 +24,7 @@ from jomed_app.evaluation.systems import (
     ScoringSettings,
     conclude_systems,
     read_case,
+    show_located,
 )
 from jomed_app.inference.reading import CaseReader
 from jomed_app.models.heads import LinearHead
@@ -222,6 +223,7 @@ def to_case_scores(
     raw: Mapping[int, RawCase],
     settings: ScoringSettings,
     *,
+    empty: Sequence[int] = (),
     merge: Sequence[Sequence[int]] | None = None,
 ) -> list[CaseScores]:
     """Conclude every case; with `merge`, labels are merged first (the two-class question).
@@ -231,12 +233,14 @@ def to_case_scores(
         view: arrays over them.
         raw: row -> what was read.
         settings: weights and calibration.
+        empty: indexes of the labels without a finding.
         merge: groups of label indexes that become one label each, in order.
     """
     cases = []
     for row, each in sorted(raw.items()):
         record = table.records[row]
         label = int(view.labels[row])
+        each = show_located(each, settings, empty)
         if merge is not None:
             each = merge_labels(each, merge)
             label = next(place for place, members in enumerate(merge) if label in members)

@@ -70,6 +70,7 @@ def cross_validate(
         kept = [others[row] for row in sorted(others)]
         scoring.append(fit_settings(kept, labels_of(others, view.labels)).scoring)
     task = work.task
+    empty = [task.labels.index(name) for name in task.empty_labels]
     rest = [place for place in range(len(task.labels)) if place != task.positive_index]
     merged = [rest, [task.positive_index]]
     for name, raw in (("report", plain), ("report.masked", masked)):
@@ -81,7 +82,7 @@ def cross_validate(
                 case
                 for fold, settings in enumerate(scoring)
                 for case in to_case_scores(
-                    table, view, _of_fold(raw, table, fold), settings, merge=merge
+                    table, view, _of_fold(raw, table, fold), settings, empty=empty, merge=merge
                 )
             ]
             report = build_report(

@@ -20,6 +20,7 @@ from jomed_app.evaluation.systems import (
     ScoringSettings,
     conclude_systems,
     read_case,
+    show_located,
 )
 from jomed_app.imaging import read_image
 from jomed_app.inference.load import BundleParts, load_bundle
@@ -159,6 +160,8 @@ class _Scorer:
             size=(rows, columns),
             located=parts.localizer.locate(query.tokens[None])[0],
         )
+        empty = [parts.task.labels.index(name) for name in parts.task.empty_labels]
+        raw = show_located(raw, self.settings, empty)
         similar = self.index.percentile(nearest.retriever_score, "image")
         return CaseScores(
             case_id=record.case_id,

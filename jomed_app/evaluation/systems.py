@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,6 +175,19 @@ def read_case(
     )
 
 
+def show_located(raw: RawCase, settings: ScoringSettings, empty: Sequence[int]) -> RawCase:
+    """Keep the localizer's box where a finding is likely enough to be drawn, as the app does.
+
+    Args:
+        raw: with the task's own labels.
+        settings: how the answer is concluded, and the threshold.
+        empty: indexes of the labels without a finding.
+    """
+    probabilities = conclude_systems(raw, settings, ("rag",))["rag"].probabilities
+    finding = 1.0 - float(probabilities[list(empty)].sum())
+    return raw if finding >= settings.box_threshold else replace(raw, located=())
+
+
 def conclude_systems(
     raw: RawCase, settings: ScoringSettings, systems: Collection[str] = SYSTEMS
 ) -> Mapping[str, SystemScores]:
@@ -185,7 +198,6 @@ def conclude_systems(
     weights = settings.log_weights(raw.scores, raw.is_text)
     equal = candidate_log_weights(np.ones(len(raw.drawn)))
     guided = guided_log_prob(raw.retrieved, raw.plain, settings.guidance)
-    located = raw.located if raw.presence >= settings.box_threshold else ()
     drawn = guided_log_prob(raw.drawn, raw.plain, settings.guidance)
 
     def marginal(
@@ -219,7 +231,7 @@ def conclude_systems(
             weights,
             raw.retrieved_labels,
             settings.vote_share,
-            boxes=located,
+            boxes=raw.located,
             seconds=raw.seconds,
         ),
     }

@@ -14,7 +14,7 @@ from jomed_app.models.pixels import Letterbox
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.search import Hit
 from jomed_app.retrieval.vote import neighbor_vote
-from jomed_app.types import BoxResult, CandidateResult
+from jomed_app.types import BoxResult, CandidateResult, FinalResult
 
 
 def found_candidate(index: CandidateIndex, hit: Hit, weight: float) -> CandidateResult:
@@ -58,25 +58,27 @@ def read_candidate(
 
 
 def found_boxes(
-    located: Located, place: Letterbox, task: Task, label: str
+    located: Located, place: Letterbox, task: Task, final: FinalResult, label: str
 ) -> tuple[BoxResult, ...]:
     """Put the localizer's box into the image; its score is the probability of a finding.
 
-    Ours: the score does not depend on the diagnosis, so that an abnormal region is drawn beside a
-    diagnosis without a finding too; it then bears the name of the finding.
+    Ours: the score is what the diagnosis leaves to labels with a finding, and thus calibrated: an
+    image that is called normal hides its box unless the threshold is lowered.
 
     Args:
-        located: box on the unit square and presence.
+        located: box on the unit square.
         place: how the image lies in that square.
         task: names the finding and the labels without one.
-        label: the diagnosis.
+        final: the calibrated probabilities.
+        label: the most probable label.
     """
     box = place.to_image(located.box)
     if box is None:
         return ()
     x0, y0, x1, y1 = box.as_tuple()
-    name = task.finding if label in task.empty_labels or not label else label
-    return (BoxResult(x0=x0, y0=y0, x1=x1, y1=y1, score=located.presence, label=name),)
+    score = 1.0 - sum(final.probabilities.get(name, 0.0) for name in task.empty_labels)
+    name = task.finding if label in task.empty_labels else label
+    return (BoxResult(x0=x0, y0=y0, x1=x1, y1=y1, score=min(1.0, max(0.0, score)), label=name),)
 
 
 def vote_of_nearest(

@@ -257,7 +257,7 @@ class Engine:
         if found:
             rows, columns = image.model_input.shape[:2]
             place = Letterbox(rows, columns, self.reader.image_size)
-            boxes = found_boxes(found[1], place, self.task, label)
+            boxes = found_boxes(found[1], place, self.task, conclusion.final, label)
         return Result(
             versions=Versions(app=__version__, bundle=self.info.bundle, index=self.info.index),
             input=info,
