@@ -15,6 +15,7 @@ from jomed_app.evaluation.systems import (
     ScoringSettings,
     conclude_systems,
     read_case,
+    show_located,
 )
 from jomed_app.inference.calibrate import Scaling
 from jomed_app.inference.reading import CaseReader
@@ -85,10 +86,10 @@ def test_only_systems_that_retrieve_show_candidates():
 
 
 def test_a_box_is_shown_from_the_threshold_on():
-    for threshold, boxes in ((0.7, (SHIFTED,)), (0.71, ())):
-        assert (
-            conclude_systems(CASE, ScoringSettings(box_threshold=threshold))["rag"].boxes == boxes
-        )
+    finding = conclude_systems(CASE, ScoringSettings())["rag"].probabilities[1]
+    for threshold, boxes in ((finding - 1e-6, (SHIFTED,)), (finding + 1e-6, ())):
+        settings = ScoringSettings(box_threshold=float(threshold))
+        assert show_located(CASE, settings, [0]).located == boxes
 
 
 def test_the_vote_is_mixed_into_what_the_app_shows_alone():
@@ -197,7 +198,7 @@ def test_the_box_belongs_to_the_answer_of_the_retrieved_candidates(read):
 def test_where_the_localizer_speaks_the_reader_is_not_asked_for_a_box(read):
     *_, (rows, columns), run = read
     raw = run(located=Located(Box(0.25, 0.25, 0.75, 0.75), presence=0.6, confidence=0.9))
-    assert (raw.boxes, raw.presence) == ((), 0.6)
+    assert (raw.boxes, raw.presence) == (None, 0.6)
     (box,) = raw.located
     side = max(rows, columns) / 2
     assert (box.x1 - box.x0, box.y1 - box.y0) == pytest.approx((side, side))
