@@ -175,7 +175,7 @@ def test_boxes_lie_in_the_image_and_findings_are_whole(engine_that_says):
     assert 0 <= box.x0 < box.x1 <= columns
     assert 0 <= box.y0 < box.y1 <= rows
     assert box.label == "malignant"
-    assert 0 <= box.score <= 1
+    assert box.score == pytest.approx(1 - result.final.probabilities["normal"])
     for values in result.findings.values():
         assert sum(values.values()) == pytest.approx(1.0, abs=1e-5)
     assert result.report.startswith("Lesion: shape ")
