@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from jomed_app.startup import OFFLINE
 
@@ -20,6 +21,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 for _name, _value in OFFLINE.items():
     os.environ.setdefault(_name, _value)
+
+
+settings.register_profile("jomed", deadline=None)  # a busy machine is no fault
+settings.load_profile("jomed")
 
 
 class NetworkBlockedError(RuntimeError):

@@ -152,9 +152,9 @@ def test_the_hash_knows_cases_but_no_order():
 @pytest.mark.parametrize(
     ("box", "words"),
     [
-        (Box(0, 0, 20, 10), "Lesion, wider than tall, left, superficial, 20 % of the width."),
-        (Box(45, 40, 55, 60), "Lesion, taller than wide, central, middle depth, 10 % of the"),
-        (Box(80, 90, 100, 99), "Lesion, wider than tall, right, deep, 20 % of the width."),
+        (Box(0, 0, 20, 10), "Mass, parallel orientation, left, superficial, 20 % of the width."),
+        (Box(45, 40, 55, 60), "Mass, vertical orientation, central, middle depth, 10 % of the"),
+        (Box(80, 90, 100, 99), "Mass, parallel orientation, right, deep, 20 % of the width."),
     ],
 )
 def test_a_box_in_words(box, words):
@@ -162,9 +162,9 @@ def test_a_box_in_words(box, words):
 
 
 def test_counts_in_words():
-    assert box_passage([], 100, 100) == "No focal lesion."
+    assert box_passage([], 100, 100) == "No focal mass."
     two = [Box(0, 0, 20, 10), Box(50, 50, 60, 60)]
-    assert box_passage(two, 100, 100).startswith("2 lesions, wider than tall, left")
+    assert box_passage(two, 100, 100).startswith("2 masses, parallel orientation, left")
 
 
 @settings(max_examples=10, deadline=None)
