@@ -26,6 +26,7 @@ from jomed_app.training.align import ImageSet
 from jomed_app.training.reader import encode_corpus_tokens
 from jomed_app.training.table import ReaderTable
 from tests.evaluation.drawn_readings import draw_readings
+from tests.tiny_bundle import build_tiny_localizer
 
 TASK = load_task("breast")
 POSITION_DIM = 8
@@ -84,7 +85,7 @@ def seen(monkeypatch):
     """What would be read beside what, by rows of the table; no model runs."""
     cases = []
 
-    def remember(reader, query, retrieved, drawn, neighbors, backbone, settings, *, size):
+    def remember(reader, query, retrieved, drawn, neighbors, backbone, settings, *, size, located):
         def rows(found):
             return [int(each.passage.split()[1]) for each in found.inputs]
 
@@ -97,6 +98,7 @@ def seen(monkeypatch):
                 neighbors=neighbors,
                 backbone=backbone,
                 size=size,
+                located=located,
             )
         )
         return cases[-1]
@@ -136,6 +138,17 @@ def test_a_fold_is_read_beside_cases_of_the_other_folds(reader, work, table, see
         assert np.exp(case.backbone).sum() == pytest.approx(1.0)
         assert case.size == (64, 64)
     assert steps[-1] == (len(found), len(found))
+
+
+def test_the_folds_localizer_says_where(reader, work, table, seen):
+    localizer = build_tiny_localizer(reader)
+    tokens = table.tokens[table.real]
+    asked = read_fold(reader, work, table, 1, tokens)
+    assert all(case.located is None for case in asked.values())
+    found = read_fold(reader, work, table, 1, tokens, localizer=localizer)
+    for row, case in found.items():
+        (expected,) = localizer.locate(table.tokens[row : row + 1])
+        assert case.located.box.as_tuple() == pytest.approx(expected.box.as_tuple(), abs=1e-4)
 
 
 def test_the_nearest_image_is_among_the_candidates(reader, work, table, seen):
