@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from enum import StrEnum
@@ -17,6 +18,7 @@ import torch
 from torch import nn
 from transformers import (
     AutoConfig,
+    AutoModel,
     AutoModelForImageTextToText,
     BitsAndBytesConfig,
     LlamaForCausalLM,
@@ -131,6 +133,26 @@ def load_image_text_model(folder: Path | str, precision: Precision) -> PreTraine
     return model
 
 
+def load_text_encoder(folder: Path | str) -> PreTrainedModel:
+    """Load a text encoder for running in fp32, whatever form it is stored in."""
+    config = AutoConfig.from_pretrained(folder)
+    stored = getattr(config, "quantization_config", None) is not None
+    model = AutoModel.from_pretrained(folder, dtype=torch.float32)
+    if stored:
+        model = model.dequantize().to(torch.float32)
+    model.eval()
+    return model  # type: ignore[no-any-return]
+
+
+def store_quantized_encoder(folder: Path, out: Path) -> None:
+    """Load a plain text encoder in NF4 and write it so; tokenizer files are copied."""
+    model = AutoModel.from_pretrained(
+        folder, dtype=torch.bfloat16, quantization_config=quantization_config(Precision.NF4)
+    )
+    model.save_pretrained(out)
+    _copy_tokenizer(folder, out)
+
+
 def build_llava(tower: Path, language: Path, image_token_id: int) -> LlavaForConditionalGeneration:
     """Join a vision tower and a language model, as folders, with a fresh projector (fp32)."""
     register_vision_tower()
@@ -207,10 +229,12 @@ def store_quantized(folder: Path, out: Path, names: Sequence[str] = ()) -> None:
         out: folder to write.
         names: further file names to copy.
     """
-    import shutil
-
     model = load_image_text_model(folder, Precision.NF4)
     model.save_pretrained(out)
+    _copy_tokenizer(folder, out, names)
+
+
+def _copy_tokenizer(folder: Path, out: Path, names: Sequence[str] = ()) -> None:
     for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", *names):
         if (folder / name).is_file():
             shutil.copy2(folder / name, out / name)

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import (
-    AutoModel,
     AutoTokenizer,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 
+from jomed_app.models.loading import Precision, load_image_text_model, load_text_encoder
 from jomed_app.models.pixels import letterbox, to_pixel_values
 
 Head = Literal["image", "text"]
@@ -214,13 +214,11 @@ def load_retriever(folder: Path, tower: PreTrainedModel | None = None) -> Retrie
         tower: the vision tower of the loaded reader, or None to load only that from the bundle.
     """
     if tower is None:
-        from jomed_app.models.loading import Precision, load_image_text_model
-
         reader = load_image_text_model(folder.parent / "reader", Precision.BF16)
         tower = reader.model.vision_tower
     return Retriever(
         tower,
-        AutoModel.from_pretrained(folder / "passages", dtype=torch.float32).eval(),
+        load_text_encoder(folder / "passages"),
         AutoTokenizer.from_pretrained(folder / "passages"),
         RetrieverProjections.from_pretrained(folder / "projections").train(False),
     )

@@ -27,7 +27,7 @@ from jomed_app.models.bundle import (
     write_manifest,
 )
 from jomed_app.models.heads import save_heads
-from jomed_app.models.loading import merge_lora, store_quantized
+from jomed_app.models.loading import merge_lora, store_quantized, store_quantized_encoder
 from jomed_app.models.localizer import load_localizer
 from jomed_app.models.pixels import letterbox, to_pixel_values
 from jomed_app.models.reader import Reader
@@ -103,7 +103,7 @@ def make_bundle(
     reader.model.save_pretrained(plain)
     reader.tokenizer.save_pretrained(plain)
     store_quantized(plain, folder / "reader", TOKENIZER_FILES)
-    shutil.copytree(work.base("passages"), folder / "retriever" / "passages")
+    store_quantized_encoder(work.base("passages"), folder / "retriever" / "passages")
     _forget_folders(folder)
     on_progress(1, len(STEPS))
 
