@@ -130,9 +130,12 @@ def _wire(
         return changes(handlers.choose_frame(engine, cases, session, number), session)
 
     def run(request: gr.Request) -> Iterator[list[Any]]:
-        session = _session(request)
+        session, is_empty = _session(request), True
         for screen in handlers.run_case(engine, cases, session):
+            is_empty = False
             yield changes(screen, session)
+        if is_empty:  # a generator that yields nothing would blank the page, a refusal with it
+            yield [gr.skip()] * len(outputs)
 
     def on_again(request: gr.Request) -> list[Any]:
         session = _session(request)
