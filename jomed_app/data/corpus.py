@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from jomed_app.boxes import Box
+from jomed_app.data.public_sets import read_set_table
 from jomed_app.data.records import RECORDS_FILE, CaseRecord, read_records
 from jomed_app.data.tasks import Task
 from jomed_app.errors import RecordError
@@ -79,14 +79,8 @@ def read_busi(data: Path) -> tuple[Path, list[CaseRecord]]:
     Raises:
         RecordError: if the set's table is not there or lacks a field.
     """
-    folder = data / BUSI_FOLDER if (data / BUSI_FOLDER).is_dir() else data
-    table = folder / f"{BUSI_FOLDER}.parquet"
-    if not table.is_file():
-        raise RecordError(f"the breast set requires {table.name} in the data folder; found none")
-    rows = pd.read_parquet(table)
-    needed = {"image", "split", "index", "busi_class", "boxes", "w", "h"}
-    if missing := needed - set(rows.columns):
-        raise RecordError(f"{table.name} must have the fields {sorted(missing)}")
+    needed = frozenset({"image", "split", "index", "busi_class", "boxes", "w", "h"})
+    folder, rows = read_set_table(data, BUSI_FOLDER, f"{BUSI_FOLDER}.parquet", needed)
     records = []
     for row in rows.to_dict("records"):
         boxes = sorted((Box(*map(float, box)) for box in row["boxes"]), key=lambda box: -box.area)
