@@ -29,7 +29,7 @@ export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help setup setup-training demo test chromium lint types test-slow bench bundle index clean
+.PHONY: help setup setup-training demo test chromium lint types test-slow bench bench-align bundle index clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | \
@@ -55,6 +55,9 @@ test-slow: $(DEV_STAMP) chromium ## the tests that take minutes
 
 bench: $(DEV_STAMP) ## every speed benchmark, one JSON line each
 	for file in benchmarks/bench_*.py; do $(PY) "$$file"; done
+
+bench-align: $(TRAINING_STAMP) ## alignment losses side by side (DATA=folder), docs/results/align.md
+	$(PY) -m benchmarks.align --data $(DATA) --run $(RUN_DIR)
 
 setup-training: $(TRAINING_STAMP) ## also install the base weights that training starts from
 

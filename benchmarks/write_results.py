@@ -5,10 +5,12 @@ The reports are kept beside the pages, so that every number can be traced to the
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
 
+from jomed_app.evaluation.fold_seeds import fold_seeds_page
 from jomed_app.evaluation.tables import write_results
 
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
@@ -22,6 +24,11 @@ def main(run: Path) -> int:
         Path(shutil.copy2(path, kept / f"breast.{path.name}"))
         for path in sorted((run / "cv").glob("report*.json"))
     ]
+    repeats = run / "cv" / "fold_seeds.json"
+    if repeats.is_file():
+        shutil.copy2(repeats, kept / "breast.fold_seeds.json")
+        rows = json.loads(repeats.read_text(encoding="utf-8"))
+        (RESULTS / "breast-fold-seeds.md").write_text(fold_seeds_page(rows), encoding="utf-8")
     for page in write_results(reports, RESULTS):
         sys.stdout.write(f"{page.name}\n")
     return 0 if reports else 2

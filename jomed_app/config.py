@@ -7,14 +7,21 @@ and storage follow from the declaration.
 from __future__ import annotations
 
 import dataclasses
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from jomed_app.errors import ConfigError
 from jomed_app.settings import Section, apply_override, build_section, setting
+from jomed_app.stage_config import (
+    AlignConfig,
+    GraphConfig,
+    LocalizerTrainingConfig,
+    ReaderTrainingConfig,
+)
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
 
@@ -109,103 +116,6 @@ class SimulationConfig(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class AlignConfig(Section):
-    """Contrastive alignment of images and passages (stage `align`).
-
-    Attributes:
-        steps: optimizer steps; batch_size: pairs per step; lr: peak learning rate.
-        temperature: divides the inner products, > 0; seed: of batches and initial weights.
-        localization_weight: of the loss that says which cells a lesion covers.
-        head_lr_factor: learning-rate factor of freshly made layers.
-    """
-
-    steps: int = setting(280, low=1)
-    batch_size: int = setting(32, low=2)
-    lr: float = setting(8e-4, low=1e-8, high=1.0)
-    temperature: float = setting(0.07, low=1e-3, high=10.0)
-    localization_weight: float = setting(2.0, low=0.0)  # ours: weight of the cell-occupancy loss
-    head_lr_factor: float = setting(5.0, low=0.0)  # ours: fresh layers learn faster
-    seed: int = setting(0, low=0)
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderTrainingConfig(Section):
-    """Supervised tuning of the reader, one row per candidate (stage `reader`).
-
-    Attributes:
-        task: what is asked.
-        data: root of the public set of this task; empty trains on simulated cases alone.
-        folds: cross-validation folds over the real cases; fold_seed: of their assignment.
-        shipped_fold: the fold whose reader and localizer the bundle carries, so that its held-out
-            cases stay unseen by what is shipped; -1 trains one more on all cases and ships that.
-        simulated_steps: optimizer steps on simulated cases, shared by all folds.
-        steps: optimizer steps on the mixture, per fold and for the final reader.
-        batch_size: queries per step; lr: peak learning rate (half of it on the mixture).
-        real_share: share of real queries in the mixture.
-        real_candidate_share: share of a real query's steps whose candidates are real cases.
-        weight_decay: of AdamW.
-        num_candidates: candidates per query, each its own row with the same answer.
-        candidate_depth: candidates are drawn from this many nearest cases.
-        hidden_share: share of candidate blocks that hide query tokens.
-        query_dropout: least share of query tokens hidden there; the most is all of them.
-        random_share: share of candidates drawn from the whole corpus instead of the nearest.
-        comparison_share: share of queries asked whether the candidate has the same diagnosis.
-        plain_share: share of queries that are also read without a candidate.
-        location_bins: location tokens per axis.
-        label_smoothing: of the answer tokens that are not locations.
-        seed: of batches, dropout and initial adapters.
-    """
-
-    task: str = "breast"
-    data: str = ""
-    folds: int = setting(5, low=2, high=20)
-    fold_seed: int = setting(0, low=0)
-    shipped_fold: int = setting(-1, low=-1, high=19)
-    simulated_steps: int = setting(160, low=1)
-    steps: int = setting(60, low=1)
-    batch_size: int = setting(8, low=1)
-    lr: float = setting(1e-3, low=1e-8, high=1.0)
-    real_share: float = setting(0.75, low=0.0, high=1.0)  # ours
-    real_candidate_share: float = setting(0.7, low=0.0, high=1.0)  # ours
-    weight_decay: float = setting(0.01, low=0.0, high=1.0)  # ours
-    num_candidates: int = setting(4, low=1, high=50)  # arXiv:2508.17394, authors' code: K = 4
-    candidate_depth: int = setting(12, low=1)  # ours: drawn from these nearest
-    hidden_share: float = setting(0.35, low=0.0, high=1.0)  # ours: or the candidate is ignored
-    query_dropout: float = setting(0.5, low=0.0, high=1.0)  # ours
-    random_share: float = setting(0.15, low=0.0, high=1.0)  # ours: relevance must be judged
-    comparison_share: float = setting(0.15, low=0.0, high=1.0)  # ours
-    plain_share: float = setting(0.6, low=0.0, high=1.0)  # ours: so that the query alone is read
-    location_bins: int = setting(64, low=8, high=1024)  # ours
-    label_smoothing: float = setting(0.05, low=0.0, high=0.9)  # ours
-    seed: int = setting(0, low=0)
-
-
-@dataclass(frozen=True, slots=True)
-class LocalizerTrainingConfig(Section):
-    """The localizer on frozen patch tokens (part of the stage `reader`).
-
-    Attributes:
-        simulated_steps, steps: optimizer steps on simulated cases, then on the mixture.
-        batch_size: images per step; lr: peak learning rate (half of it on the mixture).
-        weight_decay: of AdamW.
-        num_views: views encoded per image, the first one unchanged.
-        sigma: width of an edge's bell, bins.
-        presence_weight: of the loss that says whether there is a finding.
-        seed: of batches, views and initial weights.
-    """
-
-    simulated_steps: int = setting(350, low=1)
-    steps: int = setting(240, low=1)
-    batch_size: int = setting(48, low=1)
-    lr: float = setting(6e-4, low=1e-8, high=1.0)
-    weight_decay: float = setting(0.05, low=0.0, high=1.0)
-    num_views: int = setting(4, low=1, high=64)
-    sigma: float = setting(1.0, low=0.1, high=16.0)
-    presence_weight: float = setting(0.5, low=0.0)
-    seed: int = setting(0, low=0)
-
-
-@dataclass(frozen=True, slots=True)
 class UiConfig(Section):
     """The web app.
 
@@ -231,9 +141,10 @@ class JomedConfig(Section):
     retriever: RetrieverConfig = RetrieverConfig()
     index: IndexConfig = IndexConfig()
     simulation: SimulationConfig = SimulationConfig()
-    align: AlignConfig = AlignConfig()
-    train_reader: ReaderTrainingConfig = ReaderTrainingConfig()
-    train_localizer: LocalizerTrainingConfig = LocalizerTrainingConfig()
+    align: AlignConfig = field(default_factory=AlignConfig)
+    graph: GraphConfig = field(default_factory=GraphConfig)
+    train_reader: ReaderTrainingConfig = field(default_factory=ReaderTrainingConfig)
+    train_localizer: LocalizerTrainingConfig = field(default_factory=LocalizerTrainingConfig)
     ui: UiConfig = UiConfig()
 
 
@@ -278,5 +189,6 @@ def config_from_dict(values: Mapping[str, object]) -> JomedConfig:
 
 
 def config_to_dict(config: JomedConfig) -> dict[str, Any]:
-    """Return the resolved configuration as nested plain values, for checkpoints and manifests."""
-    return dataclasses.asdict(config)
+    """Return the resolved configuration as JSON would read it, for checkpoints and manifests."""
+    values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+    return values

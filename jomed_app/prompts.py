@@ -8,6 +8,7 @@ Ours: the query comes first, so that the part all candidates share is computed o
 from __future__ import annotations
 
 IMAGE_SLOT = "<image>"
+DESCRIBE_QUESTION = "Describe the image."
 SAME_QUESTION = "Do the query and the reference have the same diagnosis?"
 NO_REFERENCE = "Reference: none."
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 RESULT_SCHEMA = "jomed.result/1"
 
 Head = Literal["image", "text"]
+CorpusKind = Literal["real", "simulated"]
 
 
 class Frozen(BaseModel):
@@ -93,6 +94,12 @@ class FinalResult(Frozen):
     )
     neighbor_weight: float = Field(
         default=0.0, ge=0, le=1, description="share of the vote in the final probability"
+    )
+    image_head: dict[str, float] = Field(
+        default={}, description="probabilities of the tower's linear head, image alone"
+    )
+    image_head_weight: float = Field(
+        default=0.0, ge=0, le=1, description="share of that head in the final probability"
     )
     abstained: bool = False
     reason: str | None = None

@@ -17,10 +17,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A folder or a top-level module -> its floor. Import from a lower floor or your own folder.
 FLOORS = {
-    "types": 0, "errors": 0, "config": 0, "settings": 0, "boxes": 0, "masking": 0, "sealing": 0,
-    "incidents": 0, "startup": 0, "progress": 0, "prompts": 0, "__init__": 0,
-    "imaging": 1, "objectives": 1,
-    "models": 2, "data": 2,
+    "types": 0, "errors": 0, "config": 0, "stage_config": 0, "settings": 0, "boxes": 0,
+    "masking": 0, "sealing": 0, "incidents": 0, "startup": 0, "progress": 0, "prompts": 0,
+    "__init__": 0, "imaging": 1, "objectives": 1, "models": 2, "data": 2,
     "retrieval": 3,
     "inference": 4, "training": 4,
     "evaluation": 5, "export": 5,

@@ -20,7 +20,7 @@ from jomed_app.data.records import CaseRecord
 from jomed_app.data.simulated_ultrasound import simulate_case, write_cases
 from jomed_app.data.tasks import load_task
 from jomed_app.inference.load import READER_FILE, TASK_FILE, load_bundle
-from jomed_app.models.bundle import write_manifest
+from jomed_app.models.bundle import ProfileManifest, write_manifest
 from jomed_app.models.heads import DomainHead, save_heads
 from jomed_app.models.localizer import Localizer, LocalizerConfig
 from jomed_app.models.reader import Reader
@@ -80,8 +80,8 @@ def write_tiny_bundle(
     reader.model.save_pretrained(folder / "reader")
     reader.tokenizer.save_pretrained(folder / "reader")
     retriever.projections.save_pretrained(folder / "retriever" / "projections")
-    retriever.passage_encoder.save_pretrained(folder / "retriever" / "passages")
-    retriever.tokenizer.save_pretrained(folder / "retriever" / "passages")
+    retriever.passages.model.save_pretrained(folder / "retriever" / "passages")
+    retriever.passages.tokenizer.save_pretrained(folder / "retriever" / "passages")
     build_tiny_localizer(reader).save_pretrained(folder / "localizer")
     values = {"location_bins": reader.location_bins, "candidate_pool": reader.candidate_pool}
     (folder / READER_FILE).write_text(json.dumps(values), encoding="utf-8")
@@ -93,8 +93,13 @@ def write_tiny_bundle(
         version="1",
         task=task.name,
         labels=task.labels,
-        thresholds={"k_per_head": 2, "domain_probability": 0.5} | dict(thresholds or {}),
-        calibration=dict(TINY_CALIBRATION if calibration is None else calibration),
+        profiles={
+            "simulated": ProfileManifest(
+                thresholds={"k_per_head": 2, "domain_probability": 0.5} | dict(thresholds or {}),
+                calibration=dict(TINY_CALIBRATION if calibration is None else calibration),
+                measured_on="40 tiny images",
+            )
+        },
     )
     return folder
 
@@ -121,8 +126,7 @@ def save_tiny_heads(
     outside = [each for place, each in enumerate(foreign_images(None)) if place % 5 == 0]
     tower = Retriever(
         reader.model.model.vision_tower,
-        retriever.passage_encoder,
-        retriever.tokenizer,
+        retriever.passages,
         retriever.projections,
     )
     inside = tower.features(tower.tower_tokens(images))

@@ -51,7 +51,6 @@ def tiny_config(data: Path | None = None) -> JomedConfig:
                 "steps": 2,
                 "batch_size": 2,
                 "num_candidates": 2,
-                "location_bins": BINS,
             },
         }
     )

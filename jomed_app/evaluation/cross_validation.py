@@ -70,6 +70,7 @@ def read_fold(
     fold: int,
     query_tokens: torch.Tensor,
     *,
+    corpus: NDArray[np.int64] | None = None,
     localizer: Localizer | None = None,
     seed: int = 0,
     on_progress: OnProgress = no_progress,
@@ -82,6 +83,7 @@ def read_fold(
         table: its cases.
         fold: held out.
         query_tokens: (len(real), P, C) tokens of all real images, as they are or masked.
+        corpus: rows that candidates and voters come from; None takes the other folds' real cases.
         localizer: gives the boxes; None asks the reader itself for them.
         seed: of the random candidates.
         on_progress: called after every case.
@@ -92,8 +94,9 @@ def read_fold(
     task = work.task
     position_dim = int(reader.model.config.vision_config.position_dim)
     view = view_of(table, task, position_dim)
-    corpus = table.training_rows(fold)
-    head = fit_linear_head(view.features[corpus], view.labels[corpus])
+    seen = table.training_rows(fold)
+    corpus = seen if corpus is None else corpus
+    head = fit_linear_head(view.features[seen], view.labels[seen])
     case_reader = CaseReader(reader, task)
     rows = table.held_out_rows(fold)
     places = rows - table.real[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
 from typing import Any
 
@@ -19,13 +19,15 @@ from jomed_app.inference.calibrate import (
     fit_reliability,
     fit_scaling,
 )
-from jomed_app.retrieval.vote import mix_vote
+from jomed_app.inference.opinions import mix_opinions
+from jomed_app.inference.settings import EngineSettings
 
 WEIGHT_TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0)
 TEXT_OFFSETS = (0.0, -1.0, -2.0, -4.0)
 NEIGHBORS = (16, 32, 64)
 VOTE_TEMPERATURES = (0.05, 0.1, 0.2)
-VOTE_SHARES = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8)
+SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8)  # of the vote, and of the linear head
+MAX_SHARE = 0.8  # ours: the candidates that were read keep a fifth, or they would decide nothing
 GUIDANCE = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 CONFORMAL_ALPHA = 0.05
 
@@ -46,22 +48,18 @@ class Fitted:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a file."""
+        known = {each.name for each in fields(EngineSettings)}
+        values = asdict(self.scoring)
         return {
-            "weight_temperature": self.scoring.weight_temperature,
-            "text_offset": self.scoring.text_offset,
-            "guidance": self.scoring.guidance,
-            "num_neighbors": self.scoring.num_neighbors,
-            "vote_temperature": self.scoring.vote_temperature,
-            "vote_share": self.scoring.vote_share,
-            "max_spread": self.scoring.max_spread,
-            "box_threshold": self.scoring.box_threshold,
+            "thresholds": {name: values[name] for name in values if name in known},
+            "knn": {name: values[name] for name in ("alone_neighbors", "alone_temperature")},
             "calibration": self.calibration.to_dict(),
             "trials": self.trials,
         }
 
 
 def fit_settings(raw: Sequence[RawCase], labels: NDArray[np.intp]) -> Fitted:
-    """Choose by likelihood how candidates are weighed, then the vote, then calibrate.
+    """Choose by likelihood how candidates are weighed, then the shares, then calibrate.
 
     A report of the very cases that were fitted on would be optimistic; `folds` fits for each fold
     on the other ones.
@@ -78,10 +76,19 @@ def fit_settings(raw: Sequence[RawCase], labels: NDArray[np.intp]) -> Fitted:
     ]
     settings = _best(arrays, labels, readings, trials)
     votes = [
-        replace(settings, num_neighbors=count, vote_temperature=temperature, vote_share=share)
-        for count, temperature, share in product(NEIGHBORS, VOTE_TEMPERATURES, VOTE_SHARES)
+        replace(
+            settings,
+            num_neighbors=count,
+            vote_temperature=temperature,
+            vote_share=share,
+            image_share=image_share,
+        )
+        for count, temperature, share, image_share in product(
+            NEIGHBORS, VOTE_TEMPERATURES, SHARES, SHARES
+        )
+        if share + image_share <= MAX_SHARE
     ]
-    settings = _best(arrays, labels, votes, trials)
+    settings = replace(_best(arrays, labels, votes, trials), **_best_vote(arrays, labels))
     answers = [conclude_systems(case, settings, ("rag",))["rag"] for case in raw]
     probabilities = np.stack([answer.probabilities for answer in answers])
     correct = probabilities.argmax(-1) == labels
@@ -104,15 +111,25 @@ class _Arrays:
         self.plain = np.stack([case.plain for case in raw])
         self.scores = np.stack([case.scores for case in raw])
         self.is_text = np.stack([case.is_text for case in raw])
+        self.image_head = np.exp(np.stack([case.backbone for case in raw]))
+        self._votes: dict[tuple[int, float], NDArray[np.float64]] = {}
 
     def log_prob(self, settings: ScoringSettings) -> NDArray[np.float64]:
         """(N, C) of `rag` before scaling, nats."""
         guided = guided_log_prob(self.retrieved, self.plain, settings.guidance)
         marginal = marginalize(settings.log_weights(self.scores, self.is_text), guided)
-        if settings.vote_share == 0:
-            return marginal
-        votes = np.stack([settings.vote(case, marginal.shape[-1]) for case in self.raw])
-        return mix_vote(marginal, votes, settings.vote_share)
+        return mix_opinions(
+            marginal,
+            [(self.votes(settings), settings.vote_share), (self.image_head, settings.image_share)],
+        )
+
+    def votes(self, settings: ScoringSettings) -> NDArray[np.float64]:
+        """(N, C) votes of the nearest cases."""
+        key = settings.num_neighbors, settings.vote_temperature
+        if key not in self._votes:
+            width = self.plain.shape[-1]
+            self._votes[key] = np.stack([settings.vote(case, width) for case in self.raw])
+        return self._votes[key]
 
 
 def _best(
@@ -138,10 +155,26 @@ def _best(
                 "num_neighbors": float(settings.num_neighbors),
                 "vote_temperature": settings.vote_temperature,
                 "vote_share": settings.vote_share,
+                "image_share": settings.image_share,
                 "nll": float(loss),
             }
         )
     return scaled[min(found)[1]]
+
+
+def _best_vote(arrays: _Arrays, labels: NDArray[np.intp]) -> dict[str, Any]:
+    """Voters and temperature under which the vote alone is likeliest; the baseline's due."""
+    rows = np.arange(len(labels))
+    losses = {
+        (count, temperature): -np.log(
+            arrays.votes(ScoringSettings(num_neighbors=count, vote_temperature=temperature))[
+                rows, labels
+            ]
+        ).mean()
+        for count, temperature in product(NEIGHBORS, VOTE_TEMPERATURES)
+    }
+    count, temperature = min(losses, key=lambda pair: losses[pair])
+    return {"alone_neighbors": count, "alone_temperature": temperature}
 
 
 def labels_of(raw: Mapping[int, RawCase], labels: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -106,16 +107,9 @@ class _Scorer:
         self.parts = parts
         self.index = index
         self.reader = CaseReader(parts.reader, parts.task)
+        profile = parts.profile(index.info.simulated)
         self.settings = ScoringSettings(
-            parts.settings.weight_temperature,
-            parts.settings.text_offset,
-            parts.settings.guidance,
-            parts.settings.max_spread,
-            parts.settings.num_neighbors,
-            parts.settings.vote_temperature,
-            parts.settings.vote_share,
-            parts.settings.box_threshold,
-            parts.calibration.scaling,
+            **asdict(profile.settings), scaling=profile.calibration.scaling
         )
         self._shelf = CandidateShelf(self.reader, index)
 
@@ -129,7 +123,7 @@ class _Scorer:
         own = self.index.ids_of_image(image.info.sha256)
         groups = frozenset({record.group} if record.group else ())
         hits = find_candidates(
-            self.index, vectors, parts.settings.k_per_head, exclude_ids=own, exclude_groups=groups
+            self.index, vectors, self.settings.k_per_head, exclude_ids=own, exclude_groups=groups
         )
         near = self.index.search(
             vectors["image"], "image", NEIGHBORS, exclude_ids=own, exclude_groups=groups

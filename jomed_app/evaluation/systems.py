@@ -4,7 +4,7 @@
 corpus images. `no_retrieval`: the reader without a candidate. `random_candidates`: the reader
 beside candidates drawn at random. `reader`: the reader beside the frozen retriever's
 candidates, with the boxes it says itself. `rag`: that, mixed with the vote of the nearest
-cases, and with the localizer's boxes; what the app shows.
+cases and the linear head, and with the localizer's boxes; what the app shows.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ from jomed_app.inference.aggregate import (
     marginalize,
 )
 from jomed_app.inference.calibrate import Scaling
-from jomed_app.inference.reading import CaseReader
+from jomed_app.inference.opinions import mix_opinions
+from jomed_app.inference.reading import CaseReader, describe_shares
+from jomed_app.inference.settings import EngineSettings
 from jomed_app.models.localizer import Located
 from jomed_app.models.pixels import Letterbox
 from jomed_app.models.reader import CandidateInput, ImageEncoding
-from jomed_app.retrieval.vote import mix_vote, neighbor_vote
+from jomed_app.retrieval.vote import neighbor_vote
 
 FloatArray = NDArray[np.float64]
 SYSTEMS = ("backbone", "knn", "no_retrieval", "random_candidates", "reader", "rag")
 NEIGHBORS = 64  # nearest cases kept; how many of them vote is a setting
-DESCRIBE_PLAIN_SHARE = 0.2  # weight of the row without a candidate in box and descriptors
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +90,16 @@ class RawCase:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoringSettings:
-    """How candidates are weighed, as the engine does it."""
+class ScoringSettings(EngineSettings):
+    """How candidates are weighed, as the engine does it, and the final scaling.
 
-    weight_temperature: float = 1.0
-    text_offset: float = 0.0
-    guidance: float = 0.0
-    max_spread: float = 0.3
-    num_neighbors: int = 32
-    vote_temperature: float = 0.1
-    vote_share: float = 0.0
-    box_threshold: float = 0.5
+    Attributes:
+        alone_neighbors: cases that vote in the baseline `knn`, fitted for the vote alone;
+            alone_temperature: divides their scores.
+    """
+
+    alone_neighbors: int = 32
+    alone_temperature: float = 0.1
     scaling: Scaling = field(default_factory=Scaling)
 
     def log_weights(self, scores: FloatArray, is_text: NDArray[np.bool_]) -> FloatArray:
@@ -107,14 +107,19 @@ class ScoringSettings:
         return head_log_weights(scores, is_text, self.weight_temperature, self.text_offset)
 
     def vote(self, raw: RawCase, num_labels: int) -> FloatArray:
-        """(C,) vote of the nearest cases."""
-        count = self.num_neighbors
-        return neighbor_vote(
-            raw.neighbor_scores[:count],
-            raw.neighbor_labels[:count],
-            num_labels,
-            self.vote_temperature,
-        )
+        """(C,) vote of the nearest cases, as it is mixed in."""
+        return _vote(raw, num_labels, self.num_neighbors, self.vote_temperature)
+
+    def vote_alone(self, raw: RawCase, num_labels: int) -> FloatArray:
+        """(C,) vote of the nearest cases, as a system of its own."""
+        return _vote(raw, num_labels, self.alone_neighbors, self.alone_temperature)
+
+
+def _vote(raw: RawCase, num_labels: int, count: int, temperature: float) -> FloatArray:
+    near = slice(count)
+    return neighbor_vote(
+        raw.neighbor_scores[near], raw.neighbor_labels[near], num_labels, temperature
+    )
 
 
 def read_case(
@@ -151,9 +156,7 @@ def read_case(
     place = Letterbox(*size, reader.reader.image_size)
     said = None
     if located is None:
-        shares = np.zeros(case.log_prob.shape[0] + 1)
-        shares[:count] = np.exp(log_weights) * (1 - DESCRIBE_PLAIN_SHARE)
-        shares[-1] = DESCRIBE_PLAIN_SHARE
+        shares = describe_shares(np.exp(log_weights), len(case.log_prob) + 1)
         said = reader.describe(case, shares, label).box
     own = place.to_image(said) if said else None
     found = place.to_image(located.box) if located else None
@@ -204,12 +207,12 @@ def conclude_systems(
         log_prob: FloatArray,
         log_weights: FloatArray,
         labels: NDArray[np.intp],
-        share: float = 0.0,
+        opinions: Sequence[tuple[FloatArray, float]] = (),
         **more: object,
     ) -> SystemScores:
         return SystemScores(
             probabilities=np.exp(
-                settings.scaling.apply(mix_vote(marginalize(log_weights, log_prob), vote, share))
+                settings.scaling.apply(mix_opinions(marginalize(log_weights, log_prob), opinions))
             ),
             candidate_probabilities=np.exp(log_prob),
             weights=np.exp(log_weights),
@@ -222,7 +225,7 @@ def conclude_systems(
 
     scores = {
         "backbone": SystemScores(np.exp(raw.backbone)),
-        "knn": SystemScores(vote),
+        "knn": SystemScores(settings.vote_alone(raw, num_labels)),
         "no_retrieval": SystemScores(np.exp(settings.scaling.apply(raw.plain))),
         "random_candidates": marginal(drawn, equal, raw.drawn_labels),
         "reader": marginal(guided, weights, raw.retrieved_labels, boxes=raw.boxes),
@@ -230,7 +233,7 @@ def conclude_systems(
             guided,
             weights,
             raw.retrieved_labels,
-            settings.vote_share,
+            [(vote, settings.vote_share), (np.exp(raw.backbone), settings.image_share)],
             boxes=raw.located,
             seconds=raw.seconds,
         ),

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _LIBRARIES = ("pydicom", "PIL", "pylibjpeg", "openjpeg", "libjpeg", "rle", "jpeg_ls")
-# The warning filters and the loggers' levels belong to the process: one decode at a time.
+_NOWHERE = logging.NullHandler()
+# The warning filters and the loggers' handlers belong to the process: one decode at a time.
 _ONE_AT_A_TIME = threading.RLock()
 
 
@@ -22,11 +23,11 @@ def quiet_decoding() -> Iterator[list[warnings.WarningMessage]]:
     with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         loggers = [logging.getLogger(name) for name in _LIBRARIES]
-        levels = [logger.level for logger in loggers]
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL + 1)
+        before = [(logger.handlers, logger.propagate) for logger in loggers]
+        for logger in loggers:  # a level would do too, but setting one empties a global cache
+            logger.handlers, logger.propagate = [_NOWHERE], False
         try:
             yield caught
         finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+            for logger, (handlers, propagate) in zip(loggers, before, strict=True):
+                logger.handlers, logger.propagate = handlers, propagate

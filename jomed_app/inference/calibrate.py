@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax
 
 from jomed_app.inference.reliability import (
@@ -83,6 +82,8 @@ def fit_scaling(log_prob: ArrayLike, labels: ArrayLike, *, with_bias: bool = Fal
     Raises:
         ValueError: if there is no case or shapes and labels do not fit.
     """
+    from scipy.optimize import minimize, minimize_scalar  # fits only; an answer starts without it
+
     rows, index = checked_cases(log_prob, labels)
     rows = np.maximum(log_softmax(rows, axis=-1), np.log(MIN_PROBABILITY))
     picked = np.arange(len(index)), index

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from jomed_app.inference.aggregate import (
     prediction_counts,
 )
 from jomed_app.inference.calibrate import Calibration
-from jomed_app.retrieval.vote import mix_vote
+from jomed_app.inference.opinions import Opinions
 from jomed_app.types import CandidateResult, Consistency, ConsistencyState, FinalResult
 
 SMALLEST_PROBABILITY = 1e-12
@@ -50,10 +50,9 @@ def conclude(
     labels: Sequence[str],
     calibration: Calibration,
     max_spread: float,
-    vote: Mapping[str, float],
-    vote_share: float,
+    opinions: Opinions,
 ) -> Conclusion:
-    """Marginalize over candidates, mix in the vote, calibrate, judge consistency, or abstain.
+    """Marginalize over candidates, mix in opinions, calibrate, judge consistency, or abstain.
 
     Source: arXiv:2508.17394, p(a | q) = sum over z of p(z | q) p(a | q, z).
     Ours: abstention by a conformal set that holds every label.
@@ -64,8 +63,7 @@ def conclude(
         labels: order of probability vectors.
         calibration: fitted on out-of-fold cases.
         max_spread: see `consistency_state`.
-        vote: label -> share among the nearest cases; empty for no vote.
-        vote_share: weight of the vote in the mixture, in [0, 1].
+        opinions: what is heard beside the candidates.
     """
     log_weights = np.log([max(each.weight, SMALLEST_PROBABILITY) for each in candidates])
     log_prob = np.log(
@@ -74,11 +72,7 @@ def conclude(
             for each in candidates
         ]
     )
-    share = vote_share if vote else 0.0
-    votes = np.array([vote.get(label, 0.0) for label in labels])
-    calibrated = calibration.scaling.apply(
-        mix_vote(marginalize(log_weights, log_prob), votes, share)
-    )
+    calibrated = calibration.scaling.apply(opinions.mix(marginalize(log_weights, log_prob), labels))
     probability = np.exp(calibrated)
     best = int(probability.argmax())
     abstained, reason = False, None
@@ -92,7 +86,7 @@ def conclude(
             )
     decisive = None
     if len(candidates) > 1:
-        mixed = mix_vote(leave_one_out(log_weights, log_prob), votes, share)
+        mixed = opinions.mix(leave_one_out(log_weights, log_prob), labels)
         decisive = most_decisive(probability, np.exp(calibration.scaling.apply(mixed)))
     state = consistency_state(
         log_prob,
@@ -106,8 +100,10 @@ def conclude(
         probabilities=dict(zip(labels, map(float, probability), strict=True)),
         interval=reliability.interval(float(probability[best])) if reliability else None,
         query_only_prediction=query_only,
-        neighbor_vote=dict(vote),
-        neighbor_weight=share,
+        neighbor_vote=dict(opinions.vote),
+        neighbor_weight=opinions.shares[0],
+        image_head=dict(opinions.image_head),
+        image_head_weight=opinions.shares[1],
         abstained=abstained,
         reason=reason,
     )

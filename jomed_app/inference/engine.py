@@ -23,10 +23,11 @@ from jomed_app.inference.calibrate import Calibration
 from jomed_app.inference.checks import domain_check, refusal
 from jomed_app.inference.clock import Clock
 from jomed_app.inference.conclude import Conclusion, conclude
-from jomed_app.inference.reading import CaseReader, Description
+from jomed_app.inference.opinions import Opinions
+from jomed_app.inference.reading import CaseReader, Description, describe_shares
 from jomed_app.inference.settings import EngineInfo, EngineSettings
 from jomed_app.inference.shelf import CandidateShelf, encode_images
-from jomed_app.models.heads import DomainHead
+from jomed_app.models.heads import DomainHead, LinearHead
 from jomed_app.models.localizer import Localizer, Located
 from jomed_app.models.pixels import Letterbox
 from jomed_app.models.reader import ImageEncoding, Reader
@@ -56,7 +57,7 @@ class Engine:
 
     Args:
         reader, retriever: models that share one vision tower; localizer: reads its tokens.
-        domain: refuses what is no image of the task.
+        backbone: the linear head on the tower; domain: refuses what is no image of the task.
         index: candidates.
         task: what is asked.
         settings, calibration: from the bundle.
@@ -69,6 +70,7 @@ class Engine:
         reader: Reader,
         retriever: Retriever,
         localizer: Localizer,
+        backbone: LinearHead,
         domain: DomainHead,
         index: CandidateIndex,
         task: Task,
@@ -79,6 +81,7 @@ class Engine:
         self.reader = reader
         self.retriever = retriever
         self.localizer = localizer
+        self.backbone = backbone
         self.domain = domain
         self.index = index
         self.task = task
@@ -163,10 +166,10 @@ class Engine:
 
         plain = self.task.labels[int(reading.plain_log_prob.argmax())]
         own = self.index.ids_of_image(info.sha256)
+        vote = vote_of_nearest(self.index, self.task, vectors["image"], own, self.settings)
+        alone = np.exp(self.backbone.log_prob(features[None])[0]).tolist()
         conclusion = self._conclude(
-            read,
-            plain,
-            vote_of_nearest(self.index, self.task, vectors["image"], own, self.settings),
+            read, plain, vote, dict(zip(self.task.labels, alone, strict=True))
         )
         if conclusion.final.prediction is not None:
             counter = self.index.nearest_other_label(
@@ -179,7 +182,7 @@ class Engine:
         yield FinalReady(conclusion.final, conclusion.consistency)
         _stop_if(cancel)
 
-        shares = np.append(np.exp(log_weights) * 0.8, 0.2)
+        shares = describe_shares(np.exp(log_weights))
         draft = self.index.candidate(read[0].candidate_id).descriptors
         located = self.localizer.locate(query.tokens[None])[0]
         description = self._case_reader.describe(
@@ -205,7 +208,9 @@ class Engine:
         total = sum(each.weight for each in kept)
         scaled = [each.model_copy(update={"weight": each.weight / total}) for each in kept]
         final = result.final
-        conclusion = self._conclude(scaled, final.query_only_prediction, final.neighbor_vote)
+        conclusion = self._conclude(
+            scaled, final.query_only_prediction, final.neighbor_vote, final.image_head
+        )
         counter = result.consistency.counter_candidate
         if counter is not None and self.candidate(counter).label == conclusion.final.prediction:
             others = [each for each in kept if each.label != conclusion.final.prediction]
@@ -227,7 +232,11 @@ class Engine:
         return (hits if k is None else hits[:k]), vectors
 
     def _conclude(
-        self, read: Sequence[CandidateResult], plain: str | None, vote: Mapping[str, float]
+        self,
+        read: Sequence[CandidateResult],
+        plain: str | None,
+        vote: Mapping[str, float],
+        image_head: Mapping[str, float],
     ) -> Conclusion:
         return conclude(
             read,
@@ -235,8 +244,9 @@ class Engine:
             labels=self.task.labels,
             calibration=self.calibration,
             max_spread=self.settings.max_spread,
-            vote=vote,
-            vote_share=self.settings.vote_share,
+            opinions=Opinions(
+                vote, self.settings.vote_share, image_head, self.settings.image_share
+            ),
         )
 
     def _result(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from transformers import AutoTokenizer
@@ -13,7 +14,7 @@ from jomed_app.data.tasks import Task, task_from_dict
 from jomed_app.errors import BundleError
 from jomed_app.inference.calibrate import Calibration
 from jomed_app.inference.engine import Engine
-from jomed_app.inference.settings import EngineInfo, EngineSettings
+from jomed_app.inference.settings import EngineInfo, EngineSettings, Profile
 from jomed_app.models.bundle import Bundle, open_bundle
 from jomed_app.models.heads import HEADS_FILE, DomainHead, LinearHead, load_heads
 from jomed_app.models.loading import (
@@ -21,11 +22,13 @@ from jomed_app.models.loading import (
     choose_precision,
     load_image_text_model,
     parse_precision,
+    prepare_for_answers,
 )
 from jomed_app.models.localizer import Localizer, load_localizer
 from jomed_app.models.reader import Reader
 from jomed_app.models.retriever import Retriever, load_retriever
 from jomed_app.retrieval.index import CandidateIndex
+from jomed_app.types import CorpusKind
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +36,6 @@ TASK_FILE = "task.json"
 READER_FILE = "reader.json"
 PARTS = (READER_FILE, TASK_FILE, f"heads/{HEADS_FILE}", "localizer/model.safetensors")
 SHORT_HASH = 8
-WHOLE_NUMBERS = ("k_per_head", "num_neighbors")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ class BundleParts:
         bundle: path and manifest.
         task: the bundle's own task definition.
         reader, retriever: they share one vision tower; localizer: reads its tokens.
-        backbone: linear head of the baseline; domain: refuses foreign images.
-        settings, calibration: as measured on out-of-fold cases.
+        backbone: linear head on the tower; domain: refuses foreign images.
+        profiles: settings and calibration by kind of corpus.
     """
 
     bundle: Bundle
@@ -55,8 +57,11 @@ class BundleParts:
     localizer: Localizer
     backbone: LinearHead
     domain: DomainHead
-    settings: EngineSettings
-    calibration: Calibration
+    profiles: Mapping[CorpusKind, Profile]
+
+    def profile(self, simulated: bool) -> Profile:
+        """Settings for an index; one that was never measured gets the plain defaults."""
+        return self.profiles.get("simulated" if simulated else "real", Profile())
 
 
 def load_bundle(folder: Path, precision: str = "auto") -> BundleParts:
@@ -87,15 +92,13 @@ def load_bundle(folder: Path, precision: str = "auto") -> BundleParts:
     retriever = load_retriever(path / "retriever", reader.model.model.vision_tower)
     backbone, domain = load_heads(path / "heads")
     manifest = bundle.manifest
-    known = {field.name for field in dataclasses.fields(EngineSettings)}
-    if unknown := set(manifest.thresholds) - known:
-        raise BundleError(
-            f"the bundle's thresholds must be among {sorted(known)}, found {sorted(unknown)}; "
-            "load it with the app version that wrote it"
+    profiles: dict[CorpusKind, Profile] = {
+        kind: Profile(
+            EngineSettings.from_dict(each.thresholds),
+            Calibration.from_dict(each.calibration),
+            each.measured_on,
         )
-    thresholds = {
-        name: int(value) if name in WHOLE_NUMBERS else value
-        for name, value in manifest.thresholds.items()
+        for kind, each in manifest.profiles.items()
     }
     logger.info("bundle %s %s runs as %s", manifest.name, manifest.version, chosen.value)
     return BundleParts(
@@ -106,8 +109,7 @@ def load_bundle(folder: Path, precision: str = "auto") -> BundleParts:
         load_localizer(path / "localizer"),
         backbone,
         domain,
-        EngineSettings(**thresholds),  # type: ignore[arg-type]
-        Calibration.from_dict(manifest.calibration),
+        profiles,
     )
 
 
@@ -120,25 +122,29 @@ def load_engine(bundle: Path, index: Path, *, precision: str = "auto") -> Engine
         ConfigError: if there is no such precision.
     """
     parts = load_bundle(bundle, precision)
+    prepare_for_answers(parts.reader.model)
     candidates = CandidateIndex.load(index, parts.retriever.fingerprint)
     manifest = parts.bundle.manifest
-    rates = {name: rate.rate for name, rate in parts.calibration.error_rates.items()}
+    profile = parts.profile(candidates.info.simulated)
+    rates = {name: rate.rate for name, rate in profile.calibration.error_rates.items()}
     info = EngineInfo(
         bundle=f"{manifest.name} {manifest.version} ({parts.bundle.fingerprint[:SHORT_HASH]})",
         index=f"{candidates.info.name} ({candidates.info.corpus_sha256[:SHORT_HASH]})",
         index_size=len(candidates),
         task=parts.task,
-        box_threshold=parts.settings.box_threshold,
+        box_threshold=profile.settings.box_threshold,
         error_rates=rates,
+        measured_on=profile.measured_on,
     )
     return Engine(
         reader=parts.reader,
         retriever=parts.retriever,
         localizer=parts.localizer,
+        backbone=parts.backbone,
         domain=parts.domain,
         index=candidates,
         task=parts.task,
-        settings=parts.settings,
-        calibration=parts.calibration,
+        settings=profile.settings,
+        calibration=profile.calibration,
         info=info,
     )

@@ -18,6 +18,20 @@ from jomed_app.models.localizer import WINDOW_BINS, peak_expectation
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader, Reading
 
 FloatArray = NDArray[np.float64]
+PLAIN_SHARE = 0.2  # ours: weight of the row without a candidate in box and descriptors
+
+
+def describe_shares(weights: FloatArray, num_rows: int | None = None) -> FloatArray:
+    """Shares of the rows in a description: candidates by weight, the row without one last.
+
+    Args:
+        weights: (K,) of the candidates that count; sums to 1.
+        num_rows: rows read, R > K; those between count nothing. None means K + 1.
+    """
+    shares = np.zeros(num_rows or len(weights) + 1)
+    shares[: len(weights)] = weights * (1 - PLAIN_SHARE)
+    shares[-1] = PLAIN_SHARE
+    return shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +91,7 @@ class CaseReader:
         self, query: ImageEncoding, question: str, candidates: Sequence[CandidateInput]
     ) -> CaseReading:
         """Read all candidates (and none) in one batch and score every label."""
-        reading = self.reader.read(self.reader.begin(query, question), candidates)
+        reading = self.reader.read(query, question, candidates)
         scores = self.reader.score_answers(reading, self._labels).double().numpy()
         normalized = np.asarray(log_softmax(scores, axis=-1))
         return CaseReading(scores[:-1], normalized[:-1], normalized[-1], reading)
@@ -164,10 +178,21 @@ class CaseReader:
                 findings[name] = self._marginal(name, replace(reading, next_log_prob=last), shares)
                 wrong = len(ids) - place - 1
                 if wrong and self._option(name, findings) != guess[names.index(name)]:
+                    # What was read behind the wrong guess is no answer, but a better guess.
+                    later = following[:, place + 1 :]
+                    behind = ahead_names[len(findings) - done :]
+                    for after, logits in zip(behind, later.unbind(1), strict=True):
+                        guess[names.index(after)] = self._likeliest(after, logits, shares)
                     reading = self.reader.rewind(reading, wrong, last)
                     break
             pending = self._option(names[len(findings) - 1], findings)
         return findings
+
+    def _likeliest(self, name: str, next_log_prob: Tensor, shares: Tensor) -> list[int]:
+        """The one-token value that the rows together find likeliest."""
+        ids = [option[0] for option in self._options[name]]
+        rows = next_log_prob[:, ids].softmax(-1)
+        return self._options[name][int((shares[:, None] * rows).sum(0).argmax())]
 
     def _is_short(self, name: str) -> bool:
         """Whether every value is one token, so that none is scored on what was guessed ahead."""

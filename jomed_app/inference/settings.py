@@ -2,38 +2,76 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jomed_app.data.tasks import Task
+from jomed_app.errors import BundleError
+from jomed_app.inference.calibrate import Calibration
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """Values a bundle was calibrated with.
+    """How candidates are found, weighed and concluded; the defaults trust the reader alone.
 
     Attributes:
-        k_per_head: hits per search.
         weight_temperature: divides the head-normalized retriever scores.
         text_offset: nats added to the log-weight of candidates that only the text search found.
         guidance: strength of `aggregate.guided_log_prob`; 0 is the plain reader.
+        max_spread: probability spread above which agreeing candidates count as mixed.
         num_neighbors: nearest cases that vote; vote_temperature: divides their scores.
         vote_share: weight of the vote in the final mixture, in [0, 1].
-        max_spread: probability spread above which agreeing candidates count as mixed.
-        domain_probability: least probability that an image is of the domain.
+        image_share: weight of the tower's linear head in it, in [0, 1].
         box_threshold: box score from which a box is shown at first.
+        k_per_head: hits per search.
+        domain_probability: least probability that an image is of the domain.
     """
 
-    k_per_head: int = 2
     weight_temperature: float = 1.0
     text_offset: float = 0.0
     guidance: float = 0.0
+    max_spread: float = 0.3
     num_neighbors: int = 32
     vote_temperature: float = 0.1
     vote_share: float = 0.0
-    max_spread: float = 0.3
-    domain_probability: float = 0.5
+    image_share: float = 0.0
     box_threshold: float = 0.5
+    k_per_head: int = 2
+    domain_probability: float = 0.5
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain values for a manifest."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, float]) -> EngineSettings:
+        """Read what `to_dict` wrote; what is left out keeps its default.
+
+        Raises:
+            BundleError: if there is a name that this version does not know.
+        """
+        known = {name: type(value) for name, value in dataclasses.asdict(cls()).items()}
+        if unknown := sorted(set(values) - set(known)):
+            raise BundleError(
+                f"the bundle's thresholds must be among {sorted(known)}, found {unknown}; "
+                "load it with the app version that wrote it"
+            )
+        return cls(**{name: known[name](value) for name, value in values.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What was fitted and measured with one kind of corpus as known cases.
+
+    Attributes:
+        settings, calibration: fitted on cases that nothing was trained on.
+        measured_on: those cases and that corpus, in words; empty if never measured.
+    """
+
+    settings: EngineSettings = EngineSettings()
+    calibration: Calibration = field(default_factory=Calibration)
+    measured_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +84,7 @@ class EngineInfo:
         task: question, labels, descriptors.
         box_threshold: where the box slider starts.
         error_rates: consistency state -> share of wrong answers on out-of-fold cases.
+        measured_on: those cases and the corpus they were read with, in words.
     """
 
     bundle: str
@@ -54,3 +93,4 @@ class EngineInfo:
     task: Task
     box_threshold: float
     error_rates: Mapping[str, float] = field(default_factory=dict)
+    measured_on: str = ""

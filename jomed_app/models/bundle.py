@@ -23,9 +23,9 @@ from jomed_app.sealing import (
     read_sealed,
     write_sealed,
 )
-from jomed_app.types import Frozen
+from jomed_app.types import CorpusKind, Frozen
 
-BUNDLE_FORMAT_VERSION = 1
+BUNDLE_FORMAT_VERSION = 2
 BUNDLE_LIMIT_BYTES = 64 * 2**20
 _EXPORT = "python -m jomed_app bundle export"
 
@@ -54,8 +54,20 @@ class BaseWeights(Frozen):
     licence: str
 
 
+class ProfileManifest(Frozen):
+    """What was fitted with one kind of corpus as known cases.
+
+    `thresholds` and `calibration` hold JSON values by name; `measured_on` says in words on which
+    cases, and beside which corpus, they were fitted.
+    """
+
+    thresholds: dict[str, float] = Field(default={})
+    calibration: dict[str, JsonValue] = Field(default={})
+    measured_on: str = ""
+
+
 class BundleManifest(SealedManifest):
-    """What a bundle is made of and made from, format version 1."""
+    """What a bundle is made of and made from; `profiles` by kind of corpus."""
 
     format_version: int = BUNDLE_FORMAT_VERSION
     name: str = Field(min_length=1)
@@ -63,8 +75,7 @@ class BundleManifest(SealedManifest):
     task: str
     labels: tuple[str, ...] = Field(min_length=1)
     prompts: dict[str, str] = Field(default={})
-    thresholds: dict[str, float] = Field(default={})
-    calibration: dict[str, JsonValue] = Field(default={})
+    profiles: dict[CorpusKind, ProfileManifest] = Field(default={})
     training: TrainingInfo = TrainingInfo()
     training_data: tuple[TrainingData, ...] = ()
     metrics: dict[str, JsonValue] = Field(default={})
@@ -106,8 +117,7 @@ def write_manifest(
     task: str,
     labels: Sequence[str],
     prompts: Mapping[str, str] | None = None,
-    thresholds: Mapping[str, float] | None = None,
-    calibration: Mapping[str, JsonValue] | None = None,
+    profiles: Mapping[CorpusKind, ProfileManifest] | None = None,
     training: TrainingInfo | None = None,
     training_data: Sequence[TrainingData] = (),
     metrics: Mapping[str, JsonValue] | None = None,
@@ -123,8 +133,7 @@ def write_manifest(
         task: name of the task definition.
         labels: the task's classes, in the order of every probability vector.
         prompts: prompt templates by name.
-        thresholds: decision thresholds by name.
-        calibration: parameters of the probability calibration; JSON values.
+        profiles: thresholds and calibration by kind of corpus; finite numbers.
         training: stages, seeds and resolved configs.
         training_data: data sets that training saw.
         metrics: measured figures; JSON values, finite.
@@ -146,8 +155,7 @@ def write_manifest(
                 "task": task,
                 "labels": tuple(labels),
                 "prompts": dict(prompts or {}),
-                "thresholds": dict(thresholds or {}),
-                "calibration": dict(calibration or {}),
+                "profiles": dict(profiles or {}),
                 "training": training or TrainingInfo(),
                 "training_data": tuple(training_data),
                 "metrics": dict(metrics or {}),

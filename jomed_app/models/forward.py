@@ -17,30 +17,30 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 def call_with_features(
     model: PreTrainedModel,
     input_ids: Tensor,
-    keep_mask: Tensor,
+    attention: Tensor,
     position_ids: Tensor,
     images: Sequence[Tensor],
     *,
-    keep_logits: int,
+    keep_logits: int | Tensor,
     cache: DynamicCache | None = None,
 ) -> Tensor:
     """Run the model's standard forward with image features that are already projected.
 
     Args:
         model: image-text-to-text model.
-        input_ids: (R, T) ids, image tokens where images stand.
-        keep_mask: (R, T + cached) True where a token counts.
-        position_ids: (R, T).
-        images: features (P_i, D) in the order in which their tokens stand, row by row.
-        keep_logits: columns at the end whose logits are computed.
+        input_ids: (1, T) ids, image tokens where images stand.
+        attention: (T, cached + T) True where a token may look.
+        position_ids: (1, T).
+        images: features (P_i, D) in the order in which their tokens stand.
+        keep_logits: how many columns at the end, or which ones (K,), get logits.
         cache: keys and values read before; what is read now is appended.
 
     Returns:
-        (R, keep_logits, V) logits.
+        (1, K, V) logits.
     """
     logits: Tensor = model(
         input_ids=input_ids,
-        attention_mask=keep_mask.long(),
+        attention_mask=attention[None, None],
         position_ids=position_ids,
         past_key_values=cache,
         use_cache=cache is not None,

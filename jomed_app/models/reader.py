@@ -1,14 +1,14 @@
 """The reader: a LLaVA-style model that answers about the query beside one candidate at a time.
 
 Source: arXiv:2508.17394 (one candidate per reading), LLaVA arXiv:2304.08485 (architecture).
-Ours: the query part is computed once and its cache shared by all candidates; image features are
-handed to the model's own forward (`mm_encoder_outputs`), so a picture is encoded once however
-often it is read; a candidate's picture is average-pooled to fewer tokens than the query's.
+Ours: all rows of a query are packed into one sequence, the query part first and once, each row
+blind to the others, so that one forward reads every candidate; image features are handed to the
+model's own forward (`mm_encoder_outputs`), so a picture is encoded once however often it is read; a
+candidate's picture is average-pooled to fewer tokens than the query's.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from torch.nn import functional
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from jomed_app.models.forward import call_with_features, pool_grid
-from jomed_app.models.rows import RowEncoder, pad_rows
+from jomed_app.models.rows import RowEncoder
 from jomed_app.prompts import location_tokens
 
 
@@ -46,17 +46,17 @@ class CandidateInput:
 
 @dataclass(slots=True)
 class Reading:
-    """R rows read up to where the next answer token is due.
+    """R rows read up to where the next answer token is due, packed in one sequence of T tokens.
 
     Attributes:
         cache: keys and values of everything read.
-        keep_mask: (R, T) True where a cached token counts.
-        next_position: (R,) position of the next token.
+        sees: (R, T) True where a row may look at a cached token.
+        next_position: (R,) position of each row's next token.
         next_log_prob: (R, V) log-probabilities of the next token, nats.
     """
 
     cache: DynamicCache
-    keep_mask: Tensor
+    sees: Tensor
     next_position: Tensor
     next_log_prob: Tensor
 
@@ -125,46 +125,54 @@ class Reader:
         return pool_grid(features, self.grid, self.candidate_pool)
 
     @torch.inference_mode()
-    def begin(self, query: ImageEncoding, question: str) -> Reading:
-        """Read what all rows share; `next_log_prob` is not meaningful yet."""
-        ids = torch.tensor([self.rows.query(question)])
-        cache = DynamicCache(config=self.model.config.get_text_config())
-        return self._forward(
-            cache,
-            ids,
-            torch.ones_like(ids, dtype=torch.bool),
-            torch.arange(ids.shape[1])[None],
-            [query.features],
-        )
-
-    @torch.inference_mode()
     def read(
-        self, start: Reading, candidates: Sequence[CandidateInput], *, with_plain: bool = True
+        self,
+        query: ImageEncoding,
+        question: str,
+        candidates: Sequence[CandidateInput],
+        *,
+        with_plain: bool = True,
     ) -> Reading:
-        """Read every candidate, and (last row) no candidate, on one copy of the shared part."""
+        """Read the query beside every candidate and, in the last row, beside none.
+
+        Raises:
+            ValueError: if there is no row to read.
+        """
         prompts = [self.rows.candidate(each.label, each.passage) for each in candidates]
         if with_plain:
             prompts.append(self.rows.no_candidate())
-        batch = pad_rows(prompts, [[] for _ in prompts], self._pad_id)
-        cache = copy.deepcopy(start.cache)
-        cache.batch_repeat_interleave(len(prompts))
-        shared = start.keep_mask.expand(len(prompts), -1)
-        return self._forward(
+        if not prompts:
+            raise ValueError("reading requires a candidate, or the row without one; found neither")
+        shared = self.rows.query(question)
+        lengths = torch.tensor([len(prompt) for prompt in prompts])
+        ends = len(shared) + lengths.cumsum(0)
+        ids = torch.tensor([*shared, *(token for prompt in prompts for token in prompt)])
+        row = torch.repeat_interleave(torch.arange(len(prompts)), lengths)
+        owner = torch.cat([torch.full((len(shared),), -1), row])
+        place = torch.arange(len(ids))
+        positions = place - torch.where(owner < 0, 0, (ends - lengths)[owner] - len(shared))
+        common = owner < 0
+        attention = (common[None] | (owner[:, None] == owner[None])) & (place[:, None] >= place)
+        cache = DynamicCache(config=self.model.config.get_text_config())
+        logits = call_with_features(
+            self.model,
+            ids[None],
+            attention,
+            positions[None],
+            [query.features, *(candidate.features for candidate in candidates)],
+            keep_logits=ends - 1,
+            cache=cache,
+        )
+        return Reading(
             cache,
-            batch.input_ids,
-            torch.cat([shared, batch.keep_mask], dim=1),
-            batch.position_ids + start.next_position,
-            [candidate.features for candidate in candidates],
+            common[None] | (owner[None] == torch.arange(len(prompts))[:, None]),
+            len(shared) + lengths,
+            functional.log_softmax(logits[0].float(), dim=-1),
         )
 
-    @torch.inference_mode()
     def extend(self, reading: Reading, ids: Sequence[int]) -> Reading:
         """Append the same answer tokens to every row; the old reading must not be used again."""
-        count = reading.keep_mask.shape[0]
-        new = torch.tensor([list(ids)]).expand(count, -1)
-        positions = reading.next_position[:, None] + torch.arange(len(ids))[None]
-        keep = torch.cat([reading.keep_mask, torch.ones_like(new, dtype=torch.bool)], dim=1)
-        return self._forward(reading.cache, new, keep, positions, [])
+        return self.look_ahead(reading, ids)[0]
 
     @torch.inference_mode()
     def look_ahead(self, reading: Reading, ids: Sequence[int]) -> tuple[Reading, Tensor]:
@@ -172,20 +180,18 @@ class Reader:
 
         The old reading must not be used again; `rewind` takes tokens back that were guessed wrong.
         """
-        count = reading.keep_mask.shape[0]
-        new = torch.tensor([list(ids)]).expand(count, -1)
-        positions = reading.next_position[:, None] + torch.arange(len(ids))[None]
-        keep = torch.cat([reading.keep_mask, torch.ones_like(new, dtype=torch.bool)], dim=1)
-        logits = self._call(reading.cache, new, keep, positions, [], keep_logits=len(ids))
-        log_prob = functional.log_softmax(logits.float(), dim=-1)
-        return Reading(reading.cache, keep, positions[:, -1] + 1, log_prob[:, -1]), log_prob
+        rows = torch.arange(len(reading.sees))
+        log_prob, sees = self._append(reading, rows, torch.tensor(list(ids)).expand(len(rows), -1))
+        position = reading.next_position + len(ids)
+        return Reading(reading.cache, sees, position, log_prob[:, -1]), log_prob
 
     def rewind(self, reading: Reading, count: int, next_log_prob: Tensor) -> Reading:
         """Take back the last `count` appended tokens; the old reading must not be used again."""
-        reading.cache.crop(-count)
+        dropped = count * len(reading.sees)
+        reading.cache.crop(-dropped)
         return Reading(
             reading.cache,
-            reading.keep_mask[:, : reading.keep_mask.shape[1] - count],
+            reading.sees[:, : reading.sees.shape[1] - dropped],
             reading.next_position - count,
             next_log_prob,
         )
@@ -206,56 +212,50 @@ class Reader:
         longest = max(len(answer) for answer in answers)
         if longest == 1:
             return first
-        rows, options = reading.keep_mask.shape[0], len(answers)
-        batch = pad_rows([[0]] * options, [list(answer) for answer in answers], self._pad_id)
-        ids, keep = batch.input_ids[:, 1:], batch.keep_mask[:, 1:]
-        cache = copy.deepcopy(reading.cache)
-        cache.batch_repeat_interleave(options)
-        logits = self._call(
-            cache,
+        rows, options = len(reading.sees), len(answers)
+        ids = torch.tensor([[*answer, *[self._pad_id] * longest][:longest] for answer in answers])
+        keep = torch.arange(longest) < torch.tensor([[len(answer)] for answer in answers])
+        following, _ = self._append(
+            reading,
+            torch.arange(rows).repeat_interleave(options),
             ids[:, :-1].repeat(rows, 1),
-            torch.cat(
-                [reading.keep_mask.repeat_interleave(options, 0), keep[:, :-1].repeat(rows, 1)], 1
-            ),
-            reading.next_position.repeat_interleave(options)[:, None]
-            + torch.arange(longest - 1)[None],
-            [],
-            keep_logits=longest - 1,
         )
-        log_prob = functional.log_softmax(logits.float(), dim=-1)
-        following = log_prob.gather(-1, ids[:, 1:].repeat(rows, 1)[..., None])[..., 0]
-        later = (following * keep[:, 1:].repeat(rows, 1)).sum(-1)
+        reading.cache.crop(-rows * options * (longest - 1))  # the reading is left as it was
+        later = following.gather(-1, ids[:, 1:].repeat(rows, 1)[..., None])[..., 0]
+        later = (later * keep[:, 1:].repeat(rows, 1)).sum(-1)
         return first + later.view(rows, options)
 
     @property
     def _pad_id(self) -> int:
         return int(self.tokenizer.pad_token_id or 0)
 
-    def _forward(
-        self,
-        cache: DynamicCache,
-        ids: Tensor,
-        keep_mask: Tensor,
-        positions: Tensor,
-        images: Sequence[Tensor],
-    ) -> Reading:
-        logits = self._call(cache, ids, keep_mask, positions, images, keep_logits=1)
-        return Reading(
-            cache,
-            keep_mask,
-            positions[:, -1] + 1,
-            functional.log_softmax(logits[:, -1].float(), dim=-1),
-        )
+    def _append(self, reading: Reading, rows: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Append a stream of tokens to each of some rows, a row may have several.
 
-    def _call(
-        self,
-        cache: DynamicCache | None,
-        ids: Tensor,
-        keep_mask: Tensor,
-        positions: Tensor,
-        images: Sequence[Tensor],
-        keep_logits: int,
-    ) -> Tensor:
-        return call_with_features(
-            self.model, ids, keep_mask, positions, images, keep_logits=keep_logits, cache=cache
+        Args:
+            reading: its cache grows.
+            rows: (S,) the row that each stream continues.
+            ids: (S, n) tokens; they stand in the sequence token by token, stream by stream.
+
+        Returns:
+            (S, n, V) log-probabilities of what follows each token, nats, and (S, T + S n) what each
+            stream sees.
+        """
+        streams, length = ids.shape
+        earlier = torch.ones(length, length, dtype=torch.bool).tril()
+        own = earlier[:, None, :, None] & torch.eye(streams, dtype=torch.bool)[None, :, None, :]
+        before = reading.sees[rows].expand(length, streams, -1)
+        attention = torch.cat([before, own.flatten(2)], dim=-1).flatten(0, 1)
+        positions = reading.next_position[rows] + torch.arange(length)[:, None]
+        logits = call_with_features(
+            self.model,
+            ids.T.reshape(1, -1),
+            attention,
+            positions.reshape(1, -1),
+            [],
+            keep_logits=streams * length,
+            cache=reading.cache,
         )
+        log_prob = functional.log_softmax(logits[0].float(), dim=-1)
+        sees = attention[(length - 1) * streams :]
+        return log_prob.view(length, streams, -1).transpose(0, 1), sees

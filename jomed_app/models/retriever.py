@@ -9,7 +9,8 @@ copy of the tower, and the mixture is renormalized, so at step 0 retrieval equal
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ from jomed_app.models.pixels import letterbox, to_pixel_values
 
 Head = Literal["image", "text"]
 HEADS: tuple[Head, ...] = ("image", "text")
+FINGERPRINT_FILE = "fingerprint.txt"
 
 
 class RetrieverConfig(PreTrainedConfig):
@@ -103,34 +105,61 @@ def pool_tokens(tokens: Tensor, position_dim: int) -> Tensor:
     return pooled[:, : pooled.shape[-1] - position_dim]
 
 
+class PassageEncoder:
+    """A frozen text encoder and its tokenizer, read when the first passage is encoded.
+
+    Ours: an app that only searches never reads a passage, and starts faster without the encoder.
+
+    Args:
+        load: returns both.
+    """
+
+    def __init__(self, load: Callable[[], tuple[PreTrainedModel, PreTrainedTokenizerBase]]) -> None:
+        self._load = load
+
+    @cached_property
+    def _pair(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        return self._load()
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """The encoder."""
+        return self._pair[0]
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """Its tokenizer."""
+        return self._pair[1]
+
+
 class Retriever:
     """Embeds queries, corpus images and passages; satisfies `retrieval.search.CaseEncoder`.
 
     Attributes:
         fingerprint: short hash of every weight that an index depends on (towers, projections);
-            query heads are not part of it.
+            query heads are not part of it. A bundle keeps it, under its own seal.
         dim: width of an embedding.
     """
 
     def __init__(
         self,
         tower: PreTrainedModel,
-        passage_encoder: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
+        passages: PassageEncoder,
         projections: RetrieverProjections,
+        fingerprint: str | None = None,
     ) -> None:
         self.tower = tower
-        self.passage_encoder = passage_encoder
-        self.tokenizer = tokenizer
+        self.passages = passages
         self.projections = projections
         self.dim = int(projections.config.dim)
         self.image_size = int(tower.config.image_size)
         self.position_dim = int(getattr(tower.config, "position_dim", 0))
-        self.fingerprint = self._fingerprint()
+        self.fingerprint = fingerprint or self.compute_fingerprint()
 
-    def _fingerprint(self) -> str:
-        digest = hashlib.sha256(f"{self.image_size} {len(self.tokenizer)}".encode())
-        for module in (self.tower, self.passage_encoder, self.projections):
+    def compute_fingerprint(self) -> str:
+        """Hash every weight that an index depends on; the passage encoder is read for it."""
+        digest = hashlib.sha256(f"{self.image_size} {len(self.passages.tokenizer)}".encode())
+        for module in (self.tower, self.passages.model, self.projections):
             for name, value in sorted(module.state_dict().items()):
                 if not name.startswith("query_heads"):
                     digest.update(name.encode())
@@ -164,7 +193,7 @@ class Retriever:
     @torch.inference_mode()
     def encode_passages(self, passages: Sequence[str]) -> NDArray[np.float32]:
         """Unit rows (N, dim) of passages."""
-        encoded = encode_texts(self.passage_encoder, self.tokenizer, passages)
+        encoded = encode_texts(self.passages.model, self.passages.tokenizer, passages)
         return self.projections.embed_passages(encoded).numpy().astype(np.float32)
 
     @torch.inference_mode()
@@ -216,9 +245,27 @@ def load_retriever(folder: Path, tower: PreTrainedModel | None = None) -> Retrie
     if tower is None:
         reader = load_image_text_model(folder.parent / "reader", Precision.BF16)
         tower = reader.model.vision_tower
+    stored = folder / FINGERPRINT_FILE
     return Retriever(
         tower,
-        load_text_encoder(folder / "passages"),
-        AutoTokenizer.from_pretrained(folder / "passages"),
+        PassageEncoder(
+            lambda: (
+                load_text_encoder(folder / "passages"),
+                AutoTokenizer.from_pretrained(folder / "passages"),
+            )
+        ),
         RetrieverProjections.from_pretrained(folder / "projections").train(False),
+        stored.read_text(encoding="utf-8").strip() if stored.is_file() else None,
     )
+
+
+def store_fingerprint(folder: Path) -> str:
+    """Write the fingerprint of a bundle's retriever beside it, so that loading need not compute it.
+
+    Args:
+        folder: a bundle's `retriever` folder, whole, in a bundle that is not sealed yet.
+    """
+    (folder / FINGERPRINT_FILE).unlink(missing_ok=True)
+    fingerprint = load_retriever(folder).fingerprint
+    (folder / FINGERPRINT_FILE).write_text(fingerprint + "\n", encoding="utf-8")
+    return fingerprint

@@ -6,7 +6,7 @@ batch, so the standard forward can keep the logits of just those columns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from jomed_app.prompts import IMAGE_SLOT, NO_REFERENCE, candidate_text, query_text
 
+MAX_KEPT = 4096  # texts whose ids are remembered; an index is read again and again
 _SPLIT = "\u241e"  # stands where the candidate part begins while the chat template is applied
 
 
@@ -50,6 +51,7 @@ class RowEncoder:
             raise TypeError("the tokenizer must have one end-of-answer token")
         self.end_id = eos
         added = tokenizer.added_tokens_decoder.values()
+        self._known: dict[tuple[str, ...], list[int]] = {}
         self._reserved = (IMAGE_SLOT, *(token.content for token in added if token.special))
 
     def _ids(self, text: str, image_tokens: int = 0) -> list[int]:
@@ -67,12 +69,26 @@ class RowEncoder:
             text = text.replace(token, " ")
         return text
 
+    def _kept(self, key: tuple[str, ...], make: Callable[[], list[int]]) -> list[int]:
+        """Ids made before, or made now; the oldest are forgotten beyond `MAX_KEPT`."""
+        if key not in self._known:
+            if len(self._known) >= MAX_KEPT:
+                del self._known[next(iter(self._known))]
+            self._known[key] = make()
+        return list(self._known[key])
+
     def query(self, question: str) -> list[int]:
         """Ids of the part that all rows of a query share."""
-        return self._ids(self._before + query_text(self._plain(question)), self.query_tokens)
+        return self._kept(
+            ("query", question),
+            lambda: self._ids(self._before + query_text(self._plain(question)), self.query_tokens),
+        )
 
     def candidate(self, label: str, passage: str) -> list[int]:
         """Ids of one candidate, up to where the answer begins."""
+        return self._kept(("candidate", label, passage), lambda: self._candidate(label, passage))
+
+    def _candidate(self, label: str, passage: str) -> list[int]:
         label, passage = self._plain(label), self._plain(passage)
         words = self.tokenizer(passage, add_special_tokens=False)["input_ids"]
         if len(words) > self.max_passage_tokens:

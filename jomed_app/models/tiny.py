@@ -21,7 +21,12 @@ from transformers import (
 
 from jomed_app.models.loading import join_llava
 from jomed_app.models.reader import Reader
-from jomed_app.models.retriever import Retriever, RetrieverConfig, RetrieverProjections
+from jomed_app.models.retriever import (
+    PassageEncoder,
+    Retriever,
+    RetrieverConfig,
+    RetrieverProjections,
+)
 from jomed_app.models.vision_tower import EfficientNetLiteConfig, EfficientNetLiteModel
 from jomed_app.prompts import IMAGE_SLOT, location_tokens
 
@@ -142,4 +147,8 @@ def build_tiny_retriever(seed: int = 0, *, image_size: int = TINY_IMAGE_SIZE) ->
         projections = RetrieverProjections(
             RetrieverConfig(feature_size=feature_size, passage_size=32, dim=TINY_DIM)
         )
-    return Retriever(tower, encoder.train(False), tokenizer, projections.train(False))
+    return Retriever(
+        tower,
+        PassageEncoder(lambda: (encoder.train(False), tokenizer)),
+        projections.train(False),
+    )

@@ -164,17 +164,33 @@ class EfficientNetLiteModel(PreTrainedModel):
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
 
-    def feature_maps(self, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the stride-16 (B, C16, 2g, 2g) and stride-32 (B, C32, g, g) maps."""
+    def fine_map(self, pixel_values: Tensor) -> Tensor:
+        """Return the stride-16 map (B, C16, 2g, 2g)."""
         hidden = functional.relu6(
             self.stem(pixel_values.contiguous(memory_format=torch.channels_last)), inplace=True
         )
-        fine = hidden
-        for number, stage in enumerate(self.stages):
+        for stage in self.stages[: FINE_STAGE + 1]:
             hidden = stage(hidden)
-            if number == FINE_STAGE:
-                fine = hidden
-        return fine, hidden
+        return hidden
+
+    def deep_map(self, fine: Tensor) -> Tensor:
+        """Return the stride-32 map (B, C32, g, g) from the stride-16 one."""
+        hidden = fine
+        for stage in self.stages[FINE_STAGE + 1 :]:
+            hidden = stage(hidden)
+        return hidden
+
+    def deep_parameters(self) -> list[nn.Parameter]:
+        """Parameters behind the stride-16 map."""
+        return [p for stage in self.stages[FINE_STAGE + 1 :] for p in stage.parameters()]
+
+    def join_tokens(self, fine: Tensor, deep: Tensor) -> Tensor:
+        """Return patch tokens (B, P, hidden_size) from both maps."""
+        inside = functional.pixel_unshuffle(fine, 2)
+        tokens = torch.cat([deep, inside], dim=1).flatten(2).transpose(1, 2)
+        positions = sine_cosine_positions(deep.shape[-1], self.config.position_dim)
+        positions = positions.to(tokens.device, tokens.dtype)
+        return torch.cat([tokens, positions.expand(tokens.shape[0], -1, -1)], dim=-1)
 
     def forward(self, pixel_values: Tensor, **kwargs: Any) -> BaseModelOutputWithPooling:
         """Encode images.
@@ -187,13 +203,9 @@ class EfficientNetLiteModel(PreTrainedModel):
             last_hidden_state (B, P, hidden_size), pooler_output (B, pooled_size), and
             hidden_states holding the tokens once, which is where LLaVA looks.
         """
-        fine, deep = self.feature_maps(pixel_values)
-        grid = deep.shape[-1]
-        inside = functional.pixel_unshuffle(fine, 2)
-        tokens = torch.cat([deep, inside], dim=1).flatten(2).transpose(1, 2)
-        positions = sine_cosine_positions(grid, self.config.position_dim)
-        positions = positions.to(tokens.device, tokens.dtype)
-        tokens = torch.cat([tokens, positions.expand(tokens.shape[0], -1, -1)], dim=-1)
+        fine = self.fine_map(pixel_values)
+        deep = self.deep_map(fine)
+        tokens = self.join_tokens(fine, deep)
         pooled = torch.cat([deep.mean((2, 3)), fine.mean((2, 3))], dim=-1)
         return BaseModelOutputWithPooling(
             last_hidden_state=tokens, pooler_output=pooled, hidden_states=(tokens,)

@@ -40,18 +40,3 @@ def neighbor_vote(
     shares = np.bincount(members, weights, minlength=num_labels) / weights.sum()
     shares = np.maximum(shares, SMALLEST_SHARE)
     return np.asarray(shares / shares.sum())
-
-
-def mix_vote(
-    log_prob: NDArray[np.float64], vote: NDArray[np.float64], share: float
-) -> NDArray[np.float64]:
-    """Return log((1 - share) p + share vote), (..., C) nats, of normalized (..., C) `log_prob`.
-
-    Raises:
-        ValueError: if share lies outside [0, 1].
-    """
-    if not 0 <= share <= 1:
-        raise ValueError(f"the vote's share must lie in [0, 1], found {share}")
-    with np.errstate(divide="ignore"):
-        mixed = np.logaddexp(np.log1p(-share) + log_prob, np.log(share * vote))
-    return np.asarray(mixed)

@@ -21,6 +21,7 @@ from jomed_app.errors import BundleError
 from jomed_app.models.bundle import (
     BaseWeights,
     BundleManifest,
+    ProfileManifest,
     TrainingData,
     TrainingInfo,
     check_size_limit,
@@ -31,7 +32,7 @@ from jomed_app.models.loading import merge_lora, store_quantized, store_quantize
 from jomed_app.models.localizer import load_localizer
 from jomed_app.models.pixels import letterbox, to_pixel_values
 from jomed_app.models.reader import Reader
-from jomed_app.models.retriever import pool_tokens
+from jomed_app.models.retriever import pool_tokens, store_fingerprint
 from jomed_app.progress import OnProgress
 from jomed_app.prompts import NO_REFERENCE, candidate_text, query_text
 from jomed_app.training.base_weights import BASE_PACKAGES
@@ -39,6 +40,7 @@ from jomed_app.training.heads import fit_domain_head, fit_linear_head
 from jomed_app.training.loop import no_progress
 from jomed_app.training.table import load_reader_table
 from jomed_app.training.workspace import Workspace
+from jomed_app.types import CorpusKind
 
 logger = logging.getLogger(__name__)
 
@@ -47,17 +49,6 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jin
 BASE_LICENCE = "Apache-2.0"
 STEPS = ("reader", "heads", "seal")
 FIGURES = ("accuracy", "auroc")  # of the model card
-UNCALIBRATED: dict[str, Any] = {
-    "weight_temperature": 1.0,
-    "text_offset": 0.0,
-    "guidance": 0.0,
-    "num_neighbors": 32,
-    "vote_temperature": 0.1,
-    "vote_share": 0.0,
-    "max_spread": 0.3,
-    "box_threshold": 0.5,
-    "calibration": {},
-}
 
 
 def write_config(run: Path, config: Any) -> None:
@@ -123,10 +114,8 @@ def make_bundle(
     on_progress(2, len(STEPS))
 
     load_localizer(work.localizer(checkpoint)).save_pretrained(folder / "localizer")
-    settings = UNCALIBRATED
-    if has_real:
-        settings = json.loads((run / "cv" / "settings.json").read_text(encoding="utf-8"))
     (folder / "task.json").write_text(work.task.model_dump_json(indent=1), encoding="utf-8")
+    store_fingerprint(folder / "retriever")
     values = {
         "location_bins": reader.location_bins,
         "candidate_pool": reader.candidate_pool,
@@ -147,19 +136,7 @@ def make_bundle(
             "candidate": candidate_text("{label}", "{passage}"),
             "no_candidate": NO_REFERENCE,
         },
-        thresholds={
-            "k_per_head": work.config.index.k_per_head,
-            "weight_temperature": settings["weight_temperature"],
-            "text_offset": settings["text_offset"],
-            "guidance": settings["guidance"],
-            "num_neighbors": settings["num_neighbors"],
-            "vote_temperature": settings["vote_temperature"],
-            "vote_share": settings["vote_share"],
-            "max_spread": settings["max_spread"],
-            "domain_probability": 0.5,
-            "box_threshold": settings["box_threshold"],
-        },
-        calibration=settings["calibration"],
+        profiles=_profiles(run, work.config.index.k_per_head) if has_real else {},
         training=TrainingInfo(
             stages=("align", "reader"),
             seeds={
@@ -183,6 +160,19 @@ def make_bundle(
     folder.rename(out)
     on_progress(3, len(STEPS))
     return manifest
+
+
+def _profiles(run: Path, k_per_head: int) -> dict[CorpusKind, ProfileManifest]:
+    """What was fitted on out-of-fold cases, by kind of corpus."""
+    stored = json.loads((run / "cv" / "settings.json").read_text(encoding="utf-8"))
+    return {
+        kind: ProfileManifest(
+            thresholds=each["thresholds"] | {"k_per_head": k_per_head},
+            calibration=each["calibration"],
+            measured_on=each["measured_on"],
+        )
+        for kind, each in stored.items()
+    }
 
 
 def _require(run: Path, *names: str) -> None:
@@ -214,7 +204,8 @@ def _forget_folders(folder: Path) -> None:
 
 def _without_paths(values: dict[str, Any]) -> dict[str, Any]:
     """A manifest tells no folder of the machine that trained it."""
-    values["train_reader"]["data"] = bool(values["train_reader"]["data"])
+    for stage in ("align", "train_reader"):
+        values[stage]["data"] = bool(values[stage]["data"])
     return values
 
 
@@ -234,12 +225,12 @@ def _training_data(work: Workspace, real: Sequence[CaseRecord]) -> list[Training
 def _metrics(run: Path) -> dict[str, Any]:
     """Out-of-fold figures of each system, as the reports hold them."""
     metrics: dict[str, Any] = {}
-    for name in ("report", "report.binary"):
+    for name in ("report", "report.binary", "report.index", "report.index.binary"):
         if not (run / "cv" / f"{name}.json").is_file():
             continue
         report = json.loads((run / "cv" / f"{name}.json").read_text(encoding="utf-8"))
         kept = ("accuracy", "auroc", "inconsistent_rate", "oracle_accuracy", "mean_iou", "iou50")
-        metrics[report["task"]] = {
+        metrics[f"{report['task']}, {report['index']}"] = {
             system: {key: values[key] for key in kept if values.get(key) is not None}
             for system, values in report["systems"].items()
         }
@@ -275,12 +266,12 @@ Research demo. Not a medical device; not for diagnosis.
   calipers: do not expect these figures elsewhere.
 - Boxes come from the localizer, the main finding only. Descriptors were learned from simulated
   cases and are not measured on real ones.
-- The vote of the nearest cases was fitted with real cases as corpus; with the embedded, simulated
-  index it is worth less.
+- How candidates, nearest cases and the tower's linear head are weighed was fitted twice: beside
+  real known cases, and beside the simulated cases of the embedded index.
 
-Out-of-fold figures (grouped folds, candidates from the other folds' real cases):
+Out-of-fold figures (grouped folds):
 
-| task | system | accuracy | AUROC |
+| task, known cases | system | accuracy | AUROC |
 |---|---|---|---|
 """
         + "\n".join(rows)

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from jomed_app.config import LocalizerTrainingConfig
 from jomed_app.models.localizer import Localizer, LocalizerConfig
 from jomed_app.models.reader import Reader
 from jomed_app.objectives.edges import edge_loss
 from jomed_app.progress import OnProgress
-from jomed_app.training.align import ImageSet
+from jomed_app.stage_config import LocalizerTrainingConfig
 from jomed_app.training.augment import random_view
+from jomed_app.training.image_set import ImageSet
 from jomed_app.training.loop import LoopSettings, no_progress, run_loop
 from jomed_app.training.table import ReaderTable
 from jomed_app.training.workspace import Workspace

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jomed_app.boxes import Box
-from jomed_app.config import ReaderTrainingConfig
 from jomed_app.errors import BoxError
 from jomed_app.models.forward import call_hidden, pool_grid
 from jomed_app.models.pixels import to_pixel_values
@@ -24,8 +23,9 @@ from jomed_app.models.reader import Reader
 from jomed_app.models.retriever import Head, RetrieverProjections, pool_tokens
 from jomed_app.objectives.answers import answer_loss
 from jomed_app.progress import OnProgress
-from jomed_app.training.align import ImageSet
+from jomed_app.stage_config import ReaderTrainingConfig
 from jomed_app.training.augment import random_view
+from jomed_app.training.image_set import ImageSet
 from jomed_app.training.loop import LoopSettings, no_progress, run_loop
 from jomed_app.training.packing import IGNORED, pack
 from jomed_app.training.sampling import PlannedQuery, Pool, RowSampler, to_block

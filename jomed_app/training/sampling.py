@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jomed_app.boxes import Box
-from jomed_app.config import ReaderTrainingConfig
 from jomed_app.data.answers import Reading, answer_text
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
 from jomed_app.models.rows import RowEncoder
 from jomed_app.prompts import SAME_QUESTION
+from jomed_app.stage_config import ReaderTrainingConfig
 from jomed_app.training.packing import Block
 
 LABEL_WEIGHT = 3.0  # ours: the label is one token of a dozen, and the one that counts most
@@ -71,6 +71,7 @@ class RowSampler:
         pools: named pools of candidates.
         shares: query row -> pool name -> probability that a block draws from it.
         config: shares of the kinds of blocks.
+        location_bins: of the reader.
     """
 
     def __init__(
@@ -80,7 +81,9 @@ class RowSampler:
         pools: Mapping[str, Pool],
         shares: Mapping[int, Mapping[str, float]],
         config: ReaderTrainingConfig,
+        location_bins: int = 64,
     ) -> None:
+        self.location_bins = location_bins
         self.task = task
         self.records = records
         self.pools = pools
@@ -95,7 +98,7 @@ class RowSampler:
             return self._comparison(query, pool, rng)
         record = self.records[query]
         reading = Reading(record.label, box, record.descriptors or None)
-        text, complete = answer_text(self.task, reading, self.config.location_bins)
+        text, complete = answer_text(self.task, reading, self.location_bins)
         blocks = []
         near = pool.neighbors[query][: self.config.candidate_depth]
         chosen = rng.permutation(near)[: self.config.num_candidates]

@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from jomed_app.config import JomedConfig
 from jomed_app.models.reader import Reader
 from jomed_app.progress import OnProgress
-from jomed_app.training.align import encode_wordings, load_images, train_align
+from jomed_app.training.align import KeptViews, encode_wordings, keep_views, train_align
+from jomed_app.training.describe import train_projector
+from jomed_app.training.image_set import ImageSet
 from jomed_app.training.localize import localizer_stage
 from jomed_app.training.loop import no_progress
-from jomed_app.training.reader import build_pool, train_reader
+from jomed_app.training.reader import build_pool, encode_corpus_tokens, train_reader
 from jomed_app.training.sampling import Pool, RowSampler
 from jomed_app.training.table import ReaderTable, load_reader_table
+from jomed_app.training.triples import extended_texts, load_triples
 from jomed_app.training.workspace import Workspace, groups_of
 
 logger = logging.getLogger(__name__)
@@ -28,28 +31,60 @@ logger = logging.getLogger(__name__)
 def align_stage(
     config: JomedConfig, out: Path, *, resume: bool = False, on_progress: OnProgress = no_progress
 ) -> None:
-    """Convert base weights, simulate, align; writes `align/{tower,projections}`."""
+    """Convert base weights, simulate, align; writes `align/{tower,projections,projector}`."""
     work = Workspace(out, config)
+    settings = config.align
     work.prepare_base()
     work.simulate("align", on_progress)
-    records = work.simulated("align")
-    torch.manual_seed(config.align.seed)
+    torch.manual_seed(settings.seed)
     tower, projections = work.fresh_tower(), work.fresh_projections()
     encoder, tokenizer = work.passage_encoder()
-    images = load_images(work.corpus("align"), records, config.tower.image_size)
-    wordings = encode_wordings(encoder, tokenizer, records)
+    images = load_triples(work, settings)
+    source = None
+    if settings.trained == "deep":
+        maps, boxes = keep_views(
+            tower, images, settings.num_views, settings.seed, on_progress=on_progress
+        )
+        source = KeptViews(tower, maps, boxes)
     train_align(
         tower,
         projections,
         images,
-        wordings,
-        config.align,
+        encode_wordings(encoder, tokenizer, images.records),
+        settings,
         work.align,
+        graph=config.graph,
+        source=source,
         resume=resume,
         on_progress=on_progress,
     )
     tower.save_pretrained(work.align / "tower")
     projections.save_pretrained(work.align / "projections")
+    if settings.language_steps:
+        describe_images(work, images, resume=resume, on_progress=on_progress)
+
+
+def describe_images(
+    work: Workspace,
+    images: ImageSet,
+    *,
+    resume: bool = False,
+    on_progress: OnProgress = no_progress,
+) -> None:
+    """Train the projector beside the frozen language model; writes `align/projector`."""
+    reader = work.plain_reader()
+    train_projector(
+        reader,
+        encode_corpus_tokens(reader, images),
+        [record.passage for record in images.records],
+        extended_texts(images.records),
+        work.config.align,
+        work.config.graph,
+        work.align / "describe",
+        resume=resume,
+        on_progress=on_progress,
+    )
+    work.keep_projector(reader)
 
 
 def tune_on_simulated(
@@ -65,7 +100,8 @@ def tune_on_simulated(
     config = replace(settings, steps=settings.simulated_steps)
     pool = _pool(table, None, table.simulated, table.simulated)
     shares = {int(row): {"simulated": 1.0} for row in table.simulated}
-    sampler = RowSampler(work.task, table.records, {"simulated": pool}, shares, config)
+    bins = work.config.reader.location_bins
+    sampler = RowSampler(work.task, table.records, {"simulated": pool}, shares, config, bins)
     train_reader(
         reader,
         table.images,
@@ -106,7 +142,8 @@ def tune_on_mixture(
     count = round(len(real) * (1 / settings.real_share - 1)) if settings.real_share else 0
     rng = np.random.default_rng([settings.seed, 11])
     extra = rng.choice(table.simulated, size=min(count, len(table.simulated)), replace=False)
-    sampler = RowSampler(work.task, table.records, pools, shares, config)
+    bins = work.config.reader.location_bins
+    sampler = RowSampler(work.task, table.records, pools, shares, config, bins)
     train_reader(
         reader,
         table.images,

@@ -15,8 +15,9 @@ from jomed_app.data.corpus import assign_folds, load_corpus
 from jomed_app.data.records import CaseRecord
 from jomed_app.models.reader import Reader
 from jomed_app.models.retriever import RetrieverProjections, encode_texts, pool_tokens
-from jomed_app.training.align import ImageSet, fit_visual, load_images
+from jomed_app.training.image_set import ImageSet, join_images, load_images
 from jomed_app.training.reader import encode_corpus_tokens
+from jomed_app.training.visual_space import fit_visual
 from jomed_app.training.workspace import Workspace
 
 
@@ -30,7 +31,7 @@ class ReaderTable:
         features: (N, F) pooled tower features.
         passages: (N, D) unit rows of the passages, text head.
         projections: aligned; the image head's space is fitted per fold (`fold_projections`).
-        simulated, real: rows of the table.
+        simulated, real, index: rows of the table; index rows are never trained on.
         folds: (len(real),) fold of every real case.
     """
 
@@ -42,6 +43,7 @@ class ReaderTable:
     simulated: NDArray[np.int64]
     real: NDArray[np.int64]
     folds: NDArray[np.int64]
+    index: NDArray[np.int64]
 
     @property
     def records(self) -> Sequence[CaseRecord]:
@@ -63,8 +65,14 @@ class ReaderTable:
         return rows
 
 
-def load_reader_table(work: Workspace, reader: Reader) -> ReaderTable:
-    """Read the simulated corpus and, where configured, the real set; encode all images once."""
+def load_reader_table(work: Workspace, reader: Reader, *, with_index: bool = False) -> ReaderTable:
+    """Read the simulated corpus and, where configured, the real set; encode all images once.
+
+    Args:
+        work: the run.
+        reader: encodes the images.
+        with_index: add the simulated cases of the embedded index, as candidates for evaluation.
+    """
     settings = work.config.train_reader
     side = work.config.tower.image_size
     records = work.simulated("reader")
@@ -74,12 +82,12 @@ def load_reader_table(work: Workspace, reader: Reader) -> ReaderTable:
     if settings.data:
         folder, real_records = load_corpus(work.task, Path(settings.data), ("train", "val"))
         real = load_images(folder, real_records, side)
-        images = ImageSet(
-            [*records, *real_records],
-            [*images.squares, *real.squares],
-            torch.cat([images.boxes, real.boxes]),
-        )
+        images = join_images(images, real)
         folds = assign_folds(real_records, settings.folds, settings.fold_seed)
+    count, end = len(records), len(images.records)
+    if with_index:
+        indexed = work.simulated("index")
+        images = join_images(images, load_images(work.corpus("index"), indexed, side))
     tokens = encode_corpus_tokens(reader, images)
     vision = reader.model.config.vision_config
     projections = work.projections()
@@ -87,7 +95,6 @@ def load_reader_table(work: Workspace, reader: Reader) -> ReaderTable:
     encoded = encode_texts(encoder, tokenizer, [record.passage for record in images.records])
     with torch.no_grad():
         passages = projections.embed_passages(encoded.clone()).numpy()
-    count = len(records)
     return ReaderTable(
         images,
         tokens,
@@ -95,6 +102,7 @@ def load_reader_table(work: Workspace, reader: Reader) -> ReaderTable:
         passages,
         projections,
         np.arange(count),
-        np.arange(count, count + len(real_records)),
+        np.arange(count, end),
         folds,
+        np.arange(end, len(images.records)),
     )

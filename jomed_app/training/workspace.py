@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -28,6 +29,7 @@ from jomed_app.training.loop import load_trainable, trainable_state
 
 SEED_STEP = 100_000  # simulated corpora never share a seed
 CORPORA = ("index", "align", "reader")
+PROJECTOR_FILE = "projector.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,27 +163,44 @@ class Workspace:
         projections.train(False)
         return projections
 
+    def plain_reader(self) -> Reader:
+        """The aligned tower and the language model; the projector as `align` left it, or fresh.
+
+        The tower runs in bf16, the language model in bf16; nothing is set to learn.
+        """
+        tokenizer = AutoTokenizer.from_pretrained(self.base("language"))
+        settings = self.config.reader
+        torch.manual_seed(self.config.train_reader.seed)
+        image_id = tokenizer.get_vocab()["<image>"]
+        model = build_llava(self.align / "tower", self.base("language"), image_id)
+        if (self.align / PROJECTOR_FILE).is_file():
+            projector = model.model.multi_modal_projector
+            projector.load_state_dict(load_file(self.align / PROJECTOR_FILE))
+        model.to(torch.bfloat16)  # type: ignore[arg-type]
+        model.model.vision_tower.to(memory_format=torch.channels_last).requires_grad_(False)
+        return Reader(
+            model,
+            tokenizer,
+            location_bins=settings.location_bins,
+            candidate_pool=settings.candidate_pool,
+        )
+
+    def keep_projector(self, reader: Reader) -> None:
+        """Write a reader's projector where `plain_reader` finds it."""
+        state = reader.model.model.multi_modal_projector.state_dict()
+        plain = {name: value.float().contiguous() for name, value in state.items()}
+        save_file(plain, self.align / PROJECTOR_FILE)
+
     def trainable_reader(self, start: Path | None = None) -> tuple[Reader, nn.Module]:
         """The aligned tower and the language model with adapters, from a checkpoint if given.
 
         Returns:
             The reader and the PEFT model that holds its adapters.
         """
-        language = self.base("language")
-        tokenizer = AutoTokenizer.from_pretrained(language)
-        settings = self.config.reader
-        torch.manual_seed(self.config.train_reader.seed)
-        image_id = tokenizer.get_vocab()["<image>"]
-        model = build_llava(self.align / "tower", language, image_id)
-        model.to(torch.bfloat16)  # type: ignore[arg-type]
-        reader = Reader(
-            model,
-            tokenizer,
-            location_bins=settings.location_bins,
-            candidate_pool=settings.candidate_pool,
-        )
+        reader = self.plain_reader()
+        model, settings = reader.model, self.config.reader
         adapted = attach_lora(model, settings.lora_rank, settings.lora_alpha)
-        model.model.vision_tower.to(memory_format=torch.channels_last).requires_grad_(False)
+        model.model.vision_tower.requires_grad_(False)
         if start is not None:
             load_trainable(trainable_state({"reader": model}), start)
         return reader, adapted

@@ -67,6 +67,10 @@ class InfoView(Protocol):
     def error_rates(self) -> Mapping[str, float]:
         """Consistency state -> share of wrong answers on validation data, in [0, 1]."""
 
+    @property
+    def measured_on(self) -> str:
+        """That data and the known cases beside it, in words; empty if never measured."""
+
 
 class ReadingEngine(Protocol):
     """What the screen asks of an engine; `inference.engine.Engine` satisfies it."""

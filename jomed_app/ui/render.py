@@ -15,6 +15,7 @@ from jomed_app.types import (
 from jomed_app.ui import text
 from jomed_app.ui.cards import bars
 from jomed_app.ui.reading import InfoView, Reading
+from jomed_app.ui.sum_table import sum_table
 
 
 def panel(
@@ -50,9 +51,10 @@ def panel(
                 flip_to=flip_to,
             )
         )
-        parts.append(final_block(reading.final, labels))
+        parts.append(final_block(reading.final, labels, info.measured_on))
         if not reading.final.abstained:
             parts.append(sum_table(reading.candidates, reading.final))
+    parts.append(f'<div class="narrow-only">{findings(reading)}</div>')
     if reading.result is not None:
         parts.append(provenance(reading.result))
     return "".join(parts) + "</section>"
@@ -105,6 +107,7 @@ def warning(
         )
     if state is ConsistencyState.ABSTAIN:
         sentences = [f"Reason: {escape(final.reason or 'not stated')}", text.ABSTAIN_ADVICE]
+        sentences += [text.ABSTAIN_CASES] if candidates else []
     rate = info.error_rates.get(state.value)
     known = (
         f'<p class="rate">On validation cases in this state the answer was wrong in '
@@ -139,8 +142,14 @@ def _agreement_words(consistency: Consistency, candidates: tuple[CandidateResult
     return f"Read one by one, the candidates give {counts}."
 
 
-def final_block(final: FinalResult, labels: tuple[str, ...]) -> str:
-    """Return the final diagnosis, or the abstention in its place."""
+def final_block(final: FinalResult, labels: tuple[str, ...], measured_on: str = "") -> str:
+    """Return the final diagnosis, or the abstention in its place.
+
+    Args:
+        final: the conclusion.
+        labels: in the order in which they are shown.
+        measured_on: where the calibration comes from, in words.
+    """
     alone = (
         f'<p class="alone">Image alone, without any candidate: '
         f"<b>{escape(final.query_only_prediction)}</b></p>"
@@ -164,43 +173,14 @@ def final_block(final: FinalResult, labels: tuple[str, ...]) -> str:
         '<div class="jblock final"><h2>Final diagnosis</h2>'
         f'<p class="final-line"><span class="final-name">{escape(final.prediction)}</span>'
         f'<span class="final-value">{value:.2f}</span>{interval}</p>'
-        f'<p class="final-count">Calibrated: {text.count_words(value)}.</p>'
+        f'<p class="final-count">{_count_of_ten(value, measured_on)}'
+        f'<span class="muted">{escape(text.measured_words(measured_on))}</span></p>'
         f"{bars(final.probabilities, labels, final.prediction)}{alone}</div>"
     )
 
 
-def sum_table(candidates: tuple[CandidateResult, ...], final: FinalResult) -> str:
-    """Return weight times probability per candidate for the predicted class, and the sum."""
-    chosen = final.prediction
-    if chosen is None:
-        return ""
-    read = [item for item in candidates if chosen in item.probabilities]
-    rest = 1.0 - final.neighbor_weight
-    total = sum(rest * item.weight * item.probabilities[chosen] for item in read)
-    rows = "".join(
-        f"<tr><th scope='row'>#{item.rank}</th><td>{escape(item.prediction or '')}</td>"
-        f"<td>{rest * item.weight:.2f}</td><td>&times; {item.probabilities[chosen]:.2f}</td>"
-        f"<td>{rest * item.weight * item.probabilities[chosen]:.3f}</td></tr>"
-        for item in read
-    )
-    if final.neighbor_weight > 0:
-        vote = final.neighbor_vote.get(chosen, 0.0)
-        total += final.neighbor_weight * vote
-        rows += (
-            f"<tr><th scope='row'>near</th><td>{text.NEAREST_LABELS}</td>"
-            f"<td>{final.neighbor_weight:.2f}</td><td>&times; {vote:.2f}</td>"
-            f"<td>{final.neighbor_weight * vote:.3f}</td></tr>"
-        )
-    name = escape(chosen)
-    calibrated = final.probabilities.get(chosen, 0.0)
-    return (
-        '<div class="jblock"><h2>How it arose</h2><table class="sum"><thead><tr>'
-        "<th scope='col'>case</th><th scope='col'>says</th><th scope='col'>weight</th>"
-        f"<th scope='col'>p({name})</th><th scope='col'>part</th></tr></thead>"
-        f"<tbody>{rows}</tbody><tfoot><tr><th scope='row' colspan='4'>weighted sum</th>"
-        f"<td>{total:.3f}</td></tr><tr><th scope='row' colspan='4'>after calibration</th>"
-        f"<td>{calibrated:.3f}</td></tr></tfoot></table></div>"
-    )
+def _count_of_ten(value: float, measured_on: str) -> str:
+    return f"Calibrated: {text.count_words(value)}. " if measured_on else ""
 
 
 def findings(reading: Reading) -> str:

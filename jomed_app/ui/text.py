@@ -66,12 +66,13 @@ _STATE_TITLES = {
 
 ABSTAIN_ADVICE = (
     "What to do: check that the image is of the kind this bundle was made for and shows one view "
-    "without overlays; then try another frame or image. The similar cases below stay visible for "
-    "orientation only."
+    "without overlays; then try another frame or image."
 )
-
+ABSTAIN_CASES = "The similar cases stay visible for orientation only."
 
 NEAREST_LABELS = "labels of nearest cases"
+IMAGE_HEAD = "image alone, linear head"
+NOT_MEASURED = "Not calibrated: no bundle figures exist for this kind of index."
 
 
 def state_title(state: ConsistencyState) -> str:
@@ -103,7 +104,9 @@ def reading_status(num_read: int, num_candidates: int) -> str:
 
 
 def done_status(milliseconds: float, num_candidates: int) -> str:
-    """Return the status line of a finished run."""
+    """Return the status line of a finished run; no candidate means that the image was refused."""
+    if not num_candidates:
+        return f"Done in {milliseconds / 1000:.1f} s: the image was refused, no case was read."
     return f"Done: {num_candidates} similar cases read in {milliseconds / 1000:.1f} s."
 
 
@@ -120,6 +123,11 @@ def percentile_words(percentile: float) -> str:
         percentile: share of random corpus pairs that are less similar, 0 to 100.
     """
     return f"closer than {min(percentile, 99.9):.1f} % of random corpus pairs"
+
+
+def measured_words(measured_on: str) -> str:
+    """Return where the calibration comes from, so that it is not taken for more."""
+    return f"Measured on {measured_on}; expect less elsewhere." if measured_on else NOT_MEASURED
 
 
 def count_words(probability: float) -> str:

@@ -22,7 +22,7 @@ from jomed_app.evaluation.cross_validation import (
 from jomed_app.evaluation.systems import ScoringSettings
 from jomed_app.models.retriever import pool_tokens
 from jomed_app.models.tiny import build_tiny_reader, build_tiny_retriever
-from jomed_app.training.align import ImageSet
+from jomed_app.training.image_set import ImageSet
 from jomed_app.training.reader import encode_corpus_tokens
 from jomed_app.training.table import ReaderTable
 from tests.evaluation.drawn_readings import draw_readings
@@ -77,6 +77,7 @@ def table(reader):
         np.arange(3),
         np.arange(3, 18),
         folds,
+        np.arange(18, 18),
     )
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from itertools import product
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ import pytest
 from jomed_app.evaluation.fit import (
     CONFORMAL_ALPHA,
     GUIDANCE,
+    MAX_SHARE,
     NEIGHBORS,
+    SHARES,
     TEXT_OFFSETS,
-    VOTE_SHARES,
     VOTE_TEMPERATURES,
     WEIGHT_TEMPERATURES,
     fit_settings,
@@ -19,6 +21,7 @@ from jomed_app.evaluation.fit import (
 )
 from jomed_app.evaluation.systems import ScoringSettings, conclude_systems
 from jomed_app.inference.calibrate import Calibration
+from jomed_app.inference.settings import EngineSettings
 from tests.evaluation.drawn_readings import draw_readings
 
 CHOSEN = (
@@ -28,6 +31,7 @@ CHOSEN = (
     "num_neighbors",
     "vote_temperature",
     "vote_share",
+    "image_share",
 )
 
 
@@ -48,7 +52,8 @@ def loss(raw, labels, settings):
 
 def test_every_pair_of_settings_is_tried_and_the_best_is_taken(readings, fitted):
     num_readings = len(WEIGHT_TEMPERATURES) * len(TEXT_OFFSETS) * len(GUIDANCE)
-    num_votes = len(NEIGHBORS) * len(VOTE_TEMPERATURES) * len(VOTE_SHARES)
+    pairs = [pair for pair in product(SHARES, SHARES) if sum(pair) <= MAX_SHARE]
+    num_votes = len(NEIGHBORS) * len(VOTE_TEMPERATURES) * len(pairs)
     assert len(fitted.trials) == num_readings + num_votes
     best = min(fitted.trials, key=lambda trial: trial["nll"])
     for name in CHOSEN:
@@ -73,6 +78,19 @@ def test_neighbors_that_know_the_answer_are_heard():
     assert chosen.vote_share > 0
     mute = dataclasses.replace(chosen, vote_share=0.0)
     assert loss(known, labels, chosen) < loss(known, labels, mute) - 0.01
+
+
+def test_the_vote_alone_is_fitted_for_itself(readings, fitted):
+    raw, labels = readings
+
+    def alone(count, temperature):
+        settings = ScoringSettings(alone_neighbors=count, alone_temperature=temperature)
+        rows = [conclude_systems(case, settings, ("knn",))["knn"].probabilities for case in raw]
+        return float(-np.log(np.stack(rows)[np.arange(len(labels)), labels]).mean())
+
+    chosen = alone(fitted.scoring.alone_neighbors, fitted.scoring.alone_temperature)
+    tried = [alone(*pair) for pair in product(NEIGHBORS, VOTE_TEMPERATURES)]
+    assert chosen == pytest.approx(min(tried))
 
 
 def test_neighbors_that_mislead_are_not_heard():
@@ -107,8 +125,9 @@ def test_the_error_rates_count_every_case(readings, fitted):
 def test_the_calibration_survives_a_file(fitted):
     stored = json.loads(json.dumps(fitted.to_dict()))
     assert Calibration.from_dict(stored["calibration"]) == fitted.calibration
+    assert set(stored["thresholds"]) == set(EngineSettings().to_dict())
     for name in (*CHOSEN, "max_spread", "box_threshold"):
-        assert stored[name] == getattr(fitted.scoring, name), name
+        assert stored["thresholds"][name] == getattr(fitted.scoring, name), name
 
 
 def test_labels_follow_the_order_of_rows():

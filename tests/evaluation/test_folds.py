@@ -13,7 +13,9 @@ from jomed_app.evaluation.systems import SYSTEMS
 from jomed_app.inference.calibrate import Calibration
 from tests.tiny_run import NUM_REAL, tiny_config
 
-REPORTS = ("report", "report.masked", "report.binary", "report.masked.binary")
+REPORTS = tuple(
+    f"report{kind}{suffix}" for kind in ("", ".masked", ".index") for suffix in ("", ".binary")
+)
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +75,24 @@ def test_boxes_lie_in_their_images(folder, tiny_real_cases):
 
 
 def test_the_settings_can_be_read_back(folder):
-    settings = json.loads((folder / "settings.json").read_text())
-    calibration = Calibration.from_dict(settings["calibration"])
-    assert calibration.reliability is not None
-    assert sum(calibration.reliability.counts) == NUM_REAL
-    assert settings["trials"]
+    profiles = json.loads((folder / "settings.json").read_text())
+    assert set(profiles) == {"real", "simulated"}
+    for settings in profiles.values():
+        calibration = Calibration.from_dict(settings["calibration"])
+        assert calibration.reliability is not None
+        assert sum(calibration.reliability.counts) == NUM_REAL
+        assert settings["trials"]
+    assert "with 8 simulated cases as known cases" in profiles["simulated"]["measured_on"]
+
+
+def test_the_simulated_index_is_read_with_its_own_candidates(folder):
+    """The same queries; what they are read beside, and who votes, comes from other cases."""
+    real, indexed = readings(folder), readings(folder, "raw.index")
+    assert real.keys() == indexed.keys()
+    assert all(case["boxes"] is None for case in indexed.values())
+    for row, case in indexed.items():
+        assert len(case["neighbor_labels"]) == 8
+        assert case["backbone"] == pytest.approx(real[row]["backbone"])
 
 
 def test_a_fold_that_was_read_is_not_read_again(tiny_run, tiny_real_cases, tmp_path, monkeypatch):
@@ -92,5 +107,7 @@ def test_a_fold_that_was_read_is_not_read_again(tiny_run, tiny_real_cases, tmp_p
     fitted = cross_validate(
         tiny_config(tiny_real_cases), run, on_progress=lambda done, total, **_: steps.append(done)
     )
-    assert steps[-1] == 2 * NUM_REAL
-    assert fitted.to_dict() == json.loads((tiny_run / "cv" / "settings.json").read_text())
+    assert steps[-1] == 3 * NUM_REAL
+    kept = json.loads((tiny_run / "cv" / "settings.json").read_text())
+    for corpus, each in fitted.items():
+        assert each.to_dict().items() <= kept[corpus].items()

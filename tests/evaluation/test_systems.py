@@ -101,12 +101,26 @@ def test_the_vote_is_mixed_into_what_the_app_shows_alone():
         np.testing.assert_array_equal(scores[name].probabilities, plain[name].probabilities)
 
 
+def test_the_linear_head_is_mixed_in_too():
+    settings = ScoringSettings(vote_share=0.25, image_share=0.5)
+    expected = 0.25 * 0.6 + 0.25 * 2 / 3 + 0.5 * 0.35
+    found = conclude_systems(CASE, settings)["rag"].probabilities
+    np.testing.assert_allclose(found, (expected, 1 - expected))
+
+
 def test_as_many_neighbors_vote_as_told_and_near_ones_count_more():
     vote = ScoringSettings(num_neighbors=1).vote(CASE, 2)
     np.testing.assert_allclose(vote, (1 / 1.001, 0.001 / 1.001))
     case = dataclasses.replace(CASE, neighbor_scores=np.array([0.6, 0.5, 0.6]))
     vote = ScoringSettings(vote_temperature=0.1 / np.log(2)).vote(case, 2)
     np.testing.assert_allclose(vote, (1.5 / 2.5, 1 / 2.5))  # the second counts one half
+
+
+def test_the_vote_alone_has_settings_of_its_own():
+    settings = ScoringSettings(num_neighbors=3, alone_neighbors=1, vote_share=1.0)
+    scores = conclude_systems(CASE, settings)
+    np.testing.assert_allclose(scores["knn"].probabilities, (1 / 1.001, 0.001 / 1.001))
+    np.testing.assert_allclose(scores["rag"].probabilities, (2 / 3, 1 / 3))
 
 
 def test_a_low_temperature_trusts_the_best_hit():

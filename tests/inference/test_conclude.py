@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from jomed_app.inference.calibrate import Calibration, ConformalSets, ReliabilityTable, Scaling
 from jomed_app.inference.conclude import Conclusion, conclude
+from jomed_app.inference.opinions import Opinions
 from jomed_app.types import CandidateResult, ConsistencyState
 
 LABELS = ("benign", "malignant")
@@ -30,8 +31,8 @@ def candidate(number: int, weight: float, benign: float, label: str = "benign") 
 
 def concluded(*candidates: CandidateResult, plain: str | None = None, **more) -> Conclusion:
     settings = {"labels": LABELS, "calibration": PLAIN, "max_spread": 0.3}
-    settings |= {"vote": {}, "vote_share": 0.0} | more
-    return conclude(candidates, plain, **settings)
+    opinions = {name: more.pop(name) for name in tuple(more) if name in Opinions.__slots__}
+    return conclude(candidates, plain, opinions=Opinions(**opinions), **(settings | more))
 
 
 def test_the_marginal_by_hand():
@@ -121,6 +122,14 @@ def test_the_vote_is_mixed_in_by_hand():
     assert final.probabilities == pytest.approx({"benign": 0.4, "malignant": 0.6})
     assert final.prediction == "malignant"
     assert (final.neighbor_vote, final.neighbor_weight) == (VOTE, 0.5)
+
+
+def test_the_linear_head_is_mixed_in_by_hand():
+    read = candidate(1, 0.75, 0.8), candidate(2, 0.25, 0.4)
+    head = {"benign": 0.5, "malignant": 0.5}
+    final = concluded(*read, vote=VOTE, vote_share=0.5, image_head=head, image_share=0.3).final
+    assert final.probabilities["benign"] == pytest.approx(0.2 * 0.7 + 0.5 * 0.1 + 0.3 * 0.5)
+    assert (final.image_head, final.image_head_weight) == (head, 0.3)
 
 
 @pytest.mark.parametrize("more", [{"vote": VOTE}, {"vote_share": 0.5}], ids=["share 0", "no vote"])

@@ -9,7 +9,8 @@ import torch
 from jomed_app.data.tasks import load_task
 from jomed_app.errors import BundleError, ConfigError, IndexMismatchError
 from jomed_app.inference.load import READER_FILE, TASK_FILE, load_bundle, load_engine
-from jomed_app.models.bundle import write_manifest
+from jomed_app.inference.settings import Profile
+from jomed_app.models.bundle import ProfileManifest, write_manifest
 from tests.tiny_bundle import TINY_CALIBRATION
 
 
@@ -19,8 +20,15 @@ def copy(tiny_bundle, tmp_path):
 
 
 def sealed_again(folder, **changed):
-    values = {"task": "breast", "labels": load_task("breast").labels, "calibration": {}} | changed
-    write_manifest(folder, name="tiny", version="1", **values)
+    """Seal a folder anew, with one profile of the given thresholds and calibration."""
+    write_manifest(
+        folder,
+        name="tiny",
+        version="1",
+        task="breast",
+        labels=load_task("breast").labels,
+        profiles={"simulated": ProfileManifest(**changed)},
+    )
     return folder
 
 
@@ -28,10 +36,12 @@ def test_a_bundle_comes_whole(tiny_bundle):
     parts = load_bundle(tiny_bundle, "fp32")
     assert parts.task == load_task("breast")
     assert (parts.reader.location_bins, parts.reader.candidate_pool) == (16, 2)
-    assert parts.settings.k_per_head == 2
-    assert type(parts.settings.k_per_head) is int
-    assert parts.settings.weight_temperature == 1.0, "left out, so the default"
-    assert parts.calibration.to_dict() == TINY_CALIBRATION
+    profile = parts.profile(simulated=True)
+    assert profile.settings.k_per_head == 2
+    assert type(profile.settings.k_per_head) is int
+    assert profile.settings.weight_temperature == 1.0, "left out, so the default"
+    assert profile.calibration.to_dict() == TINY_CALIBRATION
+    assert parts.profile(simulated=False) == Profile(), "never measured, so the plain defaults"
     assert parts.retriever.tower is parts.reader.model.model.vision_tower
     assert not parts.localizer.training
     assert parts.localizer.config.location_bins == parts.reader.location_bins
@@ -45,6 +55,7 @@ def test_an_engine_says_what_it_runs_on(tiny_engine, tiny_index):
     assert info.index_size == 12
     assert info.box_threshold == 0.5
     assert info.error_rates == {"consistent": 0.2}
+    assert info.measured_on == "40 tiny images"
 
 
 @pytest.mark.parametrize(
@@ -64,6 +75,7 @@ def test_the_calibration_may_be_missing(copy, tiny_index):
     engine = load_engine(sealed_again(copy), tiny_index, precision="fp32")
     assert engine.calibration.conformal is None
     assert engine.info.error_rates == {}
+    assert engine.info.measured_on == ""
 
 
 def test_an_unknown_precision_is_refused_before_anything_is_read(tmp_path):

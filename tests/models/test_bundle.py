@@ -13,6 +13,7 @@ from jomed_app.models.bundle import (
     BUNDLE_LIMIT_BYTES,
     BaseWeights,
     BundleManifest,
+    ProfileManifest,
     TrainingData,
     TrainingInfo,
     bundle_fingerprint,
@@ -37,8 +38,12 @@ def write_tiny(folder: Path, metrics: Mapping[str, JsonValue] | None = None) -> 
         task="breast",
         labels=("normal", "benign", "malignant"),
         prompts={"question": "What is the diagnosis?"},
-        thresholds={"abstain": 0.5, "box": 1},
-        calibration={"temperature": 1.25, "isotonic": [[0.0, 0.1], [1.0, 0.9]]},
+        profiles={
+            "real": ProfileManifest(
+                thresholds={"abstain": 0.5, "box": 1},
+                calibration={"temperature": 1.25, "isotonic": [[0.0, 0.1], [1.0, 0.9]]},
+            )
+        },
         training=TrainingInfo(stages=("reader", "retriever"), seeds={"reader": 7}),
         training_data=[TrainingData(name="sim", sha256="ab" * 32, cases=500)],
         metrics={"joint": {"accuracy": 0.9, "n": 156}} if metrics is None else metrics,
@@ -61,7 +66,7 @@ def test_a_bundle_opens_as_it_was_written(bundle: Path) -> None:
     assert opened.path == bundle
     assert set(opened.manifest.files) == set(FILES)
     assert opened.manifest.labels == ("normal", "benign", "malignant")
-    assert opened.manifest.calibration["isotonic"] == [[0.0, 0.1], [1.0, 0.9]]
+    assert opened.manifest.profiles["real"].calibration["isotonic"] == [[0.0, 0.1], [1.0, 0.9]]
     assert opened.manifest.training.seeds == {"reader": 7}
     assert opened.manifest.code_version == __version__
     assert opened.manifest.files["heads/query.safetensors"].sha256 == (
@@ -107,7 +112,7 @@ def test_no_folder_no_manifest_no_json(bundle: Path, tmp_path: Path) -> None:
         write_tiny(tmp_path / "nowhere")
     for content in (b"{", b"\xff\xfe", b"[]"):
         (bundle / "manifest.json").write_bytes(content)
-        with pytest.raises(BundleError, match=r"not readable JSON|format version must be 1"):
+        with pytest.raises(BundleError, match=r"not readable JSON|format version must be 2"):
             open_bundle(bundle)
     (bundle / "manifest.json").unlink()
     with pytest.raises(BundleError, match=r"'manifest\.json' is missing"):
@@ -115,8 +120,8 @@ def test_no_folder_no_manifest_no_json(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_another_format_version_is_told_before_its_schema(bundle: Path) -> None:
-    (bundle / "manifest.json").write_text(json.dumps({"format_version": 2, "new": True}))
-    with pytest.raises(BundleError, match="format version must be 1, found 2"):
+    (bundle / "manifest.json").write_text(json.dumps({"format_version": 3, "new": True}))
+    with pytest.raises(BundleError, match="format version must be 2, found 3"):
         open_bundle(bundle)
 
 

@@ -170,7 +170,7 @@ def test_adapters_learn_after_an_answer_on_nf4_weights(stored):
     attach_lora(reader.model, rank=4, alpha=8)
     with torch.autocast("cpu", torch.bfloat16):  # as in training: adapters are fp32, the rest bf16
         image = reader.encode_pixels(torch.randn(1, 3, 128, 128))[0]
-        reader.begin(image, "What is it?")
+        reader.read(image, "What is it?", [])
         reader.model.train()
         hidden = run_row(reader, image.features.clone())
     hidden.float().square().mean().backward()

@@ -37,7 +37,7 @@ def candidates(reader, images):
 
 @pytest.fixture
 def reading(reader, images, candidates):
-    return reader.read(reader.begin(images[0], QUESTION), candidates)
+    return reader.read(images[0], QUESTION, candidates)
 
 
 def prompt_of(reader, candidate):
@@ -54,7 +54,7 @@ def whole_row(reader, query, candidate, answer=()):
     logits = call_with_features(
         reader.model,
         ids,
-        torch.ones_like(ids, dtype=torch.bool),
+        torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool).tril(),
         torch.arange(ids.shape[1])[None],
         shown,
         keep_logits=ids.shape[1],
@@ -98,25 +98,19 @@ def test_candidates_change_the_answer(reading):
 
 
 def test_the_query_changes_the_answer(reader, images, candidates, reading):
-    other = reader.read(reader.begin(images[1], QUESTION), candidates)
+    other = reader.read(images[1], QUESTION, candidates)
     assert (other.next_log_prob - reading.next_log_prob).abs().max() > 0.1
 
 
-def test_padding_changes_nothing(reader, images, candidates, reading):
+def test_other_rows_change_nothing(reader, images, candidates, reading):
     for row, candidate in enumerate(candidates):
-        alone = reader.read(reader.begin(images[0], QUESTION), [candidate], with_plain=False)
+        alone = reader.read(images[0], QUESTION, [candidate], with_plain=False)
         torch.testing.assert_close(alone.next_log_prob[0], reading.next_log_prob[row], **CLOSE)
 
 
 def test_order_changes_nothing(reader, images, candidates, reading):
-    turned = reader.read(reader.begin(images[0], QUESTION), candidates[::-1])
+    turned = reader.read(images[0], QUESTION, candidates[::-1])
     torch.testing.assert_close(turned.next_log_prob[:3], reading.next_log_prob[[2, 1, 0]], **CLOSE)
-
-
-def test_the_shared_part_can_be_read_from_again(reader, images, candidates):
-    start = reader.begin(images[0], QUESTION)
-    first = reader.read(start, candidates).next_log_prob
-    assert torch.equal(reader.read(start, candidates).next_log_prob, first)
 
 
 def test_scoring_leaves_the_reading_as_it_was(reader, reading):
@@ -165,9 +159,9 @@ def test_scores_add_up_over_an_extension(reader, reading):
 @torch.inference_mode()
 def test_features_equal_the_models_own_pixels(reader):
     pixels = torch.randn(1, 3, 128, 128)
-    ids = torch.tensor([reader.rows.query(QUESTION)])
+    ids = torch.tensor([[*reader.rows.query(QUESTION), *reader.rows.no_candidate()]])
     own = reader.model(input_ids=ids, pixel_values=pixels, logits_to_keep=1).logits[0, -1]
-    ours = reader.begin(reader.encode_pixels(pixels)[0], QUESTION).next_log_prob[0]
+    ours = reader.read(reader.encode_pixels(pixels)[0], QUESTION, []).next_log_prob[0]
     torch.testing.assert_close(ours, functional.log_softmax(own, dim=-1), **CLOSE)
 
 
@@ -197,6 +191,11 @@ def test_pooling_keeps_leading_dimensions():
 def test_the_pool_must_divide_the_grid(reader):
     with pytest.raises(ValueError, match="must divide the 4 tokens a side, found 3"):
         Reader(reader.model, reader.tokenizer, location_bins=16, candidate_pool=3)
+
+
+def test_a_reading_of_nothing_is_refused(reader, images):
+    with pytest.raises(ValueError, match="reading requires a candidate, or the row without one"):
+        reader.read(images[0], QUESTION, [], with_plain=False)
 
 
 def test_an_empty_answer_is_refused(reader, reading):

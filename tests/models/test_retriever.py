@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import numpy as np
 import pytest
 import torch
 
-from jomed_app.models.retriever import HEADS, RetrieverConfig, encode_texts, pool_tokens
+from jomed_app.models.retriever import (
+    HEADS,
+    PassageEncoder,
+    Retriever,
+    RetrieverConfig,
+    encode_texts,
+    pool_tokens,
+)
 from jomed_app.models.retriever import RetrieverProjections as Projections
 from jomed_app.models.tiny import TINY_DIM, build_tiny_retriever
 
@@ -59,14 +68,14 @@ def test_padding_a_passage_changes_nothing(retriever):
 
 
 def test_small_batches_change_nothing(retriever):
-    args = (retriever.passage_encoder, retriever.tokenizer, PASSAGES[:2] * 2)
+    args = (retriever.passages.model, retriever.passages.tokenizer, PASSAGES[:2] * 2)
     torch.testing.assert_close(
         encode_texts(*args, batch_size=1), encode_texts(*args), atol=1e-5, rtol=1e-5
     )
 
 
 def test_no_passages_give_no_rows(retriever):
-    assert encode_texts(retriever.passage_encoder, retriever.tokenizer, []).shape == (0, 32)
+    assert encode_texts(retriever.passages.model, retriever.passages.tokenizer, []).shape == (0, 32)
 
 
 def test_at_first_a_query_is_an_image(retriever, images):
@@ -127,14 +136,33 @@ def test_the_fingerprint_follows_what_an_index_depends_on(retriever):
     assert build_tiny_retriever(seed=3).fingerprint == first
     assert build_tiny_retriever(seed=4).fingerprint != first
     move_head(retriever, "image")
-    assert retriever._fingerprint() == first
+    assert retriever.compute_fingerprint() == first
 
 
-@pytest.mark.parametrize("part", ["tower", "passage_encoder", "projections"])
+@pytest.mark.parametrize("part", ["tower", "passages.model", "projections"])
 def test_the_fingerprint_sees_one_changed_weight(retriever, part):
     with torch.no_grad():
-        next(getattr(retriever, part).parameters()).view(-1)[1] += 0.01
-    assert retriever._fingerprint() != retriever.fingerprint
+        next(attrgetter(part)(retriever).parameters()).view(-1)[1] += 0.01
+    assert retriever.compute_fingerprint() != retriever.fingerprint
+
+
+def test_the_passage_encoder_is_read_when_a_passage_is(retriever):
+    read = []
+
+    def load():
+        read.append(1)
+        return retriever.passages.model, retriever.passages.tokenizer
+
+    lazy = Retriever(
+        retriever.tower, PassageEncoder(load), retriever.projections, retriever.fingerprint
+    )
+    lazy.encode_query(np.zeros((8, 8, 3), dtype=np.uint8))
+    assert not read
+    np.testing.assert_array_equal(
+        lazy.encode_passages(PASSAGES[:1]), retriever.encode_passages(PASSAGES[:1])
+    )
+    lazy.encode_passages(PASSAGES[:1])
+    assert read == [1]
 
 
 def test_pooling_leaves_positions_out():

@@ -43,7 +43,8 @@ def test_full_width_is_lite0():
 
 
 def test_a_token_carries_its_own_cells(tower, pixels):
-    fine, deep = tower.feature_maps(pixels)
+    fine = tower.fine_map(pixels)
+    deep = tower.deep_map(fine)
     tokens = tower(pixels).last_hidden_state
     channels, depth = deep.shape[1], fine.shape[1]
     row, column = 2, 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jomed_app.retrieval.vote import SMALLEST_SHARE, mix_vote, neighbor_vote
+from jomed_app.retrieval.vote import SMALLEST_SHARE, neighbor_vote
 
 cases = st.lists(st.tuples(st.floats(-1.0, 1.0), st.integers(0, 2)), min_size=1, max_size=70).map(
     lambda rows: tuple(np.array(column) for column in zip(*rows, strict=True))
@@ -57,28 +57,3 @@ def test_a_vote_needs_cases_and_a_label_each(scores, labels):
 def test_the_temperature_is_positive(temperature):
     with pytest.raises(ValueError, match="temperature must be > 0, found"):
         neighbor_vote([0.5], [0], 2, temperature)
-
-
-def test_a_mixture_by_hand():
-    log_prob = np.log([[0.8, 0.2], [0.5, 0.5]])
-    mixed = np.exp(mix_vote(log_prob, np.array([0.25, 0.75]), 0.4))
-    np.testing.assert_allclose(mixed, [[0.58, 0.42], [0.4, 0.6]])
-
-
-def test_the_ends_are_one_or_the_other():
-    log_prob, vote = np.log([0.8, 0.2]), np.array([1.0, 0.0])
-    np.testing.assert_array_equal(mix_vote(log_prob, vote, 0.0), log_prob)
-    np.testing.assert_array_equal(np.exp(mix_vote(log_prob, vote, 1.0)), vote)
-
-
-@given(st.floats(0.0, 1.0), st.floats(0.01, 0.99), st.floats(0.0, 1.0))
-def test_a_mixture_lies_between_and_sums_to_one(share, prob, vote):
-    mixed = np.exp(mix_vote(np.log([prob, 1 - prob]), np.array([vote, 1 - vote]), share))
-    assert mixed.sum() == pytest.approx(1.0)
-    assert min(prob, vote) - 1e-9 <= mixed[0] <= max(prob, vote) + 1e-9
-
-
-@pytest.mark.parametrize("share", [-0.1, 1.1, math.nan])
-def test_a_share_is_a_share(share):
-    with pytest.raises(ValueError, match=r"the vote's share must lie in \[0, 1\], found"):
-        mix_vote(np.log([0.5, 0.5]), np.array([0.5, 0.5]), share)

@@ -7,7 +7,7 @@ import torch
 
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
-from jomed_app.training.align import ImageSet
+from jomed_app.training.image_set import ImageSet
 
 SIDE = 128
 TASK = Task(

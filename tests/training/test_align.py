@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -9,17 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from jomed_app.config import AlignConfig
 from jomed_app.data.records import CaseRecord
 from jomed_app.models.retriever import encode_texts
 from jomed_app.models.tiny import build_tiny_retriever
+from jomed_app.stage_config import AlignConfig
 from jomed_app.training.align import (
+    KeptViews,
     encode_wordings,
-    fit_visual,
-    load_images,
+    keep_views,
     occupancy_target,
     train_align,
 )
+from jomed_app.training.image_set import load_images
+from jomed_app.training.visual_space import fit_visual
 from tests.training.small_cases import drawn_cases
 
 
@@ -74,9 +78,9 @@ def test_images_are_read_with_their_largest_box(tmp_path):
 def test_both_wordings_are_encoded():
     retriever, records = build_tiny_retriever(1), drawn_cases(3).records
     records[2].__dict__["extended_passage"] = ""  # a case without one uses its passage
-    short, long = encode_wordings(retriever.passage_encoder, retriever.tokenizer, records)
+    short, long = encode_wordings(retriever.passages.model, retriever.passages.tokenizer, records)
     texts = [*(record.passage for record in records), records[0].extended_passage]
-    expected = encode_texts(retriever.passage_encoder, retriever.tokenizer, texts)
+    expected = encode_texts(retriever.passages.model, retriever.passages.tokenizer, texts)
     torch.testing.assert_close(short, expected[:3], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(long[0], expected[3], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(long[2], expected[2], atol=1e-5, rtol=1e-4)
@@ -84,7 +88,9 @@ def test_both_wordings_are_encoded():
 
 def trained(out, **changes):
     retriever, images = build_tiny_retriever(1), drawn_cases(4)
-    passages = encode_wordings(retriever.passage_encoder, retriever.tokenizer, images.records)
+    passages = encode_wordings(
+        retriever.passages.model, retriever.passages.tokenizer, images.records
+    )
     config = AlignConfig(**{"steps": 16, "batch_size": 4, "lr": 2e-3, **changes})
     history = train_align(retriever.tower, retriever.projections, images, passages, config, out)
     return retriever, history
@@ -106,6 +112,54 @@ def test_the_loss_is_the_sum_of_its_terms(tmp_path):
     _, history = trained(tmp_path, steps=1, localization_weight=3.0)
     first = history[0]
     assert first["loss"] == pytest.approx(first["contrast"] + 3 * first["place"], rel=1e-4)
+
+
+def test_only_deep_stages_learn_on_kept_views(tmp_path):
+    retriever, images = build_tiny_retriever(1), drawn_cases(4)
+    encoder, tower = retriever.passages, retriever.tower
+    before = {name: value.clone() for name, value in tower.state_dict().items()}
+    passages = encode_wordings(encoder.model, encoder.tokenizer, images.records)
+    maps, boxes = keep_views(tower, images, 2, seed=0)
+    assert maps.shape[:2] == boxes.shape[:2] == (2, 4)
+    torch.testing.assert_close(boxes[0], images.boxes, equal_nan=True)
+    config = AlignConfig(steps=3, batch_size=4, trained="deep", loss="graph+infonce")
+    train_align(
+        tower,
+        retriever.projections,
+        images,
+        passages,
+        config,
+        tmp_path,
+        source=KeptViews(tower, maps, boxes),
+    )
+    moved = {name for name, value in tower.state_dict().items() if not before[name].equal(value)}
+    assert moved
+    assert {name.split(".")[1] for name in moved} == {"5", "6"}
+
+
+def test_kept_views_give_what_the_tower_gives():
+    tower, images = build_tiny_retriever(1).tower, drawn_cases(4)
+    maps, boxes = keep_views(tower, images, 1, seed=0)
+    with torch.no_grad():
+        tokens, _ = KeptViews(tower, maps, boxes)(torch.arange(4), torch.Generator())
+        direct = tower(images.pixel_values(range(4))).last_hidden_state
+    torch.testing.assert_close(tokens, direct, atol=0.05, rtol=0.05)
+
+
+def test_a_place_that_was_never_drawn_teaches_nothing(tmp_path):
+    retriever, images = build_tiny_retriever(1), drawn_cases(4)
+    encoder = retriever.passages
+    unknown = dataclasses.replace(images, annotated=torch.zeros(4, dtype=torch.bool))
+    history = train_align(
+        retriever.tower,
+        retriever.projections,
+        unknown,
+        encode_wordings(encoder.model, encoder.tokenizer, images.records),
+        AlignConfig(steps=1, batch_size=4),
+        tmp_path,
+    )
+    assert history[0]["place"] == 0
+    assert history[0]["loss"] == pytest.approx(history[0]["contrast"])
 
 
 def test_the_visual_space_is_fitted_without_touching_the_rest():

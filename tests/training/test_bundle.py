@@ -33,17 +33,23 @@ def test_the_manifest_says_what_it_was_made_from(manifest, tiny_run):
 
 
 def test_the_settings_are_those_fitted_out_of_fold(manifest, tiny_run):
-    settings = json.loads((tiny_run / "cv" / "settings.json").read_text())
-    for name in ("weight_temperature", "guidance", "max_spread", "num_neighbors", "vote_share"):
-        assert manifest.thresholds[name] == settings[name]
-    assert manifest.calibration == settings["calibration"]
+    fitted = json.loads((tiny_run / "cv" / "settings.json").read_text())
+    assert set(manifest.profiles) == {"real", "simulated"}
+    for kind, profile in manifest.profiles.items():
+        assert profile.thresholds == fitted[kind]["thresholds"]
+        assert profile.calibration == fitted[kind]["calibration"]
+        assert profile.measured_on == fitted[kind]["measured_on"]
     assert set(manifest.prompts) == {"query", "candidate", "no_candidate"}
 
 
 def test_the_metrics_are_those_of_the_reports(manifest, tiny_run):
     report = json.loads((tiny_run / "cv" / "report.json").read_text())
-    assert set(manifest.metrics) == {"breast", "breast-binary"}
-    for system, figures in manifest.metrics["breast"].items():
+    assert set(manifest.metrics) == {
+        f"{task}, {corpus}"
+        for task in ("breast", "breast-binary")
+        for corpus in ("other-folds", "simulated-index")
+    }
+    for system, figures in manifest.metrics["breast, other-folds"].items():
         assert figures["accuracy"] == report["systems"][system]["accuracy"]
 
 
@@ -59,7 +65,7 @@ def test_the_card_warns_and_holds_the_figures(tiny_export, manifest):
     card = (tiny_export / "MODEL_CARD.md").read_text()
     assert card.startswith("# tiny-export 3\n")
     assert "Not a medical device" in card
-    rag = manifest.metrics["breast"]["rag"]
+    rag = manifest.metrics["breast, other-folds"]["rag"]
     assert f"| breast | rag | {rag['accuracy']:.3f} |" in card
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from jomed_app.config import LocalizerTrainingConfig
 from jomed_app.models.localizer import Localizer, LocalizerConfig
 from jomed_app.models.tiny import build_tiny_reader
+from jomed_app.stage_config import LocalizerTrainingConfig
 from jomed_app.training.localize import ViewTokens, encode_views, train_localizer
 from jomed_app.training.reader import encode_corpus_tokens
 from tests.training.small_cases import drawn_cases

@@ -96,7 +96,7 @@ def test_every_block_has_the_likelihood_of_its_own_row(reader, images, candidate
     scores = block_scores(reader, pack(queries, blocks, 0), features)
     shown = [[candidates[0], candidates[1]], [candidates[1]]]
     for place, question in enumerate(QUESTIONS):
-        reading = reader.read(reader.begin(images[place], question), shown[place])
+        reading = reader.read(images[place], question, shown[place])
         answers = [list(block.answer) for block in blocks[place]]
         expected = reader.score_answers(reading, answers).diagonal()
         torch.testing.assert_close(scores[place], expected, **CLOSE)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from jomed_app.config import ReaderTrainingConfig
 from jomed_app.models.loading import attach_lora
 from jomed_app.models.pixels import to_pixel_values
 from jomed_app.models.tiny import build_tiny_reader, build_tiny_retriever
+from jomed_app.stage_config import ReaderTrainingConfig
 from jomed_app.training.reader import (
     _epoch_rows,
     build_pool,
@@ -34,10 +34,10 @@ def tuned(out, steps, **changes):
     tokens = encode_corpus_tokens(reader, images)
     groups = [record.group for record in images.records]
     pool = build_pool(tokens.float().mean(1).numpy(), groups, QUERIES, QUERIES)
-    values = {"batch_size": 3, "num_candidates": 2, "lr": 5e-3, "location_bins": 16, "seed": 1}
+    values = {"batch_size": 3, "num_candidates": 2, "lr": 5e-3, "seed": 1}
     config = ReaderTrainingConfig(steps=steps, **{**values, **changes})
     shares = {int(query): {"all": 1.0} for query in QUERIES}
-    sampler = RowSampler(TASK, images.records, {"all": pool}, shares, config)
+    sampler = RowSampler(TASK, images.records, {"all": pool}, shares, config, 16)
     history = train_reader(reader, images, tokens, sampler, QUERIES, config, out)
     return reader, tower, history
 

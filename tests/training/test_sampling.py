@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from jomed_app.boxes import Box
-from jomed_app.config import ReaderTrainingConfig
 from jomed_app.models.tiny import build_tiny_reader
 from jomed_app.prompts import SAME_QUESTION
+from jomed_app.stage_config import ReaderTrainingConfig
 from jomed_app.training.sampling import (
     DESCRIPTOR_WEIGHT,
     LABEL_WEIGHT,
@@ -30,7 +30,6 @@ PLAIN_CONFIG = {
     "plain_share": 0.0,
     "num_candidates": 4,
     "candidate_depth": 5,
-    "location_bins": 16,
 }
 
 
@@ -46,7 +45,7 @@ def rng():
 
 def plan(rng, box=BOX, **changes):
     config = ReaderTrainingConfig(**{**PLAIN_CONFIG, **changes})
-    sampler = RowSampler(TASK, RECORDS, {"all": POOL}, {0: {"all": 1.0}}, config)
+    sampler = RowSampler(TASK, RECORDS, {"all": POOL}, {0: {"all": 1.0}}, config, 16)
     return sampler.plan(0, box, rng)
 
 
@@ -105,14 +104,14 @@ def test_comparisons_are_half_and_half_and_true(rng):
 def test_a_comparison_that_cannot_be_made_is_left_out(rng):
     only_others = Pool(np.array([1, 2]), {0: np.array([1, 2])})  # dark and none, query is bright
     config = ReaderTrainingConfig(**{**PLAIN_CONFIG, "comparison_share": 1.0})
-    sampler = RowSampler(TASK, RECORDS, {"few": only_others}, {0: {"few": 1.0}}, config)
+    sampler = RowSampler(TASK, RECORDS, {"few": only_others}, {0: {"few": 1.0}}, config, 16)
     assert [block.answer for block in sampler.plan(0, BOX, rng).blocks] == [" no", " no"]
 
 
 def test_a_pool_is_drawn_by_its_share(rng):
     pools = {"near": Pool(np.array([3]), {0: np.array([3])}), "far": POOL}
     config = ReaderTrainingConfig(**PLAIN_CONFIG)
-    sampler = RowSampler(TASK, RECORDS, pools, {0: {"near": 1.0, "far": 0.0}}, config)
+    sampler = RowSampler(TASK, RECORDS, pools, {0: {"near": 1.0, "far": 0.0}}, config, 16)
     assert {block.candidate for block in sampler.plan(0, BOX, rng).blocks} == {3}
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from jomed_app.config import config_from_dict, config_to_dict
 from jomed_app.models.retriever import RetrieverProjections
 from jomed_app.models.vision_tower import EfficientNetLiteModel
 from jomed_app.training.stages import align_stage, reader_stage
@@ -41,6 +44,24 @@ def test_align_moves_tower_and_projections_but_no_query_head(work):
     for name in ("image", "text"):
         gram = getattr(projections, name).weight @ getattr(projections, name).weight.T
         assert not torch.allclose(gram, torch.eye(16), atol=1e-6), "no longer as initialized"
+
+
+def test_the_reader_starts_from_the_projector_that_align_left(tiny_run, tmp_path):
+    """Graph loss, kept views, then the projector beside the language model."""
+    out = shutil.copytree(tiny_run, tmp_path / "run")
+    values = config_to_dict(tiny_config())
+    values["align"] |= {"loss": "graph+infonce", "trained": "deep", "language_steps": 2}
+    values["align"] |= {"language_batch": 3}
+    with tiny_base_weights():
+        align_stage(config_from_dict(values), out)
+    described = Workspace(out, tiny_config())
+    start = weights(described.plain_reader().model.model.multi_modal_projector)
+    kept = load_file(out / "align" / "projector.safetensors")
+    for name, value in kept.items():
+        torch.testing.assert_close(start[name].float(), value, atol=1e-2, rtol=1e-2)
+    (out / "align" / "projector.safetensors").unlink()
+    fresh = weights(described.plain_reader().model.model.multi_modal_projector)
+    assert any(not torch.equal(fresh[name], start[name]) for name in start)
 
 
 @pytest.mark.parametrize("part", ["reader", "localizer"])

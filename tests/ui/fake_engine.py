@@ -97,6 +97,7 @@ class FakeInfo:
     error_rates: dict[str, float] = field(
         default_factory=lambda: {"consistent": 0.06, "mixed": 0.14, "disagree": 0.31}
     )
+    measured_on: str = "40 fake images"
 
 
 @dataclass

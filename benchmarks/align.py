@@ -1,0 +1,312 @@
+"""What each alignment loss brings, side by side: `make bench-align DATA=folder`.
+
+Every row is a configuration in `jomed_app/configs/align/`, trained at each share of the triples
+and with each seed, on the same kept views and the same texts, for about the same time: losses that
+cost more per step get fewer steps, by a ratio timed beforehand in this process. A finished run is
+kept as a file and not repeated; `--report` alone makes the pages anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from benchmarks.align_report import write_report
+from jomed_app.config import CONFIG_FOLDER, JomedConfig, load_config
+from jomed_app.data.corpus import assign_folds
+from jomed_app.data.slake import read_slake_questions
+from jomed_app.evaluation.alignment import probe_hits, question_hits, recall_hits
+from jomed_app.models.retriever import RetrieverProjections, encode_texts, pool_tokens
+from jomed_app.models.vision_tower import EfficientNetLiteModel
+from jomed_app.progress import show_progress
+from jomed_app.training.align import KeptViews, encode_wordings, keep_views, train_align
+from jomed_app.training.image_set import ImageSet, join_images, load_images
+from jomed_app.training.triples import load_triples, thinned_out
+from jomed_app.training.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[1]
+ROWS = ("infonce", "siglip", "graph", "graph_infonce")
+FRACTIONS = (0.1, 0.4, 1.0)
+NUM_SIMULATED = 300  # held-out simulated pairs for recall
+SOLVERS = ("linear", "linearization", "swaps")
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Everything the runs share; nothing in it learns.
+
+    Attributes:
+        work: folders and base weights.
+        train: all triples; maps: (V, N, C, h, w), boxes: (V, N, 4) of their kept views.
+        passages: (N, T) encoded descriptions and extended ones.
+        held: held-out pairs, with source name, map and encoded description.
+        question_rows: row of `train` or, behind them, of `held` per question.
+    """
+
+    work: Workspace
+    train: ImageSet
+    maps: Tensor
+    boxes: Tensor
+    passages: list[Tensor]
+    held: ImageSet
+    held_maps: Tensor
+    held_passages: Tensor
+    held_sources: NDArray[np.str_]
+    questions: Tensor
+    answers: list[str]
+    question_rows: NDArray[np.int64]
+    question_is_training: NDArray[np.bool_]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is missing, then write the pages."""
+    options = _parse(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+    if not options.report:
+        torch.set_num_threads(options.threads)
+        config = load_config(
+            CONFIG_FOLDER / "align" / "graph.toml", [f'align.data="{options.data}"']
+        )
+        bench = prepare(Workspace(options.run, config), options.out)
+        timing = options.out / "timing.json"
+        if not timing.is_file():
+            timing.write_text(json.dumps(time_losses(bench), indent=1), encoding="utf-8")
+        costs = json.loads(timing.read_text(encoding="utf-8"))
+        todo = [
+            (row, fraction, seed)
+            for seed in range(options.seeds)
+            for fraction in options.fractions
+            for row in options.rows
+            if not _result_file(options.out, row, fraction, seed).is_file()
+        ]
+        with show_progress("align benchmark", options.out / "bench.log") as on_progress:
+            for place, (row, fraction, seed) in enumerate(todo):
+                result = run_row(bench, row, fraction, seed, costs, options)
+                text = json.dumps(result)
+                _result_file(options.out, row, fraction, seed).write_text(text, encoding="utf-8")
+                on_progress(place + 1, len(todo), recall=result["means"]["recall@10"])
+    write_report(options.out, ROOT / "docs" / "results")
+    return 0
+
+
+def prepare(work: Workspace, out: Path) -> Bench:
+    """Read all sets, compute the stride-16 maps of every view once and keep them in a file."""
+    work.prepare_base()
+    work.simulate("align")
+    work.simulate("reader")
+    config = work.config.align
+    train = load_triples(work, config)
+    apart = load_triples(work, config, held_out=True)
+    records = work.simulated("reader")[:NUM_SIMULATED]
+    extra = load_images(work.corpus("reader"), records, work.config.tower.image_size)
+    held = join_images(apart, extra)
+    sources = np.array([each.provenance.get("source", "") for each in held.records])
+    kept = out / "views.pt"
+    if not kept.is_file():
+        tower = work.fresh_tower()
+        with show_progress("views", out / "views.log") as on_progress:
+            views = keep_views(tower, train, config.num_views, config.seed, on_progress=on_progress)
+        torch.save((*views, keep_views(tower, held, 1, 0)[0][0]), kept)
+    maps, boxes, held_maps = torch.load(kept, weights_only=True)
+    encoder, tokenizer = work.passage_encoder()
+    questions = read_slake_questions(Path(config.data))
+    place = {each.image: row for row, each in enumerate([*train.records, *held.records])}
+    questions = questions[[image in place for image in questions["image"]]]
+    return Bench(
+        work=work,
+        train=train,
+        maps=maps,
+        boxes=boxes,
+        passages=encode_wordings(encoder, tokenizer, train.records),
+        held=held,
+        held_maps=held_maps,
+        held_passages=encode_wordings(encoder, tokenizer, held.records)[0],
+        held_sources=sources,
+        questions=encode_texts(encoder, tokenizer, list(questions["question"])).clone(),
+        answers=list(questions["answer"]),
+        question_rows=np.array([place[image] for image in questions["image"]]),
+        question_is_training=np.array(questions["split"] == "train"),
+    )
+
+
+def run_row(
+    bench: Bench,
+    row: str,
+    fraction: float,
+    seed: int,
+    costs: dict[str, Any],
+    options: argparse.Namespace,
+) -> dict[str, Any]:
+    """Train one row and measure it; hits are kept case by case."""
+    config = row_config(row, fraction, seed, bench.work.config)
+    key = f"{config.align.loss} {config.graph.solver}"
+    ratio = costs.get(str(config.align.batch_size), {}).get(key, {}).get("ratio", 1.0)
+    steps = max(1, round((options.steps or config.align.steps) / ratio))
+    torch.manual_seed(seed)
+    tower = bench.work.fresh_tower()
+    projections = bench.work.fresh_projections()
+    chosen = thinned_rows(bench.train, fraction, seed)
+    images = ImageSet(
+        [bench.train.records[place] for place in chosen.tolist()],
+        [bench.train.squares[place] for place in chosen.tolist()],
+        bench.train.boxes[chosen],
+        bench.train.is_annotated()[chosen],
+    )
+    folder = options.out / "runs" / f"{row}-{fraction}-{seed}"
+    start = time.perf_counter()
+    history = train_align(
+        tower,
+        projections,
+        images,
+        [each[chosen] for each in bench.passages],
+        replace(config.align, steps=steps),
+        folder,
+        graph=config.graph,
+        source=KeptViews(tower, bench.maps[:, chosen], bench.boxes[:, chosen]),
+    )
+    seconds = time.perf_counter() - start
+    for file in folder.glob("*"):
+        file.unlink()
+    hits = measure(bench, tower, projections, seed)
+    return {
+        "row": row,
+        "fraction": fraction,
+        "seed": seed,
+        "steps": steps,
+        "seconds": seconds,
+        "triples": len(chosen),
+        "last": history[-1],
+        "means": {name: float(np.mean(each)) for name, each in hits.items()},
+        "hits": {name: each.astype(int).tolist() for name, each in hits.items()},
+    }
+
+
+def row_config(row: str, fraction: float, seed: int, base: JomedConfig) -> JomedConfig:
+    """The row's configuration at one share of the triples and one seed."""
+    return load_config(
+        CONFIG_FOLDER / "align" / f"{row}.toml",
+        [f"align.fraction={fraction}", f"align.seed={seed}", f'align.data="{base.align.data}"'],
+    )
+
+
+def thinned_rows(images: ImageSet, fraction: float, seed: int) -> NDArray[np.int64]:
+    """Rows of a share of every source, as `train align` would draw them."""
+    place = {each.case_id: row for row, each in enumerate(images.records)}
+    by_source: dict[str, list[Any]] = {}
+    for each in images.records:
+        by_source.setdefault(each.provenance.get("source", ""), []).append(each)
+    kept = [each for part in by_source.values() for each in thinned_out(part, fraction, seed)]
+    return np.array(sorted(place[each.case_id] for each in kept), dtype=np.int64)
+
+
+@torch.no_grad()
+def pooled_features(tower: EfficientNetLiteModel, maps: Tensor, batch_size: int = 64) -> Tensor:
+    """Pooled tower features (N, F) from stride-16 maps."""
+    rows = []
+    for start in range(0, len(maps), batch_size):
+        fine = maps[start : start + batch_size].contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16):
+            tokens = tower.join_tokens(fine, tower.deep_map(fine))
+        rows.append(pool_tokens(tokens, tower.config.position_dim))
+    return torch.cat(rows)
+
+
+def measure(
+    bench: Bench, tower: EfficientNetLiteModel, projections: RetrieverProjections, seed: int
+) -> dict[str, NDArray[np.bool_]]:
+    """Hits of every column, case by case; recall within each source, then put together."""
+    seen = pooled_features(tower, bench.maps[0])
+    held = pooled_features(tower, bench.held_maps)
+    with torch.no_grad():
+        image = projections.embed_features(held).numpy()
+        text = projections.embed_passages(bench.held_passages).numpy()
+    encoded = bench.held_passages.numpy()
+    parts = [
+        recall_hits(image[rows], text[rows], encoded[rows])
+        for rows in (bench.held_sources == name for name in np.unique(bench.held_sources))
+    ]
+    hits = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    task = bench.work.task
+    rows = [row for row, each in enumerate(bench.train.records) if each.case_id.startswith("busi-")]
+    records = [bench.train.records[row] for row in rows]
+    labels = np.array([task.labels.index(each.label) for each in records], dtype=np.intp)
+    hits |= probe_hits(seen[rows].numpy(), labels, assign_folds(records, 5, 0))
+    features = torch.cat([seen, held])[bench.question_rows]
+    hits["slake"] = question_hits(
+        features, bench.questions, bench.answers, bench.question_is_training, seed=seed
+    )
+    return hits
+
+
+def time_losses(bench: Bench, steps: int = 5) -> dict[str, Any]:
+    """Milliseconds of a training step per batch, loss and solver, and the ratio to InfoNCE's."""
+    found: dict[str, Any] = {}
+    for batch in (32, 64, 128):
+        times: dict[str, float] = {}
+        for loss, solver in (
+            ("infonce", "linearization"),
+            ("siglip", "linearization"),
+            *(("graph", each) for each in SOLVERS),
+            *(("graph+infonce", each) for each in SOLVERS),
+        ):
+            config = load_config(
+                CONFIG_FOLDER / "align" / "graph.toml",
+                [
+                    f"align.loss={loss}",
+                    f"graph.solver={solver}",
+                    f"align.batch_size={batch}",
+                    f"align.steps={steps}",
+                ],
+            )
+            tower, projections = bench.work.fresh_tower(), bench.work.fresh_projections()
+            marks: list[float] = []
+            train_align(
+                tower,
+                projections,
+                bench.train,
+                bench.passages,
+                config.align,
+                bench.work.root / "timing",
+                graph=config.graph,
+                source=KeptViews(tower, bench.maps, bench.boxes),
+                on_progress=lambda *_, marks=marks, **__: marks.append(time.perf_counter()),
+            )
+            times[f"{loss} {solver}"] = 1000 * float(np.median(np.diff(marks)))
+        base = times["infonce linearization"]
+        found[str(batch)] = {
+            name: {"step_ms": value, "ratio": value / base} for name, value in times.items()
+        }
+    return found
+
+
+def _result_file(out: Path, row: str, fraction: float, seed: int) -> Path:
+    return out / f"{row}-{fraction}-{seed}.json"
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else "")
+    parser.add_argument("--data", type=Path, help="root of the public sets")
+    parser.add_argument("--run", type=Path, default=ROOT / "checkpoints" / "embedded")
+    parser.add_argument("--out", type=Path, default=ROOT / "checkpoints" / "align_bench")
+    parser.add_argument("--rows", nargs="+", default=list(ROWS), help="names in configs/align")
+    parser.add_argument("--fractions", nargs="+", type=float, default=list(FRACTIONS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=0, help="of InfoNCE; 0 takes the config's")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--report", action="store_true", help="only write the pages")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""Configuration of the training stages; `config.py` joins it with the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jomed_app.settings import Section, setting
+
+
+@dataclass(frozen=True, slots=True)
+class AlignConfig(Section):
+    """Alignment of images and descriptions (stage `align`).
+
+    Attributes:
+        loss: which losses; `graph` is set up in its own section.
+        steps: optimizer steps; batch_size: triples per step; lr: peak learning rate.
+        temperature: divides the inner products of `infonce`, > 0.
+        graph_weight: of the graph loss.
+        use_extended: whether extended descriptions take part.
+        localization_weight: of the loss that says which cells a lesion covers.
+        head_lr_factor: learning-rate factor of freshly made layers.
+        trained: all of the tower, or the stages behind stride 16 (`deep`) on kept views.
+        num_views: views kept per image for `deep`, the first one unchanged.
+        sources: sets that triples come from: simulated, busi, slake, medpix.
+        data: root of the public sets; needed for any source but `simulated`.
+        fraction: share of the triples that is used, drawn by seed.
+        language_steps: steps of the projector beside the frozen language model, which describes
+            the image (arXiv:2410.02615, stage 2); 0 leaves the projector as it is.
+        language_batch: triples per such step; language_lr: its peak learning rate.
+        seed: of batches, views and initial weights.
+    """
+
+    loss: Literal["infonce", "siglip", "graph", "graph+infonce", "graph+siglip"] = "infonce"
+    graph_weight: float = setting(1.0, low=0.0)  # arXiv:2410.02615: alpha = 1 is best
+    use_extended: bool = True
+    trained: Literal["all", "deep"] = "all"
+    num_views: int = setting(2, low=1, high=64)
+    sources: tuple[str, ...] = ("simulated",)
+    data: str = ""
+    fraction: float = setting(1.0, low=1e-4, high=1.0)
+    language_steps: int = setting(0, low=0)
+    language_batch: int = setting(16, low=2)
+    language_lr: float = setting(2e-3, low=1e-8, high=1.0)  # arXiv:2410.02615, stage 1
+    steps: int = setting(280, low=1)
+    batch_size: int = setting(32, low=2)
+    lr: float = setting(8e-4, low=1e-8, high=1.0)
+    temperature: float = setting(0.07, low=1e-3, high=10.0)
+    localization_weight: float = setting(2.0, low=0.0)  # ours: weight of the cell-occupancy loss
+    head_lr_factor: float = setting(5.0, low=0.0)  # ours: fresh layers learn faster
+    seed: int = setting(0, low=0)
+
+
+@dataclass(frozen=True, slots=True)
+class GraphConfig(Section):
+    """Multi-graph alignment (the loss `graph` of the stage `align`).
+
+    Attributes:
+        num_neighbors: k of the graphs, at most a quarter of the batch; 0 compares nodes only.
+        num_layers: message passing layers; 0 passes nothing.
+        edge_weight: factor of edge costs against node costs.
+        noise: scale of the Gumbel noise on affinities.
+        margin: added to the cost of matching a case to itself; keeps teaching what is right.
+        solver: linear assignment, rounds of linearization, or local search by swaps.
+        estimator: gradient through the solver.
+        step: finite-difference step (the authors' lambda).
+        use_barycenter: match to the barycenter; else every modality to every other.
+    """
+
+    num_neighbors: int = setting(5, low=0, high=64)  # arXiv:2410.02615, authors' code
+    num_layers: int = setting(2, low=0, high=8)  # arXiv:2410.02615
+    edge_weight: float = setting(0.5, low=0.0)  # authors' code
+    noise: float = setting(0.05, low=0.0)  # authors' code; the paper says Gumbel(0, 1)
+    margin: float = setting(0.0, low=0.0)  # authors' code has none
+    solver: Literal["linear", "linearization", "swaps"] = "linearization"  # ours: no LPMP
+    estimator: Literal["perceptron", "finite_difference"] = "perceptron"  # ours
+    step: float = setting(80.0, low=1e-3)  # authors' code
+    use_barycenter: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderTrainingConfig(Section):
+    """Supervised tuning of the reader, one row per candidate (stage `reader`).
+
+    Attributes:
+        task: what is asked.
+        data: root of the public set of this task; empty trains on simulated cases alone.
+        folds: cross-validation folds over the real cases; fold_seed: of their assignment.
+        shipped_fold: the fold whose reader and localizer the bundle carries, so that its held-out
+            cases stay unseen by what is shipped; -1 trains one more on all cases and ships that.
+        simulated_steps: optimizer steps on simulated cases, shared by all folds.
+        steps: optimizer steps on the mixture, per fold and for the final reader.
+        batch_size: queries per step; lr: peak learning rate (half of it on the mixture).
+        real_share: share of real queries in the mixture.
+        real_candidate_share: share of a real query's steps whose candidates are real cases.
+        weight_decay: of AdamW.
+        num_candidates: candidates per query, each its own row with the same answer.
+        candidate_depth: candidates are drawn from this many nearest cases.
+        hidden_share: share of candidate blocks that hide query tokens.
+        query_dropout: least share of query tokens hidden there; the most is all of them.
+        random_share: share of candidates drawn from the whole corpus instead of the nearest.
+        comparison_share: share of queries asked whether the candidate has the same diagnosis.
+        plain_share: share of queries that are also read without a candidate.
+        label_smoothing: of the answer tokens that are not locations.
+        seed: of batches, dropout and initial adapters.
+    """
+
+    task: str = "breast"
+    data: str = ""
+    folds: int = setting(5, low=2, high=20)
+    fold_seed: int = setting(0, low=0)
+    shipped_fold: int = setting(-1, low=-1, high=19)
+    simulated_steps: int = setting(160, low=1)
+    steps: int = setting(60, low=1)
+    batch_size: int = setting(8, low=1)
+    lr: float = setting(1e-3, low=1e-8, high=1.0)
+    real_share: float = setting(0.75, low=0.0, high=1.0)  # ours
+    real_candidate_share: float = setting(0.7, low=0.0, high=1.0)  # ours
+    weight_decay: float = setting(0.01, low=0.0, high=1.0)  # ours
+    num_candidates: int = setting(4, low=1, high=50)  # arXiv:2508.17394, authors' code: K = 4
+    candidate_depth: int = setting(12, low=1)  # ours: drawn from these nearest
+    hidden_share: float = setting(0.35, low=0.0, high=1.0)  # ours: or the candidate is ignored
+    query_dropout: float = setting(0.5, low=0.0, high=1.0)  # ours
+    random_share: float = setting(0.15, low=0.0, high=1.0)  # ours: relevance must be judged
+    comparison_share: float = setting(0.15, low=0.0, high=1.0)  # ours
+    plain_share: float = setting(0.6, low=0.0, high=1.0)  # ours: so that the query alone is read
+    label_smoothing: float = setting(0.05, low=0.0, high=0.9)  # ours
+    seed: int = setting(0, low=0)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalizerTrainingConfig(Section):
+    """The localizer on frozen patch tokens (part of the stage `reader`).
+
+    Attributes:
+        simulated_steps, steps: optimizer steps on simulated cases, then on the mixture.
+        batch_size: images per step; lr: peak learning rate (half of it on the mixture).
+        weight_decay: of AdamW.
+        num_views: views encoded per image, the first one unchanged.
+        sigma: width of an edge's bell, bins.
+        presence_weight: of the loss that says whether there is a finding.
+        seed: of batches, views and initial weights.
+    """
+
+    simulated_steps: int = setting(350, low=1)
+    steps: int = setting(240, low=1)
+    batch_size: int = setting(48, low=1)
+    lr: float = setting(6e-4, low=1e-8, high=1.0)
+    weight_decay: float = setting(0.05, low=0.0, high=1.0)
+    num_views: int = setting(4, low=1, high=64)
+    sigma: float = setting(1.0, low=0.1, high=16.0)
+    presence_weight: float = setting(0.5, low=0.0)
+    seed: int = setting(0, low=0)
