@@ -13,7 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,51 +22,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmarks.align_data import Bench, prepare
 from benchmarks.align_report import write_report
 from jomed_app.config import CONFIG_FOLDER, JomedConfig, load_config
 from jomed_app.data.corpus import assign_folds
-from jomed_app.data.slake import read_slake_questions
 from jomed_app.evaluation.alignment import probe_hits, question_hits, recall_hits
-from jomed_app.models.retriever import RetrieverProjections, encode_texts, pool_tokens
+from jomed_app.models.retriever import RetrieverProjections, pool_tokens
 from jomed_app.models.vision_tower import EfficientNetLiteModel
 from jomed_app.progress import show_progress
-from jomed_app.training.align import KeptViews, encode_wordings, keep_views, train_align
-from jomed_app.training.image_set import ImageSet, join_images, load_images
-from jomed_app.training.triples import load_triples, thinned_out
+from jomed_app.training.align import (
+    KeptViews,
+    ViewMaps,
+    tokens_of,
+    train_align,
+)
+from jomed_app.training.image_set import ImageSet
+from jomed_app.training.triples import thinned_out
 from jomed_app.training.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = ("infonce", "siglip", "graph", "graph_infonce")
 FRACTIONS = (0.1, 0.4, 1.0)
-NUM_SIMULATED = 300  # held-out simulated pairs for recall
 SOLVERS = ("linear", "linearization", "swaps")
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """Everything the runs share; nothing in it learns.
-
-    Attributes:
-        work: folders and base weights.
-        train: all triples; maps: (V, N, C, h, w), boxes: (V, N, 4) of their kept views.
-        passages: (N, T) encoded descriptions and extended ones.
-        held: held-out pairs, with source name, map and encoded description.
-        question_rows: row of `train` or, behind them, of `held` per question.
-    """
-
-    work: Workspace
-    train: ImageSet
-    maps: Tensor
-    boxes: Tensor
-    passages: list[Tensor]
-    held: ImageSet
-    held_maps: Tensor
-    held_passages: Tensor
-    held_sources: NDArray[np.str_]
-    questions: Tensor
-    answers: list[str]
-    question_rows: NDArray[np.int64]
-    question_is_training: NDArray[np.bool_]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,7 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bench = prepare(Workspace(options.run, config), options.out)
         timing = options.out / "timing.json"
         if not timing.is_file():
-            timing.write_text(json.dumps(time_losses(bench), indent=1), encoding="utf-8")
+            timing.write_text(
+                json.dumps(time_losses(bench, options.out), indent=1), encoding="utf-8"
+            )
         costs = json.loads(timing.read_text(encoding="utf-8"))
         todo = [
             (row, fraction, seed)
@@ -98,46 +77,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 on_progress(place + 1, len(todo), recall=result["means"]["recall@10"])
     write_report(options.out, ROOT / "docs" / "results")
     return 0
-
-
-def prepare(work: Workspace, out: Path) -> Bench:
-    """Read all sets, compute the stride-16 maps of every view once and keep them in a file."""
-    work.prepare_base()
-    work.simulate("align")
-    work.simulate("reader")
-    config = work.config.align
-    train = load_triples(work, config)
-    apart = load_triples(work, config, held_out=True)
-    records = work.simulated("reader")[:NUM_SIMULATED]
-    extra = load_images(work.corpus("reader"), records, work.config.tower.image_size)
-    held = join_images(apart, extra)
-    sources = np.array([each.provenance.get("source", "") for each in held.records])
-    kept = out / "views.pt"
-    if not kept.is_file():
-        tower = work.fresh_tower()
-        with show_progress("views", out / "views.log") as on_progress:
-            views = keep_views(tower, train, config.num_views, config.seed, on_progress=on_progress)
-        torch.save((*views, keep_views(tower, held, 1, 0)[0][0]), kept)
-    maps, boxes, held_maps = torch.load(kept, weights_only=True)
-    encoder, tokenizer = work.passage_encoder()
-    questions = read_slake_questions(Path(config.data))
-    place = {each.image: row for row, each in enumerate([*train.records, *held.records])}
-    questions = questions[[image in place for image in questions["image"]]]
-    return Bench(
-        work=work,
-        train=train,
-        maps=maps,
-        boxes=boxes,
-        passages=encode_wordings(encoder, tokenizer, train.records),
-        held=held,
-        held_maps=held_maps,
-        held_passages=encode_wordings(encoder, tokenizer, held.records)[0],
-        held_sources=sources,
-        questions=encode_texts(encoder, tokenizer, list(questions["question"])).clone(),
-        answers=list(questions["answer"]),
-        question_rows=np.array([place[image] for image in questions["image"]]),
-        question_is_training=np.array(questions["split"] == "train"),
-    )
 
 
 def run_row(
@@ -173,7 +112,7 @@ def run_row(
         replace(config.align, steps=steps),
         folder,
         graph=config.graph,
-        source=KeptViews(tower, bench.maps[:, chosen], bench.boxes[:, chosen]),
+        source=KeptViews(tower, bench.maps.of_images(chosen)),
     )
     seconds = time.perf_counter() - start
     for file in folder.glob("*"):
@@ -211,13 +150,12 @@ def thinned_rows(images: ImageSet, fraction: float, seed: int) -> NDArray[np.int
 
 
 @torch.no_grad()
-def pooled_features(tower: EfficientNetLiteModel, maps: Tensor, batch_size: int = 64) -> Tensor:
-    """Pooled tower features (N, F) from stride-16 maps."""
+def pooled_features(tower: EfficientNetLiteModel, maps: ViewMaps, batch_size: int = 64) -> Tensor:
+    """Pooled tower features (N, F) of the first view of every image."""
     rows = []
-    for start in range(0, len(maps), batch_size):
-        fine = maps[start : start + batch_size].contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
-            tokens = tower.join_tokens(fine, tower.deep_map(fine))
+    for start in range(0, maps.boxes.shape[1], batch_size):
+        part = slice(start, start + batch_size)
+        tokens = tokens_of(tower, maps.fine[0, part], maps.middle[0, part])
         rows.append(pool_tokens(tokens, tower.config.position_dim))
     return torch.cat(rows)
 
@@ -226,7 +164,7 @@ def measure(
     bench: Bench, tower: EfficientNetLiteModel, projections: RetrieverProjections, seed: int
 ) -> dict[str, NDArray[np.bool_]]:
     """Hits of every column, case by case; recall within each source, then put together."""
-    seen = pooled_features(tower, bench.maps[0])
+    seen = pooled_features(tower, bench.maps)
     held = pooled_features(tower, bench.held_maps)
     with torch.no_grad():
         image = projections.embed_features(held).numpy()
@@ -249,7 +187,7 @@ def measure(
     return hits
 
 
-def time_losses(bench: Bench, steps: int = 5) -> dict[str, Any]:
+def time_losses(bench: Bench, out: Path, steps: int = 5) -> dict[str, Any]:
     """Milliseconds of a training step per batch, loss and solver, and the ratio to InfoNCE's."""
     found: dict[str, Any] = {}
     for batch in (32, 64, 128):
@@ -277,9 +215,9 @@ def time_losses(bench: Bench, steps: int = 5) -> dict[str, Any]:
                 bench.train,
                 bench.passages,
                 config.align,
-                bench.work.root / "timing",
+                out / "timing",
                 graph=config.graph,
-                source=KeptViews(tower, bench.maps, bench.boxes),
+                source=KeptViews(tower, bench.maps),
                 on_progress=lambda *_, marks=marks, **__: marks.append(time.perf_counter()),
             )
             times[f"{loss} {solver}"] = 1000 * float(np.median(np.diff(marks)))

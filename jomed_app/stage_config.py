@@ -20,8 +20,8 @@ class AlignConfig(Section):
         use_extended: whether extended descriptions take part.
         localization_weight: of the loss that says which cells a lesion covers.
         head_lr_factor: learning-rate factor of freshly made layers.
-        trained: all of the tower, or the stages behind stride 16 (`deep`) on kept views.
-        num_views: views kept per image for `deep`, the first one unchanged.
+        trained: all of the tower, or its last stage on kept views.
+        num_views: views kept per image for `last`, the first one unchanged.
         sources: sets that triples come from: simulated, busi, slake, medpix.
         data: root of the public sets; needed for any source but `simulated`.
         fraction: share of the triples that is used, drawn by seed.
@@ -34,7 +34,7 @@ class AlignConfig(Section):
     loss: Literal["infonce", "siglip", "graph", "graph+infonce", "graph+siglip"] = "infonce"
     graph_weight: float = setting(1.0, low=0.0)  # arXiv:2410.02615: alpha = 1 is best
     use_extended: bool = True
-    trained: Literal["all", "deep"] = "all"
+    trained: Literal["all", "last"] = "all"
     num_views: int = setting(2, low=1, high=64)
     sources: tuple[str, ...] = ("simulated",)
     data: str = ""

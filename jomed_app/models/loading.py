@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -88,6 +89,7 @@ def _free_memory_gib() -> float:
     return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
 
 
+@lru_cache  # one answer per process, or a busy moment would change the precision between two loads
 def _matmul_seconds(dtype: torch.dtype) -> float:
     left, right = torch.ones(256, 576, dtype=dtype), torch.ones(576, 1536, dtype=dtype)
     best = float("inf")

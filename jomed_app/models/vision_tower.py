@@ -173,16 +173,21 @@ class EfficientNetLiteModel(PreTrainedModel):
             hidden = stage(hidden)
         return hidden
 
-    def deep_map(self, fine: Tensor) -> Tensor:
-        """Return the stride-32 map (B, C32, g, g) from the stride-16 one."""
+    def middle_map(self, fine: Tensor) -> Tensor:
+        """Return what the last stage starts from, (B, C, g, g), from the stride-16 map."""
         hidden = fine
-        for stage in self.stages[FINE_STAGE + 1 :]:
+        for stage in self.stages[FINE_STAGE + 1 : -1]:
             hidden = stage(hidden)
         return hidden
 
-    def deep_parameters(self) -> list[nn.Parameter]:
-        """Parameters behind the stride-16 map."""
-        return [p for stage in self.stages[FINE_STAGE + 1 :] for p in stage.parameters()]
+    def last_map(self, middle: Tensor) -> Tensor:
+        """Return the stride-32 map (B, C32, g, g) of the last stage."""
+        deep: Tensor = self.stages[-1](middle)
+        return deep
+
+    def deep_map(self, fine: Tensor) -> Tensor:
+        """Return the stride-32 map (B, C32, g, g) from the stride-16 one."""
+        return self.last_map(self.middle_map(fine))
 
     def join_tokens(self, fine: Tensor, deep: Tensor) -> Tensor:
         """Return patch tokens (B, P, hidden_size) from both maps."""

@@ -41,11 +41,9 @@ def align_stage(
     encoder, tokenizer = work.passage_encoder()
     images = load_triples(work, settings)
     source = None
-    if settings.trained == "deep":
-        maps, boxes = keep_views(
-            tower, images, settings.num_views, settings.seed, on_progress=on_progress
-        )
-        source = KeptViews(tower, maps, boxes)
+    if settings.trained == "last":
+        maps = keep_views(tower, images, settings.num_views, settings.seed, on_progress=on_progress)
+        source = KeptViews(tower, maps)
     train_align(
         tower,
         projections,

@@ -50,7 +50,7 @@ def test_the_reader_starts_from_the_projector_that_align_left(tiny_run, tmp_path
     """Graph loss, kept views, then the projector beside the language model."""
     out = shutil.copytree(tiny_run, tmp_path / "run")
     values = config_to_dict(tiny_config())
-    values["align"] |= {"loss": "graph+infonce", "trained": "deep", "language_steps": 2}
+    values["align"] |= {"loss": "graph+infonce", "trained": "last", "language_steps": 2}
     values["align"] |= {"language_batch": 3}
     with tiny_base_weights():
         align_stage(config_from_dict(values), out)
