@@ -43,6 +43,7 @@ from jomed_app.training.workspace import Workspace
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = ("infonce", "siglip", "graph", "graph_infonce")
 FRACTIONS = (0.1, 0.4, 1.0)
+TIMED = (("last", 32, 9), ("last", 64, 9), ("last", 128, 5), ("all", 64, 3))
 SOLVERS = ("linear", "linearization", "swaps")
 
 
@@ -90,7 +91,11 @@ def run_row(
     """Train one row and measure it; hits are kept case by case."""
     config = row_config(row, fraction, seed, bench.work.config)
     key = f"{config.align.loss} {config.graph.solver}"
-    ratio = costs.get(str(config.align.batch_size), {}).get(key, {}).get("ratio", 1.0)
+    ratio = (
+        costs.get(f"{config.align.trained} {config.align.batch_size}", {})
+        .get(key, {})
+        .get("ratio", 1.0)
+    )
     steps = max(1, round((options.steps or config.align.steps) / ratio))
     torch.manual_seed(seed)
     tower = bench.work.fresh_tower()
@@ -187,10 +192,15 @@ def measure(
     return hits
 
 
-def time_losses(bench: Bench, out: Path, steps: int = 5) -> dict[str, Any]:
-    """Milliseconds of a training step per batch, loss and solver, and the ratio to InfoNCE's."""
+def time_losses(bench: Bench, out: Path) -> dict[str, Any]:
+    """Milliseconds of a training step by what learns, batch, loss and solver; ratio to InfoNCE."""
     found: dict[str, Any] = {}
-    for batch in (32, 64, 128):
+    for trained, batch, steps in (
+        ("last", 32, 9),
+        ("last", 64, 9),
+        ("last", 128, 5),
+        ("all", 64, 3),
+    ):
         times: dict[str, float] = {}
         for loss, solver in (
             ("infonce", "linearization"),
@@ -204,6 +214,7 @@ def time_losses(bench: Bench, out: Path, steps: int = 5) -> dict[str, Any]:
                     f"align.loss={loss}",
                     f"graph.solver={solver}",
                     f"align.batch_size={batch}",
+                    f"align.trained={trained}",
                     f"align.steps={steps}",
                 ],
             )
@@ -217,12 +228,12 @@ def time_losses(bench: Bench, out: Path, steps: int = 5) -> dict[str, Any]:
                 config.align,
                 out / "timing",
                 graph=config.graph,
-                source=KeptViews(tower, bench.maps),
+                source=KeptViews(tower, bench.maps) if trained == "last" else None,
                 on_progress=lambda *_, marks=marks, **__: marks.append(time.perf_counter()),
             )
             times[f"{loss} {solver}"] = 1000 * float(np.median(np.diff(marks)))
         base = times["infonce linearization"]
-        found[str(batch)] = {
+        found[f"{trained} {batch}"] = {
             name: {"step_ms": value, "ratio": value / base} for name, value in times.items()
         }
     return found

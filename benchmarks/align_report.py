@@ -176,11 +176,14 @@ def _differences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _costs(cost: Mapping[str, Any]) -> list[str]:
-    batches = sorted(cost, key=int)
+    batches = list(cost)
     lines = [
-        "Median of a whole training step, in one process; the ratio is to InfoNCE.",
+        "Median of a whole training step, in one process; the ratio is to InfoNCE. `last`: as in "
+        "the tables above. `all`: the whole tower learns, as in `train align` by default.",
         "",
-        "| loss, solver | " + " | ".join(f"B = {batch}" for batch in batches) + " |",
+        "| loss, solver | "
+        + " | ".join(f"{name.replace(' ', ', B = ')}" for name in batches)
+        + " |",
         "|---|" + "---:|" * len(batches),
     ]
     for name in cost[batches[0]]:

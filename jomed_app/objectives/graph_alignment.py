@@ -25,11 +25,12 @@ from jomed_app.objectives.graphs import (
     edge_directions,
     nearest_neighbor_edges,
 )
-from jomed_app.objectives.matching import SOLVERS, Solver
+from jomed_app.objectives.matching import SOLVERS, Solver, matched_edges
 from jomed_app.objectives.matching_gradients import (
     BlackBoxMatching,
+    build_problem,
     hamming_distance,
-    perceptron_loss,
+    perceptron_gap,
     permutation_matrix,
 )
 
@@ -61,6 +62,42 @@ class GraphSettings:
     estimator: Estimator = "perceptron"
     step: float = 80.0
     use_barycenter: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GraphPair:
+    """Two graphs over the same edge list, and what matching one to the other costs.
+
+    Attributes:
+        first, second: (B, D) unit nodes; along, across: (E, D) unit edge directions.
+        edges: (E, 2) of the first graph, which the second borrows.
+        node_extra: (B, B), edge_extra: (E, E) added to the affinities: noise, margin.
+        edge_weight: factor of edge costs.
+    """
+
+    first: Tensor
+    second: Tensor
+    along: Tensor
+    across: Tensor
+    edges: Tensor
+    node_extra: Tensor
+    edge_extra: Tensor
+    edge_weight: float
+
+    def costs(self) -> tuple[Tensor, Tensor]:
+        """All node costs (B, B) and edge costs (E, E)."""
+        nodes = self.first @ self.second.T + self.node_extra - AFFINITY_OFFSET
+        edges = self.along @ self.across.T + self.edge_extra - AFFINITY_OFFSET
+        return -nodes, -self.edge_weight * edges
+
+    def cost_of(self, assignment: Tensor) -> Tensor:
+        """Cost of one (B,) permutation; gradients flow through what it matches, nothing else."""
+        rows = torch.arange(len(assignment))
+        nodes = (self.first * self.second[assignment]).sum(-1) + self.node_extra[rows, assignment]
+        pair = matched_edges(assignment.numpy(), self.edges.numpy(), self.edges.numpy())
+        source, target = (torch.from_numpy(each) for each in pair)
+        edges = (self.along[source] * self.across[target]).sum(-1) + self.edge_extra[source, target]
+        return -(nodes - AFFINITY_OFFSET).sum() - self.edge_weight * (edges - AFFINITY_OFFSET).sum()
 
 
 class GraphAlignment(nn.Module):
@@ -121,34 +158,32 @@ class GraphAlignment(nn.Module):
             distances.append(distance)
         return torch.stack(losses).mean(), torch.stack(distances).mean()
 
-    def costs(
-        self, source: Tensor, target: Tensor, noise: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Node costs (B, B), edge costs (E, E) and edges (E, 2), which the target borrows."""
-        settings = self.settings
-        edges = nearest_neighbor_edges(source, settings.num_neighbors)
-        heard = [self.message_passing(each, edges) for each in (source, target)]
-        first, second = (functional.normalize(each, dim=-1, eps=EPSILON) for each in heard)
-        node_cost = -(first @ second.T + noise - AFFINITY_OFFSET)
-        if settings.margin:
-            node_cost = node_cost + settings.margin * torch.eye(len(node_cost)).to(node_cost)
-        along, across = (edge_directions(each, edges) for each in heard)
-        shaken = _gumbel((len(edges), len(edges)), settings.noise, source, generator)
-        edge_cost = -settings.edge_weight * (along @ across.T + shaken - AFFINITY_OFFSET)
-        return node_cost, edge_cost, edges
-
     def _match(
         self, source: Tensor, target: Tensor, noise: Tensor, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
-        node_cost, edge_cost, edges = self.costs(source, target, noise, generator)
-        if self.settings.estimator == "finite_difference":
+        settings = self.settings
+        edges = nearest_neighbor_edges(source, settings.num_neighbors)
+        first, second = (self.message_passing(each, edges) for each in (source, target))
+        pair = GraphPair(
+            functional.normalize(first, dim=-1, eps=EPSILON),
+            functional.normalize(second, dim=-1, eps=EPSILON),
+            edge_directions(first, edges),
+            edge_directions(second, edges),
+            edges,
+            noise - settings.margin * torch.eye(len(noise)).to(noise),
+            _gumbel((len(edges), len(edges)), settings.noise, source, generator),
+            settings.edge_weight,
+        )
+        if settings.estimator == "finite_difference":
             permutation: Tensor = BlackBoxMatching.apply(  # type: ignore[no-untyped-call]
-                node_cost, edge_cost, edges, edges, self.solver, self.settings.step
+                *pair.costs(), edges, edges, self.solver, settings.step
             )
             distance = hamming_distance(permutation)
             return distance, distance.detach()
-        loss, assignment = perceptron_loss(node_cost, edge_cost, edges, edges, self.solver)
-        return loss, hamming_distance(permutation_matrix(assignment.cpu())).to(loss)
+        with torch.no_grad():
+            problem = build_problem(*pair.costs(), edges, edges)
+        loss, assignment = perceptron_gap(problem, pair.cost_of, self.solver)
+        return loss, hamming_distance(permutation_matrix(assignment)).to(loss)
 
 
 def _gumbel(

@@ -43,7 +43,7 @@ def nearest_neighbor_edges(nodes: Tensor, num_neighbors: int) -> Tensor:
 
 def edge_directions(nodes: Tensor, edges: Tensor) -> Tensor:
     """Unit differences (E, D) of the nodes that each edge joins; zero where they coincide."""
-    difference = nodes[edges[:, 1]] - nodes[edges[:, 0]]
+    difference = nodes.index_select(0, edges[:, 1]) - nodes.index_select(0, edges[:, 0])
     return functional.normalize(difference, dim=-1, eps=EPSILON)
 
 
@@ -82,16 +82,17 @@ class MessagePassing(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, nodes: Tensor, edges: Tensor) -> Tensor:
-        """Return (B, D) nodes that have heard from their neighbors."""
+        """Return (B, D) nodes that have heard from their neighbors.
+
+        Args:
+            nodes: (B, D).
+            edges: (E, 2) as `nearest_neighbor_edges` gives them: as many for every node, in order.
+        """
+        count, near_count = len(nodes), len(edges) // len(nodes)
         for own, near, mix in zip(self.own, self.near, self.mix, strict=True):
-            heard = _max_over_neighbors(nodes, edges)
+            heard = torch.zeros_like(nodes)
+            if near_count:
+                members = nodes.index_select(0, edges[:, 1]).view(count, near_count, -1)
+                heard = members.max(1).values
             nodes = nodes + mix(self.dropout(functional.relu(own(nodes) + near(heard))))
         return nodes
-
-
-def _max_over_neighbors(nodes: Tensor, edges: Tensor) -> Tensor:
-    """Elementwise maximum over the nodes that each node points to; zero for a node without any."""
-    index = edges[:, :1].expand(-1, nodes.shape[1])
-    return torch.zeros_like(nodes).scatter_reduce(
-        0, index, nodes[edges[:, 1]], reduce="amax", include_self=False
-    )

@@ -6,6 +6,7 @@ it; at saturation its gradient is that of the structured perceptron, an ordinary
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ class BlackBoxMatching(torch.autograd.Function):
         step: float,
     ) -> Tensor:
         """Return the (B, B) 0/1 matrix of the solver's permutation."""
-        problem = _problem(node_cost, edge_cost, source_edges, target_edges)
+        problem = build_problem(node_cost, edge_cost, source_edges, target_edges)
         assignment = solver(problem)
         ctx.problem, ctx.assignment, ctx.solver, ctx.step = problem, assignment, solver, step
         ctx.like = node_cost, edge_cost
@@ -121,16 +122,34 @@ def perceptron_loss(
     Returns:
         Scalar >= 0, divided by B, and the (B,) permutation it was measured against.
     """
-    identity = torch.arange(len(node_cost), device=node_cost.device)
-    problem = _problem(node_cost, edge_cost, source_edges, target_edges)
+    problem = build_problem(node_cost, edge_cost, source_edges, target_edges)
+
+    def cost_of(assignment: Tensor) -> Tensor:
+        return matching_cost(node_cost, edge_cost, assignment, source_edges, target_edges)
+
+    return perceptron_gap(problem, cost_of, solver)
+
+
+def perceptron_gap(
+    problem: Problem, cost_of: Callable[[Tensor], Tensor], solver: Solver
+) -> tuple[Tensor, Tensor]:
+    """The perceptron's loss where costs with gradient are computed for two permutations only.
+
+    Args:
+        problem: all costs, without gradient.
+        cost_of: scalar cost of a (B,) permutation, in ordinary autograd; equals the problem's.
+        solver: see `Solver`.
+
+    Returns:
+        As `perceptron_loss`.
+    """
     found = solver(problem)
+    identity = torch.arange(len(found))
+    wanted = cost_of(identity)
     if problem.cost(np.arange(len(found))) <= problem.cost(found):
-        return (node_cost.sum() + edge_cost.sum()) * 0.0, identity
-    assignment = torch.from_numpy(found).to(identity)
-    edges = source_edges, target_edges
-    wanted = matching_cost(node_cost, edge_cost, identity, *edges)
-    chosen = matching_cost(node_cost, edge_cost, assignment, *edges)
-    return (wanted - chosen).clamp_min(0.0) / len(node_cost), assignment
+        return wanted * 0.0, identity
+    assignment = torch.from_numpy(found)
+    return (wanted - cost_of(assignment)).clamp_min(0.0) / len(found), assignment
 
 
 def permutation_matrix(assignment: Tensor) -> Tensor:
@@ -145,9 +164,14 @@ def hamming_distance(permutation: Tensor) -> Tensor:
     return wrong.sum(1).mean()
 
 
-def _problem(
+def build_problem(
     node_cost: Tensor, edge_cost: Tensor, source_edges: Tensor, target_edges: Tensor
 ) -> Problem:
+    """Detach and check a problem.
+
+    Raises:
+        ValueError: if a cost is not finite, or shapes do not fit.
+    """
     costs = [value.detach().double().cpu().numpy() for value in (node_cost, edge_cost)]
     if not all(np.isfinite(value).all() for value in costs):
         raise ValueError("matching costs must be finite; check the embeddings for NaN")

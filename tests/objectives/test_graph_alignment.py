@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from jomed_app.objectives.graph_alignment import GraphAlignment, GraphSettings
+from jomed_app.objectives.graph_alignment import GraphAlignment, GraphPair, GraphSettings
+from jomed_app.objectives.graphs import edge_directions, nearest_neighbor_edges
 from jomed_app.objectives.matching import solve_by_linearization
+from jomed_app.objectives.matching_gradients import matching_cost
 
 QUIET = GraphSettings(noise=0.0)
 
@@ -85,6 +87,32 @@ def test_too_little_to_align_is_refused(modalities):
 def test_an_unknown_solver_is_refused():
     with pytest.raises(ValueError, match=r"the solver must be among \['linear', .* found 'lpmp'"):
         GraphAlignment(3, GraphSettings(solver="lpmp"))
+
+
+@pytest.mark.parametrize("neighbors", [0, 3])
+def test_costs_of_one_permutation_are_those_of_all(neighbors):
+    """Sparse and dense costs, and the gradients of both."""
+    generator = torch.Generator().manual_seed(0)
+    nodes = [torch.randn(16, 6, generator=generator).requires_grad_() for _ in range(2)]
+    edges = nearest_neighbor_edges(nodes[0], neighbors)
+
+    def pair():
+        return GraphPair(
+            *(nn.functional.normalize(each, dim=-1) for each in nodes),
+            *(edge_directions(each, edges) for each in nodes),
+            edges,
+            torch.randn(16, 16, generator=torch.Generator().manual_seed(1)),
+            torch.randn(len(edges), len(edges), generator=torch.Generator().manual_seed(2)),
+            0.5,
+        )
+
+    assignment = torch.randperm(16, generator=generator)
+    dense = matching_cost(*pair().costs(), assignment, edges, edges)
+    sparse = pair().cost_of(assignment)
+    torch.testing.assert_close(sparse, dense)
+    gradients = [torch.autograd.grad(each, nodes) for each in (dense, sparse)]
+    for first, second in zip(*gradients, strict=True):
+        torch.testing.assert_close(first, second)
 
 
 def test_any_function_may_solve():

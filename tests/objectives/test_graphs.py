@@ -64,6 +64,7 @@ def test_message_passing_starts_as_the_identity_and_can_learn():
 
 
 def test_a_node_hears_the_maximum_of_its_neighbors_and_silence_is_zero():
+    # The weights let through what is heard and nothing else.
     layers = MessagePassing(1, num_layers=1, dropout=0.0)
     with torch.no_grad():
         layers.own[0].weight.zero_()
@@ -71,8 +72,9 @@ def test_a_node_hears_the_maximum_of_its_neighbors_and_silence_is_zero():
         layers.near[0].weight.fill_(1.0)
         layers.mix[0].weight.fill_(1.0)
     nodes = torch.tensor([[1.0], [2.0], [5.0]])
-    edges = torch.tensor([[0, 1], [0, 2], [1, 0]])
-    torch.testing.assert_close(layers(nodes, edges), torch.tensor([[6.0], [3.0], [5.0]]))
+    edges = torch.tensor([[0, 1], [0, 2], [1, 0], [1, 2], [2, 0], [2, 1]])
+    torch.testing.assert_close(layers(nodes, edges), torch.tensor([[6.0], [7.0], [7.0]]))
+    torch.testing.assert_close(layers(nodes, edges[:0]), nodes)
 
 
 def test_message_passing_follows_a_new_order_of_the_nodes():
