@@ -106,8 +106,8 @@ def warning(
             f"The answer rests on candidate #{ranks[decisive]}: without it, it changes{change}."
         )
     if state is ConsistencyState.ABSTAIN:
-        sentences = [f"Reason: {escape(final.reason or 'not stated')}", text.ABSTAIN_ADVICE]
-        sentences += [text.ABSTAIN_CASES] if candidates else []
+        sentences = [f"Reason: {escape(final.reason or 'not stated')}"]
+        sentences.append(text.ABSTAIN_CASES if candidates else text.ABSTAIN_ADVICE)
     rate = info.error_rates.get(state.value)
     known = (
         f'<p class="rate">On validation cases in this state the answer was wrong in '
@@ -160,7 +160,7 @@ def final_block(final: FinalResult, labels: tuple[str, ...], measured_on: str = 
         return (
             '<div class="jblock final is-abstained"><h2>Final diagnosis</h2>'
             '<p class="final-name">none given</p>'
-            f"{alone}</div>"
+            f"{_undecided(final, labels)}{alone}</div>"
         )
     value = final.probabilities.get(final.prediction, 0.0)
     interval = (
@@ -177,6 +177,13 @@ def final_block(final: FinalResult, labels: tuple[str, ...], measured_on: str = 
         f'<span class="muted">{escape(text.measured_words(measured_on))}</span></p>'
         f"{bars(final.probabilities, labels, final.prediction)}{alone}</div>"
     )
+
+
+def _undecided(final: FinalResult, labels: tuple[str, ...]) -> str:
+    """Return what was found all the same, where it was too little to name a diagnosis."""
+    if not final.probabilities:
+        return ""
+    return f'<p class="muted">{text.UNDECIDED}</p>{bars(final.probabilities, labels, None)}'
 
 
 def _count_of_ten(value: float, measured_on: str) -> str:

@@ -68,7 +68,8 @@ ABSTAIN_ADVICE = (
     "What to do: check that the image is of the kind this bundle was made for and shows one view "
     "without overlays; then try another frame or image."
 )
-ABSTAIN_CASES = "The similar cases stay visible for orientation only."
+ABSTAIN_CASES = "The similar cases, and what was read beside each, stay visible for orientation."
+UNDECIDED = "Too close to name one:"
 
 NEAREST_LABELS = "labels of nearest cases"
 IMAGE_HEAD = "image alone, linear head"

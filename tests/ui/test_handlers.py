@@ -226,7 +226,7 @@ def test_abstention_gives_reason_and_advice(store):
     panel = run_to_end(engine, store)[-1].panel
     assert "No result" in panel
     assert "the image is unlike those in the corpus" in panel
-    assert "What to do" in panel
+    assert "stay visible for orientation" in panel
     assert "none given" in panel
     assert "How it arose" not in panel
 

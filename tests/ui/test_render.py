@@ -131,6 +131,43 @@ def test_the_vote_is_a_part_of_the_sum(result):
     assert text.NEAREST_LABELS not in render.sum_table(result.candidates, result.final)
 
 
+def test_the_linear_head_is_a_part_of_the_sum(result):
+    heard = {"image_head": {"benign": 0.1, "malignant": 0.9}, "image_head_weight": 0.5}
+    html = render.sum_table(result.candidates, result.final.model_copy(update=heard))
+    parts = sum(item.weight * item.probabilities["malignant"] for item in result.candidates)
+    assert text.IMAGE_HEAD in html
+    assert f"<td>{0.5 * parts + 0.45:.3f}</td>" in html
+
+
+def test_an_undecided_case_still_shows_its_probabilities(result):
+    undecided = result.final.model_copy(update={"prediction": None, "abstained": True})
+    html = render.final_block(undecided, ("benign", "malignant"))
+    assert "none given" in html
+    assert text.UNDECIDED in html
+    assert f"{result.final.probabilities['benign']:.2f}" in html
+    refused = undecided.model_copy(update={"probabilities": {}})
+    assert text.UNDECIDED not in render.final_block(refused, ("benign", "malignant"))
+
+
+def test_calibration_is_claimed_where_it_was_measured_alone(result):
+    labels = ("benign", "malignant")
+    known = render.final_block(result.final, labels, "40 images, with 12 cases as known cases")
+    assert "Calibrated: about" in known
+    assert "Measured on 40 images, with 12 cases as known cases; expect less elsewhere." in known
+    unknown = render.final_block(result.final, labels)
+    assert "Calibrated: about" not in unknown
+    assert text.NOT_MEASURED in unknown
+
+
+def test_a_refusal_speaks_of_no_case_that_was_not_read(result):
+    consistency = result.consistency.model_copy(update={"state": ConsistencyState.ABSTAIN})
+    refused = result.final.model_copy(update={"prediction": None, "reason": "no ultrasound"})
+    html = render.warning(consistency, refused, (), info=FakeInfo(), flip_to=None)
+    assert "What to do" in html
+    assert "similar cases" not in html
+    assert "no case was read" in text.done_status(500.0, 0)
+
+
 def test_no_box_is_said_in_words(result):
     reading = reading_of(result.model_copy(update={"boxes": ()}))
     assert "does not mean normal" in render.findings(reading)
