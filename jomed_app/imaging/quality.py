@@ -31,7 +31,11 @@ def assess(decoded: DecodedFrame, model_input: NDArray[np.uint8]) -> tuple[Check
     """
     rows, columns = model_input.shape[:2]
     step = -(-max(rows, columns) // _ANALYSIS_SIDE_PX)
-    gray = model_input[::step, ::step].mean(axis=2, dtype=np.float32)
+    sample = model_input[::step, ::step]
+    if decoded.rgb is None:  # three equal channels: their mean is any of them
+        gray = sample[:, :, 0].astype(np.float32)
+    else:
+        gray = sample.mean(axis=2, dtype=np.float32)
     return (
         *decoded.checks,
         _size(rows, columns),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
@@ -40,7 +41,7 @@ def call_with_features(
     """
     logits: Tensor = model(
         input_ids=input_ids,
-        attention_mask=attention[None, None],
+        attention_mask=_additive(attention, model.dtype)[None, None],
         position_ids=position_ids,
         past_key_values=cache,
         use_cache=cache is not None,
@@ -79,6 +80,11 @@ def call_hidden(
         **_encoder_outputs(images),
     ).last_hidden_state
     return hidden
+
+
+def _additive(attention: Tensor, dtype: torch.dtype) -> Tensor:
+    """0 where a token may look, -inf elsewhere; made once, so that no layer has to."""
+    return torch.zeros_like(attention, dtype=dtype).masked_fill_(~attention, -torch.inf)
 
 
 def _encoder_outputs(images: Sequence[Tensor]) -> dict[str, Any]:

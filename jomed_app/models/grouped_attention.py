@@ -33,7 +33,8 @@ def grouped_attention(
         query: (B, A, Q, D); key, value: (B, G, T, D), A a multiple of G.
         key: see `query`.
         value: see `query`.
-        attention_mask: (B or 1, 1, Q, T), True or 0 where a token may look, else False or -inf.
+        attention_mask: (B or 1, 1, Q, T), True or 0 where a token may look, else False or -inf;
+            every query must be let look somewhere.
         scaling: of the products; None is 1 / sqrt(D).
         dropout: must be 0; this is for inference.
 
@@ -47,14 +48,14 @@ def grouped_attention(
         raise ValueError("grouped attention requires a mask and no dropout; use 'sdpa' instead")
     batch, heads, length, width = query.shape
     groups, total = key.shape[1:3]
-    folded = query.reshape(batch, groups, heads // groups * length, width)
+    scaled = query * (width**-0.5 if scaling is None else scaling)
+    folded = scaled.reshape(batch, groups, heads // groups * length, width)
     scores = torch.matmul(folded, key.transpose(2, 3)).view(batch, heads, length, total)
-    scores = scores * (width**-0.5 if scaling is None else scaling)
     if attention_mask.dtype is torch.bool:
-        scores = scores.masked_fill(~attention_mask, -torch.inf)
+        scores.masked_fill_(~attention_mask, -torch.inf)
     else:
-        scores = scores + attention_mask
-    shares = torch.softmax(scores, dim=-1, dtype=torch.float32).to(value.dtype)
+        scores += attention_mask
+    shares = torch.softmax(scores, dim=-1)  # sums in float32 inside, whatever the type
     mixed = torch.matmul(shares.view(batch, groups, heads // groups * length, total), value)
     return mixed.view(batch, heads, length, width).transpose(1, 2), None
 
