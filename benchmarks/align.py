@@ -2,8 +2,9 @@
 
 Every row is a configuration in `jomed_app/configs/align/`, trained at each share of the triples
 and with each seed, on the same kept views and the same texts, for about the same time: losses that
-cost more per step get fewer steps, by a ratio timed beforehand in this process. A finished run is
-kept as a file and not repeated; `--report` alone makes the pages anew.
+cost more per step get fewer steps, by a ratio timed beforehand in this process (`--equal-steps`
+adds rows without that). A finished run is kept as a file and not repeated; `--report` alone makes
+the pages anew.
 """
 
 from __future__ import annotations
@@ -68,13 +69,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for seed in range(options.seeds)
             for fraction in options.fractions
             for row in options.rows
-            if not _result_file(options.out, row, fraction, seed).is_file()
+            if not _result_file(options.out, _named(row, options), fraction, seed).is_file()
         ]
         with show_progress("align benchmark", options.out / "bench.log") as on_progress:
             for place, (row, fraction, seed) in enumerate(todo):
                 result = run_row(bench, row, fraction, seed, costs, options)
                 text = json.dumps(result)
-                _result_file(options.out, row, fraction, seed).write_text(text, encoding="utf-8")
+                name = _named(row, options)
+                _result_file(options.out, name, fraction, seed).write_text(text, encoding="utf-8")
                 on_progress(place + 1, len(todo), recall=result["means"]["recall@10"])
     write_report(options.out, ROOT / "docs" / "results")
     return 0
@@ -96,6 +98,7 @@ def run_row(
         .get(key, {})
         .get("ratio", 1.0)
     )
+    ratio = 1.0 if options.equal_steps else ratio
     steps = max(1, round((options.steps or config.align.steps) / ratio))
     torch.manual_seed(seed)
     tower = bench.work.fresh_tower()
@@ -124,7 +127,7 @@ def run_row(
         file.unlink()
     hits = measure(bench, tower, projections, seed)
     return {
-        "row": row,
+        "row": _named(row, options),
         "fraction": fraction,
         "seed": seed,
         "steps": steps,
@@ -243,6 +246,10 @@ def _result_file(out: Path, row: str, fraction: float, seed: int) -> Path:
     return out / f"{row}-{fraction}-{seed}.json"
 
 
+def _named(row: str, options: argparse.Namespace) -> str:
+    return f"{row}_equal_steps" if options.equal_steps else row
+
+
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else "")
     parser.add_argument("--data", type=Path, help="root of the public sets")
@@ -252,6 +259,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--fractions", nargs="+", type=float, default=list(FRACTIONS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=0, help="of InfoNCE; 0 takes the config's")
+    parser.add_argument(
+        "--equal-steps", action="store_true", help="as many steps for all, whatever they cost"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--report", action="store_true", help="only write the pages")
     return parser.parse_args(arguments)
