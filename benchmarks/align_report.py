@@ -126,6 +126,8 @@ def markdown(values: Mapping[str, Any]) -> str:
         "",
         "## Against InfoNCE, same seeds and cases",
         "",
+        *_verdict(rows),
+        "",
         "Percentage points with 95 % intervals (paired bootstrap over cases and seeds).",
         "",
         *_differences(main),
@@ -139,6 +141,24 @@ def markdown(values: Mapping[str, Any]) -> str:
     if values["cost"]:
         parts += ["", "## Cost of a step", "", *_costs(values["cost"])]
     return "\n".join([*parts, "", "![mean by share of triples](align.svg)", ""])
+
+
+def _verdict(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One sentence per row with a graph loss: ahead, behind, or level within the interval."""
+    lines = []
+    for each in sorted(rows, key=lambda each: (each["fraction"], _order(each["row"]))):
+        if "difference" not in each or not each["row"].startswith("graph"):
+            continue
+        if each["row"] not in MAIN and "equal_steps" not in each["row"]:
+            continue
+        point, low, high = each["difference"]["mean"]
+        word = "ahead of" if low > 0 else "behind" if high < 0 else "level with"
+        lines.append(
+            f"- {100 * each['fraction']:.0f} % of the triples: `{each['row']}` is {word} `infonce` "
+            f"({100 * point:+.1f} points of the mean, 95 % interval {100 * low:+.1f} to "
+            f"{100 * high:+.1f})."
+        )
+    return lines
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
