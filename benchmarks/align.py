@@ -2,7 +2,7 @@
 
 Every row is a configuration in `jomed_app/configs/align/`, trained at each share of the triples
 and with each seed, on the same kept views and the same texts, for about the same time: losses that
-cost more per step get fewer steps, by a ratio timed beforehand in this process (`--equal-steps`
+cost more per step get fewer steps, by a ratio timed beforehand and kept (`--equal-steps`
 adds rows without that). A finished run is kept as a file and not repeated; `--report` alone makes
 the pages anew.
 """
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 json.dumps(time_losses(bench, options.out), indent=1), encoding="utf-8"
             )
         costs = json.loads(timing.read_text(encoding="utf-8"))
-        todo = [
+        missing = [
             (row, fraction, seed)
             for seed in range(options.seeds)
             for fraction in options.fractions
@@ -72,12 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not _result_file(options.out, _named(row, options), fraction, seed).is_file()
         ]
         with show_progress("align benchmark", options.out / "bench.log") as on_progress:
-            for place, (row, fraction, seed) in enumerate(todo):
+            for place, (row, fraction, seed) in enumerate(missing):
                 result = run_row(bench, row, fraction, seed, costs, options)
                 text = json.dumps(result)
                 name = _named(row, options)
                 _result_file(options.out, name, fraction, seed).write_text(text, encoding="utf-8")
-                on_progress(place + 1, len(todo), recall=result["means"]["recall@10"])
+                on_progress(place + 1, len(missing), recall=result["means"]["recall@10"])
     write_report(options.out, ROOT / "docs" / "results")
     return 0
 
@@ -93,29 +93,19 @@ def run_row(
     """Train one row and measure it; hits are kept case by case."""
     config = row_config(row, fraction, seed, bench.work.config)
     key = f"{config.align.loss} {config.graph.solver}"
-    ratio = (
-        costs.get(f"{config.align.trained} {config.align.batch_size}", {})
-        .get(key, {})
-        .get("ratio", 1.0)
-    )
-    ratio = 1.0 if options.equal_steps else ratio
+    measured = costs.get(f"{config.align.trained} {config.align.batch_size}", {})
+    ratio = 1.0 if options.equal_steps else measured.get(key, {}).get("ratio", 1.0)
     steps = max(1, round((options.steps or config.align.steps) / ratio))
     torch.manual_seed(seed)
     tower = bench.work.fresh_tower()
     projections = bench.work.fresh_projections()
     chosen = thinned_rows(bench.train, fraction, seed)
-    images = ImageSet(
-        [bench.train.records[place] for place in chosen.tolist()],
-        [bench.train.squares[place] for place in chosen.tolist()],
-        bench.train.boxes[chosen],
-        bench.train.is_annotated()[chosen],
-    )
     folder = options.out / "runs" / f"{row}-{fraction}-{seed}"
     start = time.perf_counter()
     history = train_align(
         tower,
         projections,
-        images,
+        bench.train.subset(chosen.tolist()),
         [each[chosen] for each in bench.passages],
         replace(config.align, steps=steps),
         folder,
@@ -198,12 +188,7 @@ def measure(
 def time_losses(bench: Bench, out: Path) -> dict[str, Any]:
     """Milliseconds of a training step by what learns, batch, loss and solver; ratio to InfoNCE."""
     found: dict[str, Any] = {}
-    for trained, batch, steps in (
-        ("last", 32, 9),
-        ("last", 64, 9),
-        ("last", 128, 5),
-        ("all", 64, 3),
-    ):
+    for trained, batch, steps in TIMED:
         times: dict[str, float] = {}
         for loss, solver in (
             ("infonce", "linearization"),

@@ -120,7 +120,7 @@ def markdown(values: Mapping[str, Any]) -> str:
         "is a file in `jomed_app/configs/align/`. Recall: held-out pairs, both directions, within "
         "each set. `probe`, `knn`: normal / benign / malignant on real ultrasound, grouped 5-fold. "
         "`slake`: exact answers to held-out questions from frozen features. `mean`: of the first "
-        "five columns.",
+        "five columns. Rows named `equal_steps` take as many steps as InfoNCE, whatever they cost.",
         "",
         *_table(main),
         "",

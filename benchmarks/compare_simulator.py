@@ -65,9 +65,7 @@ class Example:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure both sets and write the table and the JSON beside it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument(
-        "real", nargs="?", type=Path, default=ROOT.parent / "shared/data/breastmnist_busi"
-    )
+    parser.add_argument("real", type=Path, help="folder of the prepared breast set")
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=ROOT / "docs/results/simulator.md")

@@ -182,17 +182,13 @@ class CaseReader:
                     later = following[:, place + 1 :]
                     behind = ahead_names[len(findings) - done :]
                     for after, logits in zip(behind, later.unbind(1), strict=True):
-                        guess[names.index(after)] = self._likeliest(after, logits, shares)
+                        ahead = replace(reading, next_log_prob=logits)
+                        better = {after: self._marginal(after, ahead, shares)}
+                        guess[names.index(after)] = self._option(after, better)
                     reading = self.reader.rewind(reading, wrong, last)
                     break
             pending = self._option(names[len(findings) - 1], findings)
         return findings
-
-    def _likeliest(self, name: str, next_log_prob: Tensor, shares: Tensor) -> list[int]:
-        """The one-token value that the rows together find likeliest."""
-        ids = [option[0] for option in self._options[name]]
-        rows = next_log_prob[:, ids].softmax(-1)
-        return self._options[name][int((shares[:, None] * rows).sum(0).argmax())]
 
     def _is_short(self, name: str) -> bool:
         """Whether every value is one token, so that none is scored on what was guessed ahead."""

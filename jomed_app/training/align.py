@@ -28,7 +28,7 @@ from jomed_app.models.vision_tower import EfficientNetLiteModel
 from jomed_app.progress import OnProgress
 from jomed_app.stage_config import AlignConfig, GraphConfig
 from jomed_app.training.alignment_loss import AlignmentLoss
-from jomed_app.training.augment import random_view
+from jomed_app.training.augment import random_view, view_batches
 from jomed_app.training.image_set import ImageSet
 from jomed_app.training.loop import LoopSettings, no_progress, run_loop
 from jomed_app.training.triples import extended_texts
@@ -144,20 +144,16 @@ def keep_views(
     """Compute the maps of a few views per image, the first one unchanged."""
     generator = torch.Generator().manual_seed(seed)
     views = []
-    total = num_views * len(images.squares)
+    done, total = 0, num_views * len(images.squares)
     for view in range(num_views):
         parts = []
-        for start in range(0, len(images.squares), batch_size):
-            rows = list(range(start, min(start + batch_size, len(images.squares))))
-            pixels, corners = images.pixel_values(rows), images.boxes[rows]
-            if view:
-                seen = random_view(pixels, corners, generator)
-                pixels, corners = seen.pixel_values, seen.boxes
+        for seen in view_batches(images, view, generator, batch_size):
             with torch.autocast("cpu", torch.bfloat16):
-                fine = tower.fine_map(pixels)
+                fine = tower.fine_map(seen.pixel_values)
                 middle = tower.middle_map(fine)
-            parts.append((fine.to(torch.bfloat16), middle.to(torch.bfloat16), corners))
-            on_progress(view * len(images.squares) + rows[-1] + 1, total)
+            parts.append((fine.to(torch.bfloat16), middle.to(torch.bfloat16), seen.boxes))
+            done += len(seen.boxes)
+            on_progress(done, total)
         views.append([torch.cat(part) for part in zip(*parts, strict=True)])
     return ViewMaps(*(torch.stack(part) for part in zip(*views, strict=True)))
 

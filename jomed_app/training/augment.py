@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from jomed_app.training.image_set import ImageSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,16 @@ def random_view(
     gain = (1.0 + uniform(-contrast, contrast))[:, None, None, None]
     unit = (unit.clamp(0, 1).pow(gamma) * gain).clamp(0, 1)
     return View(unit * 2 - 127 / 128, _moved_boxes(boxes, scale, sign, move_x, move_y))
+
+
+def view_batches(
+    images: ImageSet, view: int, generator: torch.Generator, batch_size: int
+) -> Iterator[View]:
+    """One view of every image, batch by batch: number 0 is the image itself, others are random."""
+    for start in range(0, len(images.squares), batch_size):
+        rows = range(start, min(start + batch_size, len(images.squares)))
+        seen = View(images.pixel_values(rows), images.boxes[rows.start : rows.stop])
+        yield random_view(seen.pixel_values, seen.boxes, generator) if view else seen
 
 
 def _moved_boxes(

@@ -36,6 +36,15 @@ class ImageSet:
         """(B, 3, S, S) of the cases at these positions."""
         return to_pixel_values([self.squares[index] for index in indices])
 
+    def subset(self, rows: Sequence[int]) -> ImageSet:
+        """The cases at these positions."""
+        return ImageSet(
+            [self.records[row] for row in rows],
+            [self.squares[row] for row in rows],
+            self.boxes[list(rows)],
+            self.is_annotated()[list(rows)],
+        )
+
     def is_annotated(self) -> Tensor:
         """(N,) bool."""
         if self.annotated is None:

@@ -22,7 +22,7 @@ from jomed_app.models.reader import Reader
 from jomed_app.objectives.edges import edge_loss
 from jomed_app.progress import OnProgress
 from jomed_app.stage_config import LocalizerTrainingConfig
-from jomed_app.training.augment import random_view
+from jomed_app.training.augment import view_batches
 from jomed_app.training.image_set import ImageSet
 from jomed_app.training.loop import LoopSettings, no_progress, run_loop
 from jomed_app.training.table import ReaderTable
@@ -52,14 +52,10 @@ def encode_views(
     all_tokens, all_boxes = [], []
     for view in range(num_views):
         tokens, boxes = [], []
-        for start in range(0, len(images.squares), batch_size):
-            rows = list(range(start, min(start + batch_size, len(images.squares))))
-            pixels, corners = images.pixel_values(rows), images.boxes[rows]
-            if view:
-                seen = random_view(pixels, corners, generator)
-                pixels, corners = seen.pixel_values, seen.boxes
-            tokens.append(tower(pixels.to(reader.dtype)).last_hidden_state.to(torch.bfloat16))
-            boxes.append(corners)
+        for seen in view_batches(images, view, generator, batch_size):
+            pixels = seen.pixel_values.to(reader.dtype)
+            tokens.append(tower(pixels).last_hidden_state.to(torch.bfloat16))
+            boxes.append(seen.boxes)
         all_tokens.append(torch.cat(tokens))
         all_boxes.append(torch.cat(boxes))
     return ViewTokens(torch.stack(all_tokens), torch.stack(all_boxes))

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jomed_app.training.augment import random_view
+from jomed_app.training.augment import random_view, view_batches
+from tests.training.small_cases import drawn_cases
 
 SIDE = 96
 BLACK = -127 / 128
@@ -105,3 +106,18 @@ def test_a_seed_gives_one_view(seed):
     views = [random_view(image, boxes, torch.Generator().manual_seed(seed)) for _ in range(2)]
     assert torch.equal(views[0].pixel_values, views[1].pixel_values)
     assert torch.equal(views[0].boxes.nan_to_num(), views[1].boxes.nan_to_num())
+
+
+def test_the_first_view_is_the_image_itself_and_the_others_are_not():
+    images = drawn_cases(5)
+    generator = torch.Generator().manual_seed(0)
+    plain = list(view_batches(images, 0, generator, 2))
+    assert [len(each.boxes) for each in plain] == [2, 2, 1]
+    whole = torch.cat([each.pixel_values for each in plain])
+    assert torch.equal(whole, images.pixel_values(range(5)))
+    torch.testing.assert_close(
+        torch.cat([each.boxes for each in plain]), images.boxes, equal_nan=True
+    )
+    seen = torch.cat([each.pixel_values for each in view_batches(images, 1, generator, 2)])
+    assert seen.shape == whole.shape
+    assert not torch.equal(seen, whole)
