@@ -26,7 +26,7 @@ def box_bins(box: Box, num_bins: int) -> tuple[int, int, int, int]:
 
 
 def answer_text(task: Task, reading: Reading, num_bins: int) -> tuple[str, bool]:
-    """Word an answer: label, box, then descriptor values in the task's order.
+    """Word an answer: label, box where the task has boxes, descriptor values in the task's order.
 
     Returns:
         The text and whether it is complete. An answer without box or descriptors where the task
@@ -35,11 +35,10 @@ def answer_text(task: Task, reading: Reading, num_bins: int) -> tuple[str, bool]
     text = f" {reading.label}"
     if reading.label in task.empty_labels:
         return text, True
-    if reading.box is None:
-        return text, False
-    text += "".join(location_token(index) for index in box_bins(reading.box, num_bins))
-    if not task.descriptors:
-        return text, True
+    if task.has_boxes:
+        if reading.box is None:
+            return text, False
+        text += "".join(location_token(index) for index in box_bins(reading.box, num_bins))
     for name in task.descriptors:
         if reading.descriptors is None or name not in reading.descriptors:
             return text, False

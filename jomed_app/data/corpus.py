@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from jomed_app.boxes import Box
 from jomed_app.data.public_sets import read_set_table
 from jomed_app.data.records import RECORDS_FILE, CaseRecord, read_records
+from jomed_app.data.retina import read_retina
 from jomed_app.data.tasks import Task
 from jomed_app.errors import RecordError
 
@@ -139,4 +140,7 @@ def assign_folds(records: Sequence[CaseRecord], num_folds: int, seed: int) -> ND
     return folds
 
 
-READERS: dict[str, Callable[[Path], tuple[Path, list[CaseRecord]]]] = {"breast": read_busi}
+READERS: dict[str, Callable[[Path], tuple[Path, list[CaseRecord]]]] = {
+    "breast": read_busi,
+    "retina": read_retina,
+}

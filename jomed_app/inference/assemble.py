@@ -72,7 +72,7 @@ def found_boxes(
         final: the calibrated probabilities.
         label: the most probable label.
     """
-    box = place.to_image(located.box)
+    box = place.to_image(located.box) if task.has_boxes else None
     if box is None:
         return ()
     x0, y0, x1, y1 = box.as_tuple()

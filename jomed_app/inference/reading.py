@@ -122,6 +122,9 @@ class CaseReader:
             return Description(None, 0.0, {})
         shares = torch.from_numpy(weights).float()
         reading, confidence = case.reading, 1.0
+        if not self.task.has_boxes:
+            findings = self._findings(reading, list(self._labels[label]), shares, draft or {})
+            return Description(None, 0.0, findings)
         if box is None:
             reading, box, confidence, pending = self._say_box(reading, shares, label)
         else:

@@ -88,3 +88,19 @@ def test_report(task):
     )
     assert report_sentence(task, "normal", FINDINGS) == "No lesion described."
     assert report_sentence(task, "benign", {}) == ""
+
+
+def test_a_task_without_boxes_names_none():
+    values = {
+        "name": "t",
+        "title": "T",
+        "question": "?",
+        "labels": ["a", "b"],
+        "positive_label": "b",
+        "has_boxes": False,
+    }
+    assert answer_text(task_from_dict(values), Reading("b"), 8) == (" b", True)
+    assert answer_text(task_from_dict(values), Reading("b", BOX), 8) == (" b", True)
+    described = task_from_dict({**values, "descriptors": {"tone": ["dark", "light"]}})
+    assert answer_text(described, Reading("b"), 8) == (" b", False)
+    assert answer_text(described, Reading("b", None, {"tone": "dark"}), 8) == (" b dark", True)

@@ -6,7 +6,7 @@ import torch
 
 from jomed_app.boxes import Box
 from jomed_app.data.simulated_ultrasound import simulate_case
-from jomed_app.data.tasks import load_task
+from jomed_app.data.tasks import load_task, task_from_dict
 from jomed_app.inference.reading import CaseReader
 from jomed_app.models.localizer import WINDOW_BINS, peak_expectation
 from jomed_app.models.pixels import letterbox, to_pixel_values
@@ -169,3 +169,17 @@ def one_by_one(reader, case, box, shares):
         findings[name] = dict(zip(values, marginal.tolist(), strict=True))
         reading = tokens.extend(reading, options[int(marginal.argmax())])
     return findings
+
+
+def test_a_task_without_boxes_is_described_without_one(encodings, candidates, reader):
+    values = TASK.model_dump(mode="json")
+    task = task_from_dict({**values, "has_boxes": False, "descriptors": {}})
+    plain = CaseReader(reader.reader, task)
+    said = plain.describe(plain.read(encodings[0], QUESTION, candidates), np.full(4, 0.25), 1)
+    assert (said.box, said.confidence, said.findings) == (None, 0.0, {})
+    described = CaseReader(reader.reader, task_from_dict({**values, "has_boxes": False}))
+    said = described.describe(
+        described.read(encodings[0], QUESTION, candidates), np.full(4, 0.25), 1
+    )
+    assert said.box is None
+    assert list(said.findings) == list(TASK.descriptors)

@@ -26,6 +26,7 @@ class Task(BaseModel):
         labels: classes, in the order of every probability vector.
         positive_label: the class of the two-class question (AUROC, sensitivity).
         empty_labels: classes without a finding: no box, no descriptors.
+        has_boxes: whether an answer with a finding says where the finding is.
         descriptors: descriptor -> allowed values, in the order in which an answer names them.
         finding: what a box encloses.
         unit: plural noun for frequencies ("about 7 of 10 such ultrasound images").
@@ -40,6 +41,7 @@ class Task(BaseModel):
     labels: tuple[str, ...]
     positive_label: str
     empty_labels: tuple[str, ...] = ()
+    has_boxes: bool = True
     descriptors: dict[str, tuple[str, ...]] = {}
     finding: str = "finding"
     unit: str = "such images"
