@@ -85,7 +85,10 @@ class ReaderTrainingConfig(Section):
     Attributes:
         task: what is asked.
         data: root of the public set of this task; empty trains on simulated cases alone.
-        folds: cross-validation folds over the real cases; fold_seed: of their assignment.
+        start_from: folder of another run whose alignment is used and whose reader, tuned on
+            simulated pairs, is where tuning starts; empty starts from this run's own.
+        folds: cross-validation folds over the real cases; 1 holds out the set's own split `val`.
+        fold_seed: of the assignment to folds.
         shipped_fold: the fold whose reader and localizer the bundle carries, so that its held-out
             cases stay unseen by what is shipped; -1 trains one more on all cases and ships that.
         simulated_steps: optimizer steps on simulated cases, shared by all folds.
@@ -107,7 +110,8 @@ class ReaderTrainingConfig(Section):
 
     task: str = "breast"
     data: str = ""
-    folds: int = setting(5, low=2, high=20)
+    start_from: str = ""
+    folds: int = setting(5, low=1, high=20)
     fold_seed: int = setting(0, low=0)
     shipped_fold: int = setting(-1, low=-1, high=19)
     simulated_steps: int = setting(160, low=1)
@@ -150,4 +154,45 @@ class LocalizerTrainingConfig(Section):
     num_views: int = setting(4, low=1, high=64)
     sigma: float = setting(1.0, low=0.1, high=16.0)
     presence_weight: float = setting(0.5, low=0.0)
+    seed: int = setting(0, low=0)
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieverTrainingConfig(Section):
+    """The query heads, trained through the frozen reader's answers (stage `retriever`).
+
+    Attributes:
+        target: what teaches: the posterior from answer likelihoods, the authors' release's target,
+            or the marginal likelihood.
+        prior: of the posterior over candidates.
+        target_temperature: of the posterior; score_temperature: of the retriever's softmax.
+        query_mix: m in q = (1 - m) f0 + m f_h while training and after.
+        num_image, num_text: candidates read per training query, nearest by each head.
+        rank: of the heads' matrices; 0 trains full ones.
+        only_disagreeing: queries whose candidates all lead to one answer teach nothing.
+        refresh_rounds: times that candidates are searched anew with the heads trained so far.
+        num_views: random views of a training query, the first one unchanged; the reader's answers
+            are those of the unchanged one.
+        steps: optimizer steps per head and round; batch_size: queries per step.
+        lr: peak learning rate; weight_decay: of AdamW.
+        num_seeds: heads trained per fold, from `seed` on; the first ones are shipped.
+        seed: of batches and views.
+    """
+
+    target: Literal["posterior", "released", "marginal"] = "posterior"
+    prior: Literal["uniform", "retriever"] = "uniform"  # arXiv:2508.17394, code: retriever
+    target_temperature: float = setting(0.5, low=1e-3, high=10.0)  # authors' code: 1
+    score_temperature: float = setting(0.05, low=1e-3, high=10.0)  # authors' code: 1
+    query_mix: float = setting(0.15, low=0.0, high=1.0)  # arXiv:2508.17394, authors' code
+    num_image: int = setting(11, low=1, high=200)  # ours: both heads' union; authors: 50 a head
+    num_text: int = setting(5, low=0, high=200)
+    rank: int = setting(0, low=0, high=1024)
+    only_disagreeing: bool = False
+    refresh_rounds: int = setting(0, low=0, high=10)
+    num_views: int = setting(1, low=1, high=64)  # ours
+    steps: int = setting(300, low=1)
+    batch_size: int = setting(64, low=2)
+    lr: float = setting(1e-3, low=1e-8, high=1.0)
+    weight_decay: float = setting(0.01, low=0.0, high=1.0)  # authors' code: 1.0 by mistake
+    num_seeds: int = setting(3, low=1, high=100)
     seed: int = setting(0, low=0)

@@ -123,12 +123,14 @@ def assign_folds(records: Sequence[CaseRecord], num_folds: int, seed: int) -> ND
 
     Args:
         records: cases with a group each (an empty group stands alone).
-        num_folds: at least 2.
+        num_folds: 1 holds out the corpus's own split `val` as fold 0.
         seed: of the shuffle.
 
     Returns:
-        (N,) fold of every case.
+        (N,) fold of every case; -1 for a case that is never held out.
     """
+    if num_folds == 1:
+        return np.array([0 if record.split == "val" else -1 for record in records], np.int64)
     from sklearn.model_selection import StratifiedGroupKFold
 
     folds = np.zeros(len(records), dtype=np.int64)

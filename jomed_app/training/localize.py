@@ -148,7 +148,7 @@ def localizer_stage(
     start.save_pretrained(folder)
     for fold in work.trained_folds:
         localizer = copy.deepcopy(start)
-        folder = work.localizer("final" if fold is None else f"fold{fold}")
+        folder = work.localizer(work.fold_name(fold))
         real = table.training_rows(fold)
         rng = np.random.default_rng([config.seed, 13])
         extra = rng.choice(table.simulated, size=min(len(real) // 2, len(table.simulated)))

@@ -126,15 +126,14 @@ def tune_on_mixture(
     settings = work.config.train_reader
     config = replace(settings, lr=settings.lr / 2)
     real = table.training_rows(held_out)
-    pools = {
-        "real": _pool(table, held_out, real, real),
-        "simulated": _pool(
-            table, held_out, np.concatenate([real, table.simulated]), table.simulated
-        ),
-    }
-    share = settings.real_candidate_share
+    pools = {"real": _pool(table, held_out, real, real)}
+    share = 1.0
+    if len(table.simulated):
+        share = settings.real_candidate_share
+        queries = np.concatenate([real, table.simulated])
+        pools["simulated"] = _pool(table, held_out, queries, table.simulated)
     shares: dict[int, Mapping[str, float]] = {
-        int(row): {"real": share, "simulated": 1 - share} for row in real
+        int(row): {"real": share} | ({"simulated": 1 - share} if share < 1 else {}) for row in real
     }
     shares |= {int(row): {"simulated": 1.0} for row in table.simulated}
     count = round(len(real) * (1 / settings.real_share - 1)) if settings.real_share else 0
@@ -149,7 +148,7 @@ def tune_on_mixture(
         sampler,
         np.concatenate([real, extra]),
         config,
-        work.reader("final" if held_out is None else f"fold{held_out}"),
+        work.reader(work.fold_name(held_out)),
         resume=resume,
         on_progress=on_progress,
     )
@@ -160,14 +159,17 @@ def reader_stage(
 ) -> None:
     """Tune reader and localizer: simulated cases, then the real ones fold by fold."""
     work = Workspace(out, config)
+    work.prepare_base()
     work.simulate("reader", on_progress)
     reader, _ = work.trainable_reader()
     table = load_reader_table(work, reader)
-    tune_on_simulated(work, reader, table, resume=resume, on_progress=on_progress)
+    if len(table.simulated):
+        tune_on_simulated(work, reader, table, resume=resume, on_progress=on_progress)
     for fold in work.trained_folds:
-        reader, _ = work.trainable_reader(work.reader("simulated"))
+        reader, _ = work.starting_reader()
         tune_on_mixture(work, reader, table, fold, resume=resume, on_progress=on_progress)
-    localizer_stage(work, reader, table, resume=resume, on_progress=on_progress)
+    if work.task.has_boxes:
+        localizer_stage(work, reader, table, resume=resume, on_progress=on_progress)
 
 
 def _pool(

@@ -20,6 +20,7 @@ from jomed_app.models.loading import attach_lora, build_llava
 from jomed_app.models.reader import Reader
 from jomed_app.models.retriever import RetrieverConfig, RetrieverProjections
 from jomed_app.models.vision_tower import EfficientNetLiteModel
+from jomed_app.training.adopt import adopt_reader
 from jomed_app.training.base_weights import (
     convert_language_model,
     convert_passage_encoder,
@@ -51,20 +52,35 @@ class Workspace:
 
     def base(self, part: str) -> Path:
         """Folder of a base weight: tower, language or passages."""
-        return self.root / "base" / part
+        return (self.root if part == "language" else self._origin) / "base" / part
 
     def corpus(self, name: str) -> Path:
         """Folder of a simulated corpus: index, align or reader."""
         return self.root / "sim" / name
 
     @property
+    def _origin(self) -> Path:
+        """The run whose tower, passage encoder and alignment this one uses: its own, or another."""
+        start = self.config.train_reader.start_from
+        return Path(start) if start else self.root
+
+    @property
     def align(self) -> Path:
         """Folder of the aligned tower and projections."""
-        return self.root / "align"
+        return self._origin / "align"
 
     def reader(self, name: str) -> Path:
         """Folder of a reader's checkpoint: `simulated`, `fold0` ... or `final`."""
         return self.root / "reader" / name
+
+    def retriever(self, name: str) -> Path:
+        """Folder of a fold's cached answers and trained query heads: `fold0` ... or `final`."""
+        return self.root / "retriever" / name
+
+    @staticmethod
+    def fold_name(fold: int | None) -> str:
+        """Name of what was trained with a fold held out; None stands for all cases together."""
+        return "final" if fold is None else f"fold{fold}"
 
     def localizer(self, name: str) -> Path:
         """Folder of a localizer: `simulated`, `fold0` ... or `final`."""
@@ -108,7 +124,9 @@ class Workspace:
             )
 
     def simulate(self, name: str, on_case: Callable[[int, int], None] | None = None) -> None:
-        """Simulate one of the corpora; goes on where an earlier run stopped."""
+        """Simulate one of the corpora, where the task has a simulator; goes on where it stopped."""
+        if not self.task.simulator:
+            return
         settings = self.config.simulation
         counts = {
             "index": settings.index_count,
@@ -124,8 +142,8 @@ class Workspace:
         )
 
     def simulated(self, name: str) -> list[CaseRecord]:
-        """Records of a simulated corpus."""
-        return read_records(self.corpus(name))
+        """Records of a simulated corpus; none where the task has no simulator."""
+        return read_records(self.corpus(name)) if self.task.simulator else []
 
     def passage_encoder(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """The frozen passage encoder (fp32) and its tokenizer."""
@@ -203,6 +221,21 @@ class Workspace:
         model.model.vision_tower.requires_grad_(False)
         if start is not None:
             load_trainable(trainable_state({"reader": model}), start)
+        return reader, adapted
+
+    def starting_reader(self) -> tuple[Reader, nn.Module]:
+        """What tuning on real cases starts from: the reader tuned on simulated pairs.
+
+        It is this run's own, or, with `start_from`, that of another run.
+
+        Raises:
+            BundleError: if that reader is not there or does not fit.
+        """
+        if not self.config.train_reader.start_from:
+            return self.trainable_reader(self.reader("simulated"))
+        reader, adapted = self.trainable_reader()
+        words = AutoTokenizer.from_pretrained(self._origin / "base" / "language")
+        adopt_reader(reader, self._origin / "reader" / "simulated", words)
         return reader, adapted
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -29,6 +29,7 @@ class Task(BaseModel):
         has_boxes: whether an answer with a finding says where the finding is.
         descriptors: descriptor -> allowed values, in the order in which an answer names them.
         finding: what a box encloses.
+        simulator: name of the package's simulator that makes cases of this task; empty for none.
         unit: plural noun for frequencies ("about 7 of 10 such ultrasound images").
         out_of_domain: sentence said when an image is refused.
     """
@@ -44,6 +45,7 @@ class Task(BaseModel):
     has_boxes: bool = True
     descriptors: dict[str, tuple[str, ...]] = {}
     finding: str = "finding"
+    simulator: Literal["", "breast_ultrasound"] = ""
     unit: str = "such images"
     out_of_domain: str = "This image is outside what the model knows"
 
