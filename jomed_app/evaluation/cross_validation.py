@@ -35,6 +35,7 @@ from jomed_app.progress import OnProgress
 from jomed_app.training.heads import fit_linear_head
 from jomed_app.training.loop import no_progress
 from jomed_app.training.table import ReaderTable
+from jomed_app.training.table_reader import TableReader
 from jomed_app.training.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -97,7 +98,8 @@ def read_fold(
     seen = table.training_rows(fold)
     corpus = seen if corpus is None else corpus
     head = fit_linear_head(view.features[seen], view.labels[seen])
-    case_reader = CaseReader(reader, task)
+    table_reader = TableReader(reader, task, table)
+    case_reader = table_reader.cases
     rows = table.held_out_rows(fold)
     places = rows - table.real[0]
     tokens = query_tokens[places]
@@ -109,14 +111,14 @@ def read_fold(
             "image": projections.embed_features(table.features, "image").numpy(),
             "text": table.passages,
         }
-    inputs = _candidate_inputs(case_reader, table, corpus)
+    inputs = {int(row): table_reader.candidate(int(row)) for row in corpus}
     found: dict[int, RawCase] = {}
     for place, row in enumerate(rows):
         record = table.records[int(row)]
         allowed = corpus[view.groups[corpus] != view.groups[row]]
         found[int(row)] = _read(
             case_reader,
-            ImageEncoding(tokens[place], _project(reader, tokens[place])),
+            table_reader.encode(tokens[place]),
             inputs,
             allowed,
             {name: cases[name][allowed] @ queries[name][place] for name in HEADS},
@@ -195,24 +197,6 @@ def pick_per_head(
     places = np.array(list(chosen), dtype=np.intp)
     relative = np.array([value for value, _ in chosen.values()], dtype=np.float64)
     return places, relative, np.array([text for _, text in chosen.values()], dtype=np.bool_)
-
-
-def _candidate_inputs(
-    reader: CaseReader, table: ReaderTable, rows: NDArray[np.int64]
-) -> dict[int, CandidateInput]:
-    inputs = {}
-    for row in rows:
-        record, tokens = table.records[int(row)], table.tokens[int(row)]
-        encoding = ImageEncoding(tokens, _project(reader.reader, tokens))
-        inputs[int(row)] = reader.candidate(encoding, record.label, record.passage)
-    return inputs
-
-
-@torch.inference_mode()
-def _project(reader: Reader, tokens: torch.Tensor) -> torch.Tensor:
-    projector = reader.model.model.multi_modal_projector
-    features: torch.Tensor = projector(tokens.to(next(projector.parameters()).dtype))
-    return features.to(reader.dtype)
 
 
 def _log_prob(head: LinearHead, features: NDArray[np.float32]) -> NDArray[np.float64]:
