@@ -37,7 +37,8 @@ class CaseRecord(BaseModel):
         box_labels: class of every box, in the order of the boxes; empty where all boxes are of
             the case's label. Written only where it says something.
         group: cases of one group (twins, one patient) never stand on two sides of a split.
-        split: train, val or test; empty when the corpus has none.
+        split: train, val or test; empty when the corpus has none; twin for a near-duplicate of a
+            held-out case, which takes part in nothing.
         rows, columns: size of the image file, px.
         provenance: source, licence, how the label was made, and the like; printable facts only.
     """
