@@ -86,7 +86,8 @@ def parse_response(text: str, task: Task, num_bins: int) -> ParsedResponse | Par
     White space around the text is no fault; anything else that a template does not say is.
 
     Args:
-        text: what a model wrote, without special tokens of its own.
+        text: what a model wrote, decoded with its location tokens (which `skip_special_tokens`
+            would drop) and without the token that ends it.
         task: whose labels and descriptors count.
         num_bins: location bins per axis, >= 1.
 
