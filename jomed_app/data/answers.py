@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jomed_app.boxes import Box
@@ -25,6 +25,34 @@ def box_bins(box: Box, num_bins: int) -> tuple[int, int, int, int]:
     return x0, y0, x1, y1
 
 
+def bins_box(bins: Sequence[int], num_bins: int) -> Box | None:
+    """Read a box back from its bins (x0, y0, x1, y1), on the unit square.
+
+    Ours: an edge lies at its bin's center, half a bin off at most. Edges that share a bin lie a
+    sixth of a bin to either side of the center, which is where such edges are on average.
+
+    Returns:
+        None when the bins are inverted: an edge that must come later comes first.
+    """
+    low_x, low_y, high_x, high_y = bins
+    if low_x > high_x or low_y > high_y:
+        return None
+    x0, x1 = _edges(low_x, high_x, num_bins)
+    y0, y1 = _edges(low_y, high_y, num_bins)
+    return Box(x0, y0, x1, y1)
+
+
+def _edges(low: int, high: int, num_bins: int) -> tuple[float, float]:
+    """Places of two edges on [0, 1]."""
+    apart = 1 / 6 if low == high else 0.0
+    return (low + 0.5 - apart) / num_bins, (high + 0.5 + apart) / num_bins
+
+
+def box_text(box: Box, num_bins: int) -> str:
+    """Word a box on the unit square: its four location tokens, nothing between them."""
+    return "".join(location_token(index) for index in box_bins(box, num_bins))
+
+
 def answer_text(task: Task, reading: Reading, num_bins: int) -> tuple[str, bool]:
     """Word an answer: label, box where the task has boxes, descriptor values in the task's order.
 
@@ -38,7 +66,7 @@ def answer_text(task: Task, reading: Reading, num_bins: int) -> tuple[str, bool]
     if task.has_boxes:
         if reading.box is None:
             return text, False
-        text += "".join(location_token(index) for index in box_bins(reading.box, num_bins))
+        text += box_text(reading.box, num_bins)
     for name in task.descriptors:
         if reading.descriptors is None or name not in reading.descriptors:
             return text, False

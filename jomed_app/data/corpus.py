@@ -11,10 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.boxes import Box
+from jomed_app.data.coco import COCO_FILE, read_coco
+from jomed_app.data.kvasir import POLYP, read_kvasir
 from jomed_app.data.public_sets import read_set_table
 from jomed_app.data.records import RECORDS_FILE, CaseRecord, read_records
 from jomed_app.data.retina import read_retina
+from jomed_app.data.slake_disease import SLAKE_DISEASE, read_slake_disease
 from jomed_app.data.tasks import Task
+from jomed_app.data.vindr import VINDR_FILE, read_vindr
 from jomed_app.errors import RecordError
 
 logger = logging.getLogger(__name__)
@@ -34,7 +38,9 @@ def load_corpus(
 
     Args:
         task: its labels must cover the cases' labels.
-        data: a folder with `records.jsonl`, or a root that holds a public set of this task.
+        data: a folder with `records.jsonl`, with boxed data of a user's own (`annotations.json`
+            or `annotations.csv`, see docs/boxed_data.md), or a root that holds a public set of
+            this task; looked for in this order.
         splits: splits to keep; empty keeps all.
 
     Returns:
@@ -45,12 +51,16 @@ def load_corpus(
     """
     if (data / RECORDS_FILE).is_file():
         folder, records = data, read_records(data)
+    elif boxed := [name for name in BOXED_READERS if (data / name).is_file()]:
+        if len(boxed) > 1:
+            raise RecordError(f"a data folder must hold one of {boxed}, found both; remove one")
+        folder, records = BOXED_READERS[boxed[0]](data, task)
     elif task.name in READERS:
         folder, records = READERS[task.name](data)
     else:
         raise RecordError(
-            f"a data folder must hold {RECORDS_FILE} or, for the tasks {sorted(READERS)}, the "
-            f"public set; found neither for task '{task.name}'"
+            f"a data folder must hold {RECORDS_FILE}, {' or '.join(BOXED_READERS)} or, for the "
+            f"tasks {sorted(READERS)}, the public set; found none for task '{task.name}'"
         )
     kept = [record for record in records if not splits or record.split in splits]
     if not kept:
@@ -142,7 +152,13 @@ def assign_folds(records: Sequence[CaseRecord], num_folds: int, seed: int) -> ND
     return folds
 
 
+BOXED_READERS: dict[str, Callable[[Path, Task], tuple[Path, list[CaseRecord]]]] = {
+    COCO_FILE: read_coco,
+    VINDR_FILE: read_vindr,
+}
 READERS: dict[str, Callable[[Path], tuple[Path, list[CaseRecord]]]] = {
     "breast": read_busi,
     "retina": read_retina,
+    POLYP: read_kvasir,
+    SLAKE_DISEASE: read_slake_disease,
 }

@@ -5,8 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from jomed_app.boxes import Box
 from jomed_app.errors import BoxError, RecordError
@@ -25,8 +34,11 @@ class CaseRecord(BaseModel):
         extended_passage: a longer wording of the same facts (at most twice as long).
         descriptors: descriptor -> value, empty when unknown or not applicable.
         boxes: XYXY px of the image file, half-open, largest first; empty for normal cases.
+        box_labels: class of every box, in the order of the boxes; empty where all boxes are of
+            the case's label. Written only where it says something.
         group: cases of one group (twins, one patient) never stand on two sides of a split.
-        split: train, val or test; empty when the corpus has none.
+        split: train, val or test; empty when the corpus has none; twin for a near-duplicate of a
+            held-out case, which takes part in nothing.
         rows, columns: size of the image file, px.
         provenance: source, licence, how the label was made, and the like; printable facts only.
     """
@@ -40,6 +52,7 @@ class CaseRecord(BaseModel):
     extended_passage: str = ""
     descriptors: dict[str, str] = {}
     boxes: tuple[tuple[float, float, float, float], ...] = ()
+    box_labels: tuple[str, ...] = ()
     group: str = ""
     split: str = ""
     rows: int
@@ -58,10 +71,33 @@ class CaseRecord(BaseModel):
                 raise ValueError(str(error)) from error
         return value
 
+    @model_validator(mode="after")
+    def _every_box_or_none_is_named(self) -> Self:
+        if self.box_labels and len(self.box_labels) != len(self.boxes):
+            raise ValueError(
+                f"box_labels must name every box or none, found {len(self.box_labels)} labels "
+                f"for {len(self.boxes)} boxes"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _leave_out_what_is_not_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if not self.box_labels:
+            del values["box_labels"]  # the hash of a corpus without labels of boxes stays
+        return values
+
     @property
     def box_list(self) -> list[Box]:
         """The boxes as `Box` values."""
         return [Box(*coordinates) for coordinates in self.boxes]
+
+    @property
+    def label_boxes(self) -> list[Box]:
+        """The boxes of the case's own label, largest first."""
+        names = self.box_labels or (self.label,) * len(self.boxes)
+        named = zip(names, self.box_list, strict=True)
+        return [box for name, box in named if name == self.label]
 
 
 def read_records(folder: Path) -> list[CaseRecord]:

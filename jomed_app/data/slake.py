@@ -17,10 +17,10 @@ from jomed_app.data.records import CaseRecord
 SLAKE_FOLDER = "slake"
 QUESTIONS_FILE = "slake_qa_en.parquet"
 PASSAGE_WORDS = 40
+SLAKE_SPLITS = {"validation": "val"}
 
 _IMAGE_FIELDS = frozenset({"image", "split", "modality"})
 _QUESTION_FIELDS = frozenset({"image", "split", "question", "answer", "answer_type"})
-_SPLITS = {"validation": "val"}
 
 # How early a statement comes in a passage. A plain "no" on ACQUISITION or ANATOMY comes LAST.
 _ACQUISITION, _ABNORMALITY, _ANATOMY, _LAST = range(4)
@@ -156,7 +156,7 @@ def read_slake(data: Path) -> tuple[Path, list[CaseRecord]]:
                 extended_passage=extend_description(passage, more),
                 boxes=boxes,
                 group=name,
-                split=_SPLITS.get(row["split"], row["split"]),
+                split=SLAKE_SPLITS.get(row["split"], row["split"]),
                 rows=height,
                 columns=width,
                 provenance={
@@ -190,7 +190,7 @@ def read_slake_questions(data: Path) -> pd.DataFrame:
         .reset_index(drop=True)
         .fillna("")
     )
-    return rows.assign(split=rows["split"].replace(_SPLITS))
+    return rows.assign(split=rows["split"].replace(SLAKE_SPLITS))
 
 
 def state_answers(questions: Sequence[tuple[str, str]]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
 from jomed_app.boxes import Box, iou_matrix
@@ -83,6 +83,61 @@ def localization_scores(
         num_lesions=ious.size,
         num_normal=len(false_boxes),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class IouBin:
+    """Accuracy of the cases whose IoU lies in [low, high), the last bin closed.
+
+    Attributes:
+        low, high: borders, in [0, 1].
+        num_cases: cases in the bin.
+        accuracy: share of them whose diagnosis is right, in [0, 1]; NaN without any.
+    """
+
+    low: float
+    high: float
+    num_cases: int
+    accuracy: float
+
+
+def accuracy_by_iou(ious: ArrayLike, is_correct: ArrayLike, num_bins: int = 5) -> list[IouBin]:
+    """Say how often the diagnosis is right where boxes are good, and where they are not.
+
+    Source: arXiv:2501.01377 (UMed-LVLM), the analysis of IoU against accuracy.
+
+    Args:
+        ious: (N,) IoU of each case's box, in [0, 1]; a case with several lesions has their mean.
+        is_correct: (N,) truth values.
+        num_bins: bins of equal width, >= 1; five are 0.2 wide.
+
+    Returns:
+        One entry per bin, from low to high, empty bins too.
+
+    Raises:
+        ValueError: if the lengths differ, an IoU lies outside [0, 1] or num_bins < 1.
+    """
+    values, correct = np.asarray(ious, dtype=np.float64), np.asarray(is_correct, dtype=bool)
+    if values.ndim != 1 or values.shape != correct.shape:
+        raise ValueError(
+            f"every case must have an IoU and a truth value, found {values.shape} and "
+            f"{correct.shape}"
+        )
+    if not ((values >= 0) & (values <= 1)).all():
+        raise ValueError("IoU must lie in [0, 1], found others; leave cases without a lesion out")
+    if num_bins < 1:
+        raise ValueError(f"num_bins must be >= 1, found {num_bins}")
+    edges = np.arange(num_bins + 1) / num_bins
+    place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, num_bins - 1)
+    return [
+        IouBin(
+            low=float(edges[number]),
+            high=float(edges[number + 1]),
+            num_cases=int((place == number).sum()),
+            accuracy=_mean(correct[place == number]),
+        )
+        for number in range(num_bins)
+    ]
 
 
 def _mean(values: NDArray[np.generic]) -> float:

@@ -30,6 +30,7 @@ _SCHEMA = pa.schema(
         ("extended_passage", pa.string()),
         ("descriptors", _TEXT_MAP),
         ("boxes", pa.list_(pa.list_(pa.float64(), 4))),
+        ("box_labels", pa.list_(pa.string())),
         ("group", pa.string()),
         ("split", pa.string()),
         ("rows", pa.int32()),
@@ -47,7 +48,7 @@ def write_candidates(
     """Write `candidates.parquet`: every field of every record, and its image file's SHA-256."""
     lines: list[dict[str, Any]] = []
     for record, image_hash in zip(records, image_hashes, strict=True):
-        line = record.model_dump() | {_IMAGE_HASH: image_hash}
+        line = record.model_dump() | {_IMAGE_HASH: image_hash, "box_labels": record.box_labels}
         line |= {name: sorted(line[name].items()) for name in _MAPS}
         lines.append(line)
     table = pa.Table.from_pylist(lines, schema=_SCHEMA)

@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jomed_app.boxes import Box
-from jomed_app.data.answers import Reading, answer_text, box_bins, report_sentence
+from jomed_app.data.answers import (
+    Reading,
+    answer_text,
+    bins_box,
+    box_bins,
+    box_text,
+    report_sentence,
+)
 from jomed_app.data.tasks import load_task, task_from_dict
 
 BOX = Box(0.0, 0.25, 0.5, 1.0)
@@ -37,6 +44,25 @@ def test_bin_centers_are_within_half_a_bin(low, high, bins):
     places = box_bins(Box(low, low, high, high), bins)
     centers = [(place + 0.5) / bins for place in places]
     assert centers == pytest.approx([low, low, high, high], abs=0.5 / bins + 1e-9)
+
+
+def test_bins_give_the_box_back_by_hand():
+    assert bins_box((0, 16, 32, 63), 64).as_tuple() == pytest.approx(
+        (0.5 / 64, 16.5 / 64, 32.5 / 64, 63.5 / 64)
+    )
+    # both edges in one bin: a third and two thirds through it
+    assert bins_box((3, 0, 3, 1), 4).as_tuple() == pytest.approx(
+        (3.3333333 / 4, 0.5 / 4, 3.6666667 / 4, 1.5 / 4)
+    )
+
+
+@pytest.mark.parametrize("bins", [(5, 0, 4, 1), (0, 5, 1, 4)])
+def test_inverted_bins_are_no_box(bins):
+    assert bins_box(bins, 8) is None
+
+
+def test_a_box_in_tokens():
+    assert box_text(BOX, 64) == "<loc_00><loc_16><loc_32><loc_63>"
 
 
 def test_a_whole_answer(task):

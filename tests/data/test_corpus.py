@@ -138,7 +138,7 @@ def test_labels_must_be_the_tasks(task, tmp_path):
 def test_an_empty_folder_is_said(tmp_path):
     values = {"name": "t", "title": "T", "question": "?", "labels": ["a", "b"]}
     task = task_from_dict({**values, "positive_label": "a"})
-    with pytest.raises(RecordError, match=r"must hold records.jsonl or, .* found neither for task"):
+    with pytest.raises(RecordError, match=r"records.jsonl, annotations.json .* found none for"):
         load_corpus(task, tmp_path)
 
 

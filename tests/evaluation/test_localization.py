@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jomed_app.boxes import Box, iou
-from jomed_app.evaluation.localization import lesion_ious, localization_scores
+from jomed_app.evaluation.localization import accuracy_by_iou, lesion_ious, localization_scores
 
 corners = st.tuples(st.integers(0, 8), st.integers(0, 8), st.integers(1, 6), st.integers(1, 6))
 boxes = st.lists(corners.map(lambda c: Box(c[0], c[1], c[0] + c[2], c[1] + c[3])), max_size=4)
@@ -67,3 +67,32 @@ def test_errors_say_what_was_required() -> None:
         localization_scores([[]], [])
     with pytest.raises(ValueError, match="one or more cases"):
         localization_scores([], [])
+
+
+def test_accuracy_by_iou_by_hand() -> None:
+    bins = accuracy_by_iou([0.0, 0.1, 0.2, 0.59, 0.6, 1.0], [0, 1, 1, 0, 1, 1])
+    assert [each.num_cases for each in bins] == [2, 1, 1, 1, 1]
+    assert [each.accuracy for each in bins] == [0.5, 1, 0, 1, 1]
+    assert [(each.low, each.high) for each in bins] == [
+        (0, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 1)
+    ]  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1), st.integers(1, 9))
+def test_bins_add_up_to_the_accuracy(cases, num_bins) -> None:
+    ious, is_correct = zip(*cases, strict=True)
+    bins = accuracy_by_iou(ious, is_correct, num_bins)
+    assert sum(each.num_cases for each in bins) == len(cases)
+    right = sum(each.num_cases * each.accuracy for each in bins if each.num_cases)
+    assert right == pytest.approx(sum(is_correct))
+    for each in bins:
+        assert math.isnan(each.accuracy) == (each.num_cases == 0)
+
+
+def test_errors_of_accuracy_by_iou() -> None:
+    with pytest.raises(ValueError, match=r"IoU and a truth value, found \(2,\) and \(1,\)"):
+        accuracy_by_iou([0.1, 0.2], [True])
+    with pytest.raises(ValueError, match=r"IoU must lie in \[0, 1\]"):
+        accuracy_by_iou([math.nan], [True])
+    with pytest.raises(ValueError, match="num_bins must be >= 1, found 0"):
+        accuracy_by_iou([0.1], [True], 0)

@@ -19,15 +19,25 @@ from jomed_app.retrieval.candidates import (
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 COORDINATES = st.tuples(st.floats(0, 10), st.floats(0, 10), st.floats(11, 900), st.floats(11, 900))
+BOXES = st.lists(st.tuples(COORDINATES, WORDS), max_size=3)
+
+
+def _make_record(labeled_boxes, are_named, **fields) -> CaseRecord:
+    boxes = tuple(box for box, _ in labeled_boxes)
+    names = tuple(name for _, name in labeled_boxes) if are_named else ()
+    return CaseRecord(boxes=boxes, box_labels=names, **fields)
+
+
 RECORDS = st.builds(
-    CaseRecord,
+    _make_record,
+    labeled_boxes=BOXES,
+    are_named=st.booleans(),
     case_id=WORDS,
     image=WORDS,
     label=WORDS,
     passage=WORDS,
     extended_passage=WORDS,
     descriptors=st.dictionaries(WORDS, WORDS, max_size=3),
-    boxes=st.lists(COORDINATES, max_size=3).map(tuple),
     group=WORDS,
     split=WORDS,
     rows=st.integers(1, 20000),

@@ -1,0 +1,100 @@
+"""Near-duplicate images of a set: found by correlation, so that no split tears them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jomed_app.errors import RecordError
+
+TWIN_PX = 32
+TWIN_CORRELATION = 0.95
+TWIN_SPLIT = "twin"  # neither trained on nor measured: a twin of a held-out image
+
+_HELD_OUT_ORDER = ("train", "val", "test")
+
+
+def group_twins(
+    folder: Path, images: Sequence[str], min_correlation: float = TWIN_CORRELATION
+) -> list[int]:
+    """Put near-duplicates of a set into groups.
+
+    Ours: images are shrunk to 32 x 32 gray pixels; two are twins when these correlate
+    above a bound, and twins of twins share a group. Exposure and contrast are of no matter; a
+    flip is not seen.
+
+    Args:
+        folder: where image paths start from.
+        images: N paths.
+        min_correlation: bound in (-1, 1); the more alike a set's images are, the higher.
+
+    Returns:
+        N groups, numbered by first appearance.
+
+    Raises:
+        RecordError: if an image is not there or cannot be read.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    if not images:
+        return []
+    small = np.stack([_shrink(folder, name, place) for place, name in enumerate(images)])
+    _, components = connected_components(correlations(small) > min_correlation, directed=False)
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(int(component), len(numbers)) for component in components]
+
+
+def hold_out_twins(groups: Sequence[int], splits: Sequence[str]) -> list[str]:
+    """Take twins of held-out images out of what is trained on.
+
+    Ours: held-out splits stay as the set has them, so that figures can be compared; an image whose
+    group also stands on a more held-out side (train before val before test) gets the split
+    "twin", which nothing reads unless asked to.
+
+    Args:
+        groups: N groups of near-duplicates.
+        splits: N splits of the set's table.
+
+    Returns:
+        N splits; no group stands in two of train, val and test.
+    """
+    most: dict[int, int] = {}
+    for group, split in zip(groups, splits, strict=True):
+        most[group] = max(most.get(group, 0), _rank(split))
+    return [
+        split if _rank(split) == most[group] else TWIN_SPLIT
+        for group, split in zip(groups, splits, strict=True)
+    ]
+
+
+def _rank(split: str) -> int:
+    """How far a split is from training; one of an unknown name counts as training."""
+    return _HELD_OUT_ORDER.index(split) if split in _HELD_OUT_ORDER else 0
+
+
+def correlations(images: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (N, N) correlations of (N, H, W) gray images, in [-1, 1]; 0 for a flat image."""
+    rows = images.reshape(len(images), -1)
+    centered = rows - rows.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(centered, axis=1, keepdims=True)
+    unit = np.divide(centered, norms, out=np.zeros_like(centered), where=norms > 0)
+    return np.asarray(unit @ unit.T)
+
+
+def _shrink(folder: Path, name: str, place: int) -> NDArray[np.float64]:
+    """An image as 32 x 32 gray levels, each the mean of the pixels it covers."""
+    from PIL import Image
+
+    try:
+        with Image.open(folder / name) as image:
+            image.draft("L", (2 * TWIN_PX, 2 * TWIN_PX))  # a JPEG is decoded at a small scale
+            gray = image.convert("L").resize((TWIN_PX, TWIN_PX), Image.Resampling.BOX)
+    except OSError as error:
+        raise RecordError(
+            f"row {place} must name an image that can be read, found none; add the image, twins "
+            "are found by their pixels"
+        ) from error
+    return np.asarray(gray, dtype=np.float64)
