@@ -49,6 +49,7 @@ class Stage(StrEnum):
 
     ALIGN = "align"
     READER = "reader"
+    RETRIEVER = "retriever"
     ALL = "all"
 
 
@@ -129,10 +130,16 @@ def train(
     settings = load_config(config, overrides or ())
     from jomed_app.evaluation.folds import cross_validate
     from jomed_app.training.bundle import write_config
+    from jomed_app.training.retriever_stage import retriever_stage
     from jomed_app.training.stages import align_stage, reader_stage
 
     write_config(out, settings)
-    for name, run_stage in ((Stage.ALIGN, align_stage), (Stage.READER, reader_stage)):
+    stages = (
+        (Stage.ALIGN, align_stage),
+        (Stage.READER, reader_stage),
+        (Stage.RETRIEVER, retriever_stage),
+    )
+    for name, run_stage in stages:
         if stage in (name, Stage.ALL):
             with show_progress(f"train {name}", out / f"{name}.log") as on_progress:
                 run_stage(settings, out, resume=resume, on_progress=on_progress)

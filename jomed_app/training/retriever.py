@@ -70,31 +70,29 @@ class TaughtQueries:
 
 def teach_from_cache(
     cache: AnswerCache,
-    queries: Sequence[int],
+    wanted: Mapping[int, Sequence[int]],
     features: Tensor,
     labels: NDArray[np.intp],
 ) -> TaughtQueries:
     """Collect the cached answers of training queries.
 
     Args:
-        cache: holds every query.
-        queries: (Q,) rows of the case table.
+        cache: holds every pair that is wanted.
+        wanted: query row -> candidate rows, Q queries.
         features: (V, N, F) pooled features of all rows, or (N, F) of one view.
         labels: (N,) label indexes.
     """
-    known = [cache[int(query)] for query in queries]
-    longest = max(len(each.candidates) for each in known)
-    width = known[0].log_likelihood.shape[-1]
-    candidates = torch.zeros(len(known), longest, dtype=torch.long)
-    keep = torch.zeros(len(known), longest, dtype=torch.bool)
-    log_prob = torch.full((len(known), longest, width), -float(np.log(width)))
-    for row, each in enumerate(known):
-        count = len(each.candidates)
-        candidates[row, :count] = torch.from_numpy(each.candidates)
-        keep[row, :count] = True
-        log_prob[row, :count] = torch.from_numpy(each.log_likelihood).log_softmax(-1)
+    answers = [cache[query].of(rows) for query, rows in wanted.items()]
+    longest, width = max(map(len, answers)), answers[0].shape[-1]
+    candidates = torch.zeros(len(answers), longest, dtype=torch.long)
+    keep = torch.zeros(len(answers), longest, dtype=torch.bool)
+    log_prob = torch.full((len(answers), longest, width), -float(np.log(width)))
+    for row, (found, said) in enumerate(zip(wanted.values(), answers, strict=True)):
+        candidates[row, : len(found)] = torch.as_tensor(found)
+        keep[row, : len(found)] = True
+        log_prob[row, : len(found)] = torch.from_numpy(said).log_softmax(-1)
     views = features if features.ndim == 3 else features[None]
-    rows = torch.as_tensor(np.asarray(queries, dtype=np.int64))
+    rows = torch.tensor(list(wanted))
     return TaughtQueries(
         views[:, rows].transpose(0, 1).contiguous(),
         candidates,

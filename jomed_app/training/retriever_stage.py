@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,7 +163,7 @@ def teach_heads(
             reader.candidate,
             on_progress=on_progress,
         )
-        taught = teach_from_cache(cache, _plain(queries), table.features, labels)
+        taught = teach_from_cache(cache, wanted, table.features, labels)
         logger.info("variance of the answer over candidates: %.4f nats²", taught.variance)
         heads = copy.deepcopy(corpus.projections)
         train_query_heads(
@@ -176,7 +176,3 @@ def teach_heads(
             on_progress=on_progress,
         )
     return heads
-
-
-def _plain(rows: NDArray[np.int64]) -> Sequence[int]:
-    return [int(row) for row in rows]

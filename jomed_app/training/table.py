@@ -59,6 +59,12 @@ class ReaderTable:
         rows = self.training_rows(held_out) if len(self.real) else self.simulated
         return fit_visual(self.projections, self.features[torch.from_numpy(rows)])
 
+    @property
+    def held_out(self) -> NDArray[np.int64]:
+        """Real rows that stand in some fold."""
+        rows: NDArray[np.int64] = self.real[self.folds >= 0]
+        return rows
+
     def held_out_rows(self, fold: int) -> NDArray[np.int64]:
         """Real rows of one fold."""
         rows: NDArray[np.int64] = self.real[self.folds == fold]

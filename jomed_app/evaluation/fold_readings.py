@@ -1,0 +1,244 @@
+"""Every fold's held-out cases, read in every way a report needs; what was read is kept on disk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from jomed_app.data.corpus import assign_folds
+from jomed_app.data.tasks import Task
+from jomed_app.evaluation.cross_validation import TableView, read_fold, view_of
+from jomed_app.evaluation.joint import read_joint
+from jomed_app.evaluation.readings import load_raw, save_raw
+from jomed_app.evaluation.systems import RawCase
+from jomed_app.masking import mask_annotations
+from jomed_app.models.localizer import Localizer, load_localizer
+from jomed_app.models.pixels import Letterbox
+from jomed_app.models.reader import Reader
+from jomed_app.models.retriever import RetrieverProjections
+from jomed_app.progress import OnProgress
+from jomed_app.training.image_set import ImageSet
+from jomed_app.training.reader import encode_corpus_tokens
+from jomed_app.training.retriever_stage import FoldCorpus, open_cache
+from jomed_app.training.table import ReaderTable, load_reader_table
+from jomed_app.training.table_reader import TableReader, frozen_reader
+from jomed_app.training.workspace import Workspace
+from jomed_app.types import CorpusKind
+
+logger = logging.getLogger(__name__)
+
+NUM_PARTS = 5  # of a single held-out split
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingKind:
+    """One way of reading the folds with the frozen retriever.
+
+    Attributes:
+        name: of its files: `<name>.fold0.json` ..., and, with "raw" as "report", of its reports.
+        corpus: candidates and voters: the other folds' real cases, or the embedded index's.
+        is_masked: whether annotations in the image are masked first.
+        asks_reader: whether the reader says boxes of its own too, for comparison.
+    """
+
+    name: str
+    corpus: CorpusKind
+    is_masked: bool = False
+    asks_reader: bool = False
+
+    @property
+    def index(self) -> str:
+        """What a report calls the corpus."""
+        return "other-folds" if self.corpus == "real" else "simulated-index"
+
+    def joint(self, seed: int) -> str:
+        """Name of the same reading with trained query heads."""
+        return f"{self.name}.joint{seed}"
+
+
+PLAIN = ReadingKind("raw", "real", asks_reader=True)
+MASKED = ReadingKind("raw.masked", "real", is_masked=True)
+INDEXED = ReadingKind("raw.index", "simulated")
+PROFILES: dict[CorpusKind, ReadingKind] = {"real": PLAIN, "simulated": INDEXED}
+
+
+def kinds_of(task: Task) -> tuple[ReadingKind, ...]:
+    """The ways in which a task's folds are read: masks and an index belong to the simulated one."""
+    return (PLAIN, MASKED, INDEXED) if task.simulator else (PLAIN,)
+
+
+@dataclass(frozen=True, slots=True)
+class FoldReadings:
+    """What was read of all folds.
+
+    Attributes:
+        raw: name of a reading -> row -> what was read.
+        table: the cases.
+        view: arrays over them.
+        parts: the held-out rows in parts; settings for one are fitted on the others.
+    """
+
+    raw: Mapping[str, dict[int, RawCase]]
+    table: ReaderTable
+    view: TableView
+    parts: Sequence[frozenset[int]]
+
+    def of_part(self, name: str, part: int) -> dict[int, RawCase]:
+        """One part of a reading."""
+        return {row: case for row, case in self.raw[name].items() if row in self.parts[part]}
+
+    def of_others(self, name: str, part: int) -> dict[int, RawCase]:
+        """All parts of a reading but one."""
+        return {row: case for row, case in self.raw[name].items() if row not in self.parts[part]}
+
+
+def read_folds(work: Workspace, on_progress: OnProgress) -> FoldReadings:
+    """Read what was not read before; each fold by the reader that never saw it."""
+    work.simulate("index")
+    plain, _ = work.trainable_reader()
+    table = load_reader_table(work, plain, with_index=True)
+    view = view_of(table, work.task, int(plain.model.config.vision_config.position_dim))
+    kinds = kinds_of(work.task)
+    raw: dict[str, dict[int, RawCase]] = {}
+    done, total = 0, len(kinds) * len(table.held_out)
+    for fold in range(work.config.train_reader.folds):
+        reading = _Fold(work, table, view, fold, plain)
+        for kind in kinds:
+            for name, cases in reading.read(kind, _after(on_progress, done, total)).items():
+                raw.setdefault(name, {}).update(cases)
+            logger.info("fold %d, %s: read", fold, kind.name)
+            done += len(table.held_out_rows(fold))
+            on_progress(done, total)
+    return FoldReadings(raw, table, view, _parts(table, work.config.train_reader.folds))
+
+
+def _parts(table: ReaderTable, folds: int) -> list[frozenset[int]]:
+    """The folds; where one split is held out, as many parts of it, no group torn."""
+    if folds > 1:
+        return [frozenset(table.held_out_rows(fold).tolist()) for fold in range(folds)]
+    rows = table.held_out
+    parts = assign_folds([table.records[int(row)] for row in rows], NUM_PARTS, 0)
+    return [frozenset(rows[parts == part].tolist()) for part in range(NUM_PARTS)]
+
+
+class _Fold:
+    """One held-out fold and what is needed to read it; the reader is loaded when it is."""
+
+    def __init__(
+        self, work: Workspace, table: ReaderTable, view: TableView, fold: int, plain: Reader
+    ) -> None:
+        self.work, self.table, self.view, self.fold = work, table, view, fold
+        self.plain = plain
+        self.name = work.fold_name(fold)
+        self.localizer = load_localizer(work.localizer(self.name)) if work.task.has_boxes else None
+        self._reader: Reader | None = None
+
+    @property
+    def reader(self) -> Reader:
+        """The fold's tuned reader."""
+        self._reader = self._reader or frozen_reader(self.work, self.name)
+        return self._reader
+
+    def read(self, kind: ReadingKind, on_progress: OnProgress) -> dict[str, dict[int, RawCase]]:
+        """One kind of reading, and the same with every set of trained heads."""
+        table = self.table
+        corpus = table.index if kind.corpus == "simulated" else table.training_rows(self.fold)
+        queries = _masked_tokens(self.plain, table) if kind.is_masked else table.tokens[table.real]
+        file = self._file(kind.name)
+        if not file.is_file():
+            found = read_fold(
+                self.reader,
+                self.work,
+                table,
+                self.fold,
+                queries,
+                corpus=corpus,
+                localizer=None if kind.asks_reader else self.localizer,
+                on_progress=on_progress,
+            )
+            save_raw(file, found)
+        read = {kind.name: load_raw(file)}
+        if not kind.is_masked:
+            for seed, heads in self._trained_heads():
+                standard = read[kind.name]
+                read[kind.joint(seed)] = self._read_joint(kind, corpus, seed, heads, standard)
+        if self.localizer is None:
+            return read
+        return {
+            name: _with_located(cases, self.localizer, table, queries)
+            for name, cases in read.items()
+        }
+
+    def _trained_heads(self) -> list[tuple[int, RetrieverProjections]]:
+        folders = sorted(self.work.retriever(self.name).glob("seed*/projections"))
+        return [
+            (int(folder.parent.name.removeprefix("seed")), _load_heads(folder))
+            for folder in folders
+        ]
+
+    def _read_joint(
+        self,
+        kind: ReadingKind,
+        members: np.ndarray[tuple[int], np.dtype[np.int64]],
+        seed: int,
+        heads: RetrieverProjections,
+        raw: dict[int, RawCase],
+    ) -> dict[int, RawCase]:
+        file = self._file(kind.joint(seed))
+        if not file.is_file():
+            found = read_joint(
+                TableReader(self.reader, self.work.task, self.table),
+                FoldCorpus(self.table, self.fold, members),
+                heads,
+                open_cache(self.work, self.name, self.table),
+                raw,
+                self.view,
+                self.work.config.index.k_per_head,
+            )
+            save_raw(file, found)
+        return load_raw(file)
+
+    def _file(self, name: str) -> Path:
+        return self.work.root / "cv" / f"{name}.{self.name}.json"
+
+
+def _load_heads(folder: Path) -> RetrieverProjections:
+    heads = RetrieverProjections.from_pretrained(folder)
+    heads.train(False)
+    return heads
+
+
+def _after(on_progress: OnProgress, start: int, whole: int) -> OnProgress:
+    """Report one part of a longer piece of work."""
+
+    def report(done: int, total: int, **figures: float) -> None:
+        on_progress(start + done, whole, **figures)
+
+    return report
+
+
+def _with_located(
+    raw: dict[int, RawCase], localizer: Localizer, table: ReaderTable, queries: torch.Tensor
+) -> dict[int, RawCase]:
+    """Add what the fold's localizer says of each case."""
+    rows = sorted(raw)
+    said = localizer.locate(queries[torch.tensor(rows) - int(table.real[0])])
+    found = {}
+    for row, each in zip(rows, said, strict=True):
+        record = table.records[row]
+        place = Letterbox(record.rows, record.columns, table.images.squares[row].shape[0])
+        box = place.to_image(each.box)
+        found[row] = replace(raw[row], located=(box,) if box else (), presence=each.presence)
+    return found
+
+
+def _masked_tokens(reader: Reader, table: ReaderTable) -> torch.Tensor:
+    squares = [mask_annotations(table.images.squares[int(row)]) for row in table.real]
+    records = [table.records[int(row)] for row in table.real]
+    boxes = table.images.boxes[torch.from_numpy(np.asarray(table.real))]
+    return encode_corpus_tokens(reader, ImageSet(records, squares, boxes))
