@@ -21,6 +21,7 @@ from jomed_app.stage_config import (
     GraphConfig,
     LocalizerTrainingConfig,
     ReaderTrainingConfig,
+    RewardTuningConfig,
 )
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
@@ -145,6 +146,7 @@ class JomedConfig(Section):
     graph: GraphConfig = field(default_factory=GraphConfig)
     train_reader: ReaderTrainingConfig = field(default_factory=ReaderTrainingConfig)
     train_localizer: LocalizerTrainingConfig = field(default_factory=LocalizerTrainingConfig)
+    train_rewards: RewardTuningConfig = field(default_factory=RewardTuningConfig)
     ui: UiConfig = UiConfig()
 
 
