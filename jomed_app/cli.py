@@ -45,10 +45,11 @@ OutFolder = Annotated[Path, typer.Option("--out", help="folder to write")]
 
 
 class Stage(StrEnum):
-    """Training stages in the order in which `all` runs them."""
+    """Training stages in order; `all` leaves out `rewards`."""
 
     ALIGN = "align"
     READER = "reader"
+    REWARDS = "rewards"
     RETRIEVER = "retriever"
     ALL = "all"
 
@@ -73,8 +74,7 @@ def diagnose(
         from jomed_app.inference.load import load_engine
         from jomed_app.types import Completed
 
-        engine = load_engine(bundle, index)
-        events = list(engine.run(record, question=question, k=k))
+        events = list(load_engine(bundle, index).run(record, question=question, k=k))
     completed = events[-1]
     assert isinstance(completed, Completed), "the engine's last event carries the result"
     result = completed.result
@@ -123,27 +123,21 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="from the last checkpoint")] = False,
 ) -> None:
-    """Train one stage, or all of them in order."""
+    """Train one stage, or align and reader in order."""
     from jomed_app.config import load_config
     from jomed_app.progress import show_progress
 
     settings = load_config(config, overrides or ())
     from jomed_app.evaluation.folds import cross_validate
     from jomed_app.training.bundle import write_config
-    from jomed_app.training.retriever_stage import retriever_stage
-    from jomed_app.training.stages import align_stage, reader_stage
+    from jomed_app.training.pipeline import READ_AFTER, stages_of
 
     write_config(out, settings)
-    stages = (
-        (Stage.ALIGN, align_stage),
-        (Stage.READER, reader_stage),
-        (Stage.RETRIEVER, retriever_stage),
-    )
-    for name, run_stage in stages:
-        if stage in (name, Stage.ALL):
-            with show_progress(f"train {name}", out / f"{name}.log") as on_progress:
-                run_stage(settings, out, resume=resume, on_progress=on_progress)
-    if stage is not Stage.ALIGN and settings.train_reader.data:
+    chosen = stages_of(stage.value)
+    for name, run_stage in chosen.items():
+        with show_progress(f"train {name}", out / f"{name}.log") as on_progress:
+            run_stage(settings, out, resume=resume, on_progress=on_progress)
+    if READ_AFTER & chosen.keys() and settings.train_reader.data:
         with show_progress("read the folds", out / "folds.log") as on_progress:
             cross_validate(settings, out, on_progress=on_progress)
 

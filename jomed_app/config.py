@@ -22,6 +22,7 @@ from jomed_app.stage_config import (
     LocalizerTrainingConfig,
     ReaderTrainingConfig,
     RetrieverTrainingConfig,
+    RewardTuningConfig,
 )
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
@@ -147,6 +148,7 @@ class JomedConfig(Section):
     train_reader: ReaderTrainingConfig = field(default_factory=ReaderTrainingConfig)
     train_localizer: LocalizerTrainingConfig = field(default_factory=LocalizerTrainingConfig)
     train_retriever: RetrieverTrainingConfig = field(default_factory=RetrieverTrainingConfig)
+    train_rewards: RewardTuningConfig = field(default_factory=RewardTuningConfig)
     ui: UiConfig = UiConfig()
 
 

@@ -210,7 +210,8 @@ def ran(stand_in):
 
         return run
 
-    stand_in("jomed_app.training.stages", align_stage=stage("align"), reader_stage=stage("reader"))
+    names = ("align", "reader", "rewards")
+    stand_in("jomed_app.training.stages", **{f"{name}_stage": stage(name) for name in names})
     stand_in("jomed_app.evaluation.folds", cross_validate=stage("folds"))
     stand_in("jomed_app.training.bundle", write_config=lambda out, config: calls.append("config"))
     return calls
@@ -228,7 +229,12 @@ def test_train_all_runs_the_stages_in_order(ran, tmp_path):
 
 @pytest.mark.parametrize(
     ("stage", "expected"),
-    [("align", ["align"]), ("reader", ["reader", "folds"]), ("all", ["align", "reader", "folds"])],
+    [
+        ("align", ["align"]),
+        ("reader", ["reader", "folds"]),
+        ("rewards", ["rewards"]),
+        ("all", ["align", "reader", "folds"]),
+    ],
 )
 def test_real_cases_are_read_in_folds_after_the_reader(ran, tmp_path, stage, expected):
     words = ["--config", str(CONFIG_FOLDER / "embedded.toml"), "--out", str(tmp_path)]

@@ -44,6 +44,7 @@ def tiny_config(data: Path | None = None) -> JomedConfig:
                 "batch_size": 4,
                 "num_views": 2,
             },
+            "train_rewards": {"steps": 2, "batch_size": 4, "rollouts": 2},
             "train_reader": {
                 "data": str(data or ""),
                 "folds": 2,

@@ -86,6 +86,10 @@ class Workspace:
         """Folder of a localizer: `simulated`, `fold0` ... or `final`."""
         return self.root / "localizer" / name
 
+    def tuned(self, name: str) -> Path:
+        """Folder of a localizer that was tuned with rewards, of the same name."""
+        return self.root / "rewards" / name
+
     @property
     def shipped(self) -> str:
         """Name of the reader and localizer that the bundle carries."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 
 import numpy as np
@@ -9,9 +10,11 @@ import torch
 from safetensors.torch import load_file
 
 from jomed_app.config import config_from_dict, config_to_dict
+from jomed_app.errors import ConfigError
+from jomed_app.models.localizer import load_localizer
 from jomed_app.models.retriever import RetrieverProjections
 from jomed_app.models.vision_tower import EfficientNetLiteModel
-from jomed_app.training.stages import align_stage, reader_stage
+from jomed_app.training.stages import HELD_OUT_FILE, align_stage, reader_stage, rewards_stage
 from jomed_app.training.table import load_reader_table
 from jomed_app.training.workspace import Workspace
 from tests.tiny_run import NUM_REAL, tiny_base_weights, tiny_config
@@ -140,3 +143,36 @@ def test_without_real_cases_only_simulated_ones_are_learned(tmp_path):
     steps = config.train_reader.simulated_steps, config.train_localizer.simulated_steps
     assert len(losses) == sum(steps)
     assert all(np.isfinite(losses))
+
+
+def test_rewards_tune_every_localizer_and_keep_the_old_ones(work, tmp_path):
+    out = shutil.copytree(work.root, tmp_path / "run")
+    tuned, steps = Workspace(out, work.config), []
+
+    def run(**more):
+        rewards_stage(
+            work.config, out, on_progress=lambda done, total, **f: steps.append(f), **more
+        )
+
+    run()
+    names = ["fold0", "fold1", "final"]
+    assert len(steps) == 3 * work.config.train_rewards.steps * work.config.train_rewards.updates
+    assert {"reward", "localization", "kl"} <= set(steps[0])
+    for name in names:
+        old, untouched = (weights(load_localizer(each.localizer(name))) for each in (work, tuned))
+        new = weights(load_localizer(tuned.tuned(name)))
+        assert all(torch.equal(value, untouched[key]) for key, value in old.items())
+        assert any(not torch.equal(value, new[key]) for key, value in old.items())
+    told = {name: json.loads((tuned.tuned(name) / HELD_OUT_FILE).read_text()) for name in names}
+    assert told["final"] == {"cases": 0, "before": None, "after": None}
+    assert sum(each["cases"] for each in told.values()) == NUM_REAL
+    assert all(0 <= told["fold0"][when] <= 1 for when in ("before", "after"))
+    steps.clear()
+    run(resume=True)
+    assert steps == []
+
+
+def test_rewards_need_a_localizer(work, tmp_path):
+    message = "the stage 'rewards' requires the localizer 'fold0'; run: train reader first"
+    with pytest.raises(ConfigError, match=message):
+        rewards_stage(work.config, tmp_path)

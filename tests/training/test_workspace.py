@@ -23,6 +23,7 @@ def test_every_part_has_its_folder(work, tmp_path):
     assert work.align == root / "align"
     assert work.reader("fold0") == root / "reader" / "fold0"
     assert work.localizer("fold0") == root / "localizer" / "fold0"
+    assert work.tuned("fold0") == root / "rewards" / "fold0"
     assert work.task.name == "breast"
 
 

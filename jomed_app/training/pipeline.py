@@ -1,0 +1,21 @@
+"""The stages by name, in the order in which `train all` runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jomed_app.training.retriever_stage import retriever_stage
+from jomed_app.training.stages import align_stage, reader_stage, rewards_stage
+
+STAGES: dict[str, Callable[..., None]] = {
+    "align": align_stage,
+    "reader": reader_stage,
+    "rewards": rewards_stage,
+    "retriever": retriever_stage,
+}
+READ_AFTER = frozenset({"reader", "rewards", "retriever"})  # the folds' answers change with these
+
+
+def stages_of(name: str) -> dict[str, Callable[..., None]]:
+    """One stage, or with "all" every one in order."""
+    return STAGES if name == "all" else {name: STAGES[name]}
