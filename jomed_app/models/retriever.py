@@ -107,7 +107,7 @@ class RetrieverProjections(PreTrainedModel):
     @property
     def has_trained_heads(self) -> bool:
         """Whether any head can move a query: it is not all zero, and m is not 0."""
-        learned = any(bool(weight.count_nonzero()) for weight in self.query_heads.parameters())
+        learned = any(bool(weight.any()) for weight in self.query_heads.parameters())
         return learned and self.config.query_mix > 0
 
 
