@@ -20,6 +20,7 @@ from jomed_app.incidents import record_incident, start_log
 if TYPE_CHECKING:
     from jomed_app.data.records import CaseRecord
     from jomed_app.models.retriever import Retriever
+    from jomed_app.types import Retrieval
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEFAULT_BUNDLE = REPOSITORY / "assets" / "bundle"
@@ -61,6 +62,7 @@ def diagnose(
     bundle: BundleOption = DEFAULT_BUNDLE,
     index: IndexOption = DEFAULT_INDEX,
     k: Annotated[int | None, typer.Option("--k", min=1, help="candidates to read")] = None,
+    standard: Annotated[bool, typer.Option("--standard", help="by similarity alone")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON only")] = False,
     out: Annotated[Path | None, typer.Option(help="folder for result.json")] = None,
 ) -> None:
@@ -74,11 +76,11 @@ def diagnose(
         from jomed_app.inference.load import load_engine
         from jomed_app.types import Completed
 
-        events = list(load_engine(bundle, index).run(record, question=question, k=k))
-    completed = events[-1]
+        engine = load_engine(bundle, index)
+        search: Retrieval = "standard" if standard else "joint"
+        completed = [*engine.run(record, question=question, k=k, retrieval=search)][-1]
     assert isinstance(completed, Completed), "the engine's last event carries the result"
-    result = completed.result
-    text = result.model_dump_json(by_alias=True)
+    text = completed.result.model_dump_json(by_alias=True)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "result.json").write_text(text + "\n", encoding="utf-8")
@@ -87,7 +89,7 @@ def diagnose(
         return
     from jomed_app.terminal import show_result
 
-    show_result(result)
+    show_result(completed.result)
 
 
 @app.command()

@@ -9,9 +9,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jomed_app.types import ConsistencyState, Result
+from jomed_app.types import CandidateResult, ConsistencyState, Result, Retrieval
 
 DISCLAIMER = "Research demo, not a medical device. Not for diagnosis."
+SEARCH_WORDS = {
+    "joint": "jointly optimised (trained on which cases help the reader)",
+    "standard": "standard RAG (similarity alone)",
+}
+OTHER_SEARCH: dict[Retrieval, str] = {"joint": "standard RAG", "standard": "jointly optimised"}
 STATE_WORDS = {
     ConsistencyState.CONSISTENT: "candidates agree",
     ConsistencyState.MIXED: "candidates agree, with varying confidence",
@@ -41,7 +46,13 @@ def show_result(result: Result, console: Console | None = None) -> None:
             figure += f" ({final.interval[0]:.2f}-{final.interval[1]:.2f})"
         console.print(f"Final: {escape(final.prediction)}{figure}")
     if result.candidates:
+        console.print(f"Search: {SEARCH_WORDS[result.retrieval]}")
         console.print(_candidate_table(result))
+    for gone in result.dropped:
+        console.print(
+            f"Not shown here: {escape(gone.candidate_id)} ({escape(gone.label)}), "
+            f"{gone.rank} in {OTHER_SEARCH[result.retrieval]}"
+        )
     for box in result.boxes:
         console.print(
             f"Box {escape(box.label)} {box.score:.2f}: "
@@ -74,11 +85,14 @@ def show_report(report: Mapping[str, Any], console: Console | None = None) -> No
 
 
 def _candidate_table(result: Result) -> Table:
-    table = Table("#", "case", "weight", "closer than", "known label", "prediction", "p")
+    """The candidates; where the searches differ, the rank column goes from the other to this."""
+    is_compared = result.searches_differ
+    rank = f"# (from {OTHER_SEARCH[result.retrieval]})" if is_compared else "#"
+    table = Table(rank, "case", "weight", "closer than", "known label", "prediction", "p")
     for candidate in result.candidates:
         share = candidate.probabilities.get(candidate.prediction or "")
         table.add_row(
-            str(candidate.rank),
+            _rank_change(candidate) if is_compared else str(candidate.rank),
             escape(candidate.candidate_id),
             f"{candidate.weight:.2f}",
             f"{candidate.similarity_percentile:.1f} % of pairs",
@@ -87,6 +101,12 @@ def _candidate_table(result: Result) -> Table:
             "-" if share is None else f"{share:.2f}",
         )
     return table
+
+
+def _rank_change(candidate: CandidateResult) -> str:
+    """Return rank before -> after; a candidate without a rank in the other search is new."""
+    before = "new" if candidate.other_rank is None else str(candidate.other_rank)
+    return f"{before} -> {candidate.rank}"
 
 
 def _cell(value: object) -> str:

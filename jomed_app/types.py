@@ -18,6 +18,8 @@ RESULT_SCHEMA = "jomed.result/1"
 
 Head = Literal["image", "text"]
 CorpusKind = Literal["real", "simulated"]
+Retrieval = Literal["joint", "standard"]
+"""How candidates are found: by the query heads that the reader taught, or by similarity alone."""
 
 
 class Frozen(BaseModel):
@@ -78,6 +80,20 @@ class CandidateResult(Frozen):
         default=None,
         description="log p(predicted answer | query, candidate), nats, summed over tokens",
     )
+    other_rank: int | None = Field(
+        default=None,
+        ge=1,
+        description="its place in the other search, deepened past what that search shows; None "
+        "when it is not among the first 50 of either head",
+    )
+
+
+class DroppedCandidate(Frozen):
+    """A case that the other search shows and this one does not, with its rank there."""
+
+    candidate_id: str
+    rank: int = Field(ge=1)
+    label: str = Field(description="known label")
 
 
 class FinalResult(Frozen):
@@ -160,6 +176,17 @@ class Result(Frozen):
     )
     report: str = ""
     timings_ms: Timings = Timings()
+    retrieval: Retrieval = Field(
+        default="standard", description="standard too where the bundle's query heads are untrained"
+    )
+    dropped: tuple[DroppedCandidate, ...] = ()
+
+    @property
+    def searches_differ(self) -> bool:
+        """Whether the other search shows other cases, or the same in another order."""
+        return bool(self.dropped) or any(
+            each.other_rank not in (None, each.rank) for each in self.candidates
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +235,10 @@ class ChecksDone:
 
 @dataclass(frozen=True, slots=True)
 class CandidatesFound:
-    """Retrieved candidates with weights, before the reader has read them."""
+    """Retrieved candidates with weights, before the reader has read them; and whom they replace."""
 
     candidates: tuple[CandidateResult, ...]
+    dropped: tuple[DroppedCandidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,34 @@ def tiny_engine(tiny_bundle: Path, tiny_index: Path) -> Any:
 
 
 @pytest.fixture(scope="session")
+def moved_bundle(tiny_corpus: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny bundle with query heads that move queries, and a profile for each search."""
+    from jomed_app.models.bundle import FittedManifest
+    from tests.tiny_bundle import TINY_CALIBRATION, write_tiny_bundle
+
+    calibration = TINY_CALIBRATION | {"scaling": {"temperature": 2.0, "bias": []}}
+    standard = FittedManifest(
+        thresholds={"k_per_head": 2, "domain_probability": 0.5, "vote_share": 0.5},
+        calibration=calibration | {"error_rates": {}},
+        measured_on="40 tiny images by similarity alone",
+    )
+    return write_tiny_bundle(
+        tmp_path_factory.mktemp("moved") / "bundle",
+        *tiny_corpus,
+        standard=standard,
+        has_moved_heads=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def moved_engine(moved_bundle: Path, tiny_index: Path) -> Any:
+    """An engine over that bundle and the tiny index: two searches."""
+    from jomed_app.inference.load import load_engine
+
+    return load_engine(moved_bundle, tiny_index, precision="fp32")
+
+
+@pytest.fixture(scope="session")
 def tiny_real_cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of cases that stand for a real set, with splits."""
     from tests.tiny_run import write_real_cases

@@ -76,8 +76,9 @@ def engine(stand_in):
     asked = {}
 
     class Engine:
-        def run(self, image, *, question=None, k=None, cancel=None):
-            asked.update(question=question, k=k, shape=image.model_input.shape)
+        def run(self, image, *, question=None, k=None, retrieval="joint", cancel=None):
+            asked.update(question=question, k=k, retrieval=retrieval)
+            asked.update(shape=image.model_input.shape)
             sys.stdout.write("noise of a library\n")
             yield ChecksDone(INFO)
             yield Completed(RESULT)
@@ -118,7 +119,12 @@ def test_the_table_warns_before_it_diagnoses(engine, image, capsys):
     assert out.index("CANDIDATES DISAGREE: 1 malignant, 1 benign") < out.index("Final: malignant")
     assert "case-7" in out
     assert "Box mass 0.80: x 1-3, y 2-4 px" in out
-    assert (engine["question"], engine["k"]) == ("Is it a cyst?", 3)
+    assert (engine["question"], engine["k"], engine["retrieval"]) == ("Is it a cyst?", 3, "joint")
+
+
+def test_standard_asks_for_the_search_by_similarity_alone(engine, image, capsys):
+    assert cli.main(["diagnose", str(image), "--standard", "--json"]) == 0
+    assert engine["retrieval"] == "standard"
 
 
 def test_out_holds_the_same_result(engine, image, tmp_path, capsys):

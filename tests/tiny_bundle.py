@@ -20,7 +20,7 @@ from jomed_app.data.records import CaseRecord
 from jomed_app.data.simulated_ultrasound import simulate_case, write_cases
 from jomed_app.data.tasks import load_task
 from jomed_app.inference.load import READER_FILE, TASK_FILE, load_bundle
-from jomed_app.models.bundle import ProfileManifest, write_manifest
+from jomed_app.models.bundle import FittedManifest, ProfileManifest, write_manifest
 from jomed_app.models.heads import DomainHead, save_heads
 from jomed_app.models.localizer import Localizer, LocalizerConfig
 from jomed_app.models.reader import Reader
@@ -71,11 +71,18 @@ def write_tiny_bundle(
     *,
     thresholds: Mapping[str, float] | None = None,
     calibration: Mapping[str, Any] | None = None,
+    standard: FittedManifest | None = None,
+    has_moved_heads: bool = False,
 ) -> Path:
-    """Write and seal a bundle; its small heads are fitted on the corpus and foreign images."""
+    """Write and seal a bundle; its small heads are fitted on the corpus and foreign images.
+
+    With `has_moved_heads` its query heads turn queries far away, in place of training.
+    """
     task = load_task("breast")
     reader = build_tiny_reader(0, task.answer_words)
     retriever = build_tiny_retriever(0)
+    if has_moved_heads:
+        move_query_heads(retriever)
     reader.model.to(torch.bfloat16)  # as exported: every precision then loads the same numbers
     reader.model.save_pretrained(folder / "reader")
     reader.tokenizer.save_pretrained(folder / "reader")
@@ -98,10 +105,20 @@ def write_tiny_bundle(
                 thresholds={"k_per_head": 2, "domain_probability": 0.5} | dict(thresholds or {}),
                 calibration=dict(TINY_CALIBRATION if calibration is None else calibration),
                 measured_on="40 tiny images",
+                standard=standard,
             )
         },
     )
     return folder
+
+
+def move_query_heads(retriever: Retriever, seed: int = 0) -> None:
+    """Give both query heads random weights, strong enough that other cases are found."""
+    retriever.projections.config.query_mix = 0.5
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for head in retriever.projections.query_heads.values():
+            torch.nn.init.normal_(head.weight)
 
 
 def build_tiny_localizer(reader: Reader) -> Localizer:

@@ -8,16 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.data.tasks import Task
+from jomed_app.inference.conclude import Conclusion
 from jomed_app.inference.settings import EngineSettings
 from jomed_app.models.localizer import Located
 from jomed_app.models.pixels import Letterbox
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.search import Hit
 from jomed_app.retrieval.vote import neighbor_vote
-from jomed_app.types import BoxResult, CandidateResult, FinalResult
+from jomed_app.types import BoxResult, CandidateResult, FinalResult, Result
 
 
-def found_candidate(index: CandidateIndex, hit: Hit, weight: float) -> CandidateResult:
+def found_candidate(
+    index: CandidateIndex, hit: Hit, weight: float, other_rank: int | None = None
+) -> CandidateResult:
     """Describe a hit as the screen shows it, before it is read."""
     record = index.candidate(hit.candidate_id)
     return CandidateResult(
@@ -30,6 +33,7 @@ def found_candidate(index: CandidateIndex, hit: Hit, weight: float) -> Candidate
         label=record.label,
         passage=record.passage,
         provenance=record.provenance,
+        other_rank=other_rank,
     )
 
 
@@ -79,6 +83,19 @@ def found_boxes(
     score = 1.0 - sum(final.probabilities.get(name, 0.0) for name in task.empty_labels)
     name = task.finding if label in task.empty_labels else label
     return (BoxResult(x0=x0, y0=y0, x1=x1, y1=y1, score=min(1.0, max(0.0, score)), label=name),)
+
+
+def with_conclusion(
+    result: Result, candidates: tuple[CandidateResult, ...], conclusion: Conclusion
+) -> Result:
+    """Return the result with other candidates and what they conclude; the rest is kept."""
+    return result.model_copy(
+        update={
+            "candidates": candidates,
+            "final": conclusion.final,
+            "consistency": conclusion.consistency,
+        }
+    )
 
 
 def vote_of_nearest(

@@ -18,22 +18,23 @@ from jomed_app.inference.assemble import (
     found_candidate,
     read_candidate,
     vote_of_nearest,
+    with_conclusion,
 )
 from jomed_app.inference.calibrate import Calibration
 from jomed_app.inference.checks import domain_check, refusal
 from jomed_app.inference.clock import Clock
+from jomed_app.inference.compare import RETRIEVALS, search_both
 from jomed_app.inference.conclude import Conclusion, conclude
 from jomed_app.inference.opinions import Opinions
 from jomed_app.inference.reading import CaseReader, Description, describe_shares
-from jomed_app.inference.settings import EngineInfo, EngineSettings
+from jomed_app.inference.settings import EngineInfo, EngineSettings, Profile
 from jomed_app.inference.shelf import CandidateShelf, encode_images
 from jomed_app.models.heads import DomainHead, LinearHead
 from jomed_app.models.localizer import Localizer, Located
 from jomed_app.models.pixels import Letterbox
-from jomed_app.models.reader import ImageEncoding, Reader
+from jomed_app.models.reader import Reader
 from jomed_app.models.retriever import Retriever
 from jomed_app.retrieval.index import CandidateIndex
-from jomed_app.retrieval.search import Hit, find_candidates
 from jomed_app.types import (
     BoxesReady,
     BoxResult,
@@ -44,10 +45,10 @@ from jomed_app.types import (
     Completed,
     Event,
     FinalReady,
-    Head,
     ImageRecord,
     InputInfo,
     Result,
+    Retrieval,
     Versions,
 )
 
@@ -61,6 +62,7 @@ class Engine:
         index: candidates.
         task: what is asked.
         settings, calibration: from the bundle.
+        standard: the same for the search by similarity alone; None takes those for both searches.
         info: for the screen and for `versions`.
     """
 
@@ -77,6 +79,7 @@ class Engine:
         settings: EngineSettings,
         calibration: Calibration,
         info: EngineInfo,
+        standard: Profile | None = None,
     ) -> None:
         self.reader = reader
         self.retriever = retriever
@@ -88,6 +91,7 @@ class Engine:
         self.settings = settings
         self.calibration = calibration
         self.info = info
+        self.standard = standard
         self._case_reader = CaseReader(reader, task)
         self._shelf = CandidateShelf(self._case_reader, index)
 
@@ -105,6 +109,7 @@ class Engine:
         *,
         question: str | None = None,
         k: int | None = None,
+        retrieval: Retrieval = "joint",
         cancel: Callable[[], bool] | None = None,
     ) -> Iterator[Event]:
         """Answer one case step by step.
@@ -112,7 +117,9 @@ class Engine:
         Args:
             image: the decoded query.
             question: asked instead of the task's own.
-            k: candidates to read, about half from each search; None takes the bundle's.
+            k: candidates to read, about half from each head; None takes the bundle's.
+            retrieval: the search whose candidates are read; the other is made to compare. With
+                untrained query heads both are the standard one.
             cancel: asked between steps.
 
         Yields:
@@ -124,37 +131,51 @@ class Engine:
         """
         clock = Clock(image.decode_ms)
         question = question or self.task.question
+        if not self.retriever.projections.has_trained_heads:
+            retrieval = "standard"
+        settings = self._profile(retrieval).settings
         query = encode_images(self.reader, [image.model_input])[0]
         features = self.retriever.features(query.tokens[None])[0]
-        check = domain_check(self.domain, features, self.settings.domain_probability)
+        check = domain_check(self.domain, features, settings.domain_probability)
         info = image.info.model_copy(update={"checks": (*image.info.checks, check)})
         yield ChecksDone(info)
         reason = refusal(self.task, info)
         if reason is not None:
             conclusion = Conclusion.refused(reason)
             yield FinalReady(conclusion.final, conclusion.consistency)
-            yield Completed(self._result(info, question, (), conclusion, None, image, clock))
+            result = self._result(info, question, (), conclusion, None, image, clock)
+            yield Completed(result.model_copy(update={"retrieval": retrieval}))
             return
 
-        hits, vectors = self._search(query, info, k)
+        own = self.index.ids_of_image(info.sha256)
+        searched = search_both(
+            self.retriever,
+            self.index,
+            query.tokens[None],
+            retrieval=retrieval,
+            k_per_head={each: self._profile(each).settings.k_per_head for each in RETRIEVALS},
+            k=k,
+            own=own,
+        )
+        hits, vector = searched.hits, searched.vectors["image"]
         log_weights = head_log_weights(
             [hit.relative_score for hit in hits],
             [hit.heads == ("text",) for hit in hits],
-            self.settings.weight_temperature,
-            self.settings.text_offset,
+            settings.weight_temperature,
+            settings.text_offset,
         )
         found = [
-            found_candidate(self.index, hit, weight)
+            found_candidate(self.index, hit, weight, searched.other_ranks.get(hit.candidate_id))
             for hit, weight in zip(hits, np.exp(log_weights).tolist(), strict=True)
         ]
         clock.mark("retrieve")
-        yield CandidatesFound(tuple(found))
+        yield CandidatesFound(tuple(found), searched.dropped)
         _stop_if(cancel)
 
         reading = self._case_reader.read(
             query, question, self._shelf.inputs([hit.candidate_id for hit in hits])
         )
-        log_prob = guided_log_prob(reading.log_prob, reading.plain_log_prob, self.settings.guidance)
+        log_prob = guided_log_prob(reading.log_prob, reading.plain_log_prob, settings.guidance)
         read = [
             read_candidate(each, self.task, row, likelihood)
             for each, row, likelihood in zip(found, log_prob, reading.log_likelihood, strict=True)
@@ -165,19 +186,13 @@ class Engine:
         _stop_if(cancel)
 
         plain = self.task.labels[int(reading.plain_log_prob.argmax())]
-        own = self.index.ids_of_image(info.sha256)
-        vote = vote_of_nearest(self.index, self.task, vectors["image"], own, self.settings)
+        vote = vote_of_nearest(self.index, self.task, vector, own, settings)
         alone = np.exp(self.backbone.log_prob(features[None])[0]).tolist()
-        conclusion = self._conclude(
-            read, plain, vote, dict(zip(self.task.labels, alone, strict=True))
-        )
+        head = dict(zip(self.task.labels, alone, strict=True))
+        conclusion = self._conclude(read, plain, vote, head, retrieval)
         if conclusion.final.prediction is not None:
-            counter = self.index.nearest_other_label(
-                vectors["image"],
-                "image",
-                conclusion.final.prediction,
-                own,
-            )
+            named = conclusion.final.prediction
+            counter = self.index.nearest_other_label(vector, "image", named, own)
             conclusion = conclusion.with_counter(counter.candidate_id if counter else None)
         yield FinalReady(conclusion.final, conclusion.consistency)
         _stop_if(cancel)
@@ -191,6 +206,7 @@ class Engine:
         clock.mark("read")
         found_here = (description, located)
         result = self._result(info, question, tuple(read), conclusion, found_here, image, clock)
+        result = result.model_copy(update={"retrieval": retrieval, "dropped": searched.dropped})
         yield BoxesReady(result.boxes, result.findings, result.report)
         yield Completed(result)
 
@@ -204,32 +220,27 @@ class Engine:
             return result
         if not kept:
             conclusion = Conclusion.refused("every candidate was removed; restore one of them")
-            return _with_conclusion(result, (), conclusion)
+            return with_conclusion(result, (), conclusion)
         total = sum(each.weight for each in kept)
         scaled = [each.model_copy(update={"weight": each.weight / total}) for each in kept]
         final = result.final
-        conclusion = self._conclude(
-            scaled, final.query_only_prediction, final.neighbor_vote, final.image_head
-        )
+        said = final.query_only_prediction, final.neighbor_vote, final.image_head
+        conclusion = self._conclude(scaled, *said, result.retrieval)
         counter = result.consistency.counter_candidate
         if counter is not None and self.candidate(counter).label == conclusion.final.prediction:
             others = [each for each in kept if each.label != conclusion.final.prediction]
             counter = others[0].candidate_id if others else None
         conclusion = conclusion.with_counter(counter)
-        return _with_conclusion(result, tuple(scaled), conclusion)
+        return with_conclusion(result, tuple(scaled), conclusion)
 
     def warm(self, limit: int | None = None) -> int:
         """Encode the index's candidates ahead of the first case; return how many are held."""
         return self._shelf.warm(limit)
 
-    def _search(
-        self, query: ImageEncoding, info: InputInfo, k: int | None
-    ) -> tuple[list[Hit], dict[Head, NDArray[np.float32]]]:
-        vectors = self.retriever.query_from_tokens(query.tokens[None])
-        per_head = self.settings.k_per_head if k is None else max(1, (k + 1) // 2)
-        own = self.index.ids_of_image(info.sha256)
-        hits = find_candidates(self.index, vectors, per_head, exclude_ids=own)
-        return (hits if k is None else hits[:k]), vectors
+    def _profile(self, retrieval: Retrieval) -> Profile:
+        if retrieval == "standard" and self.standard is not None:
+            return self.standard
+        return Profile(self.settings, self.calibration)
 
     def _conclude(
         self,
@@ -237,16 +248,17 @@ class Engine:
         plain: str | None,
         vote: Mapping[str, float],
         image_head: Mapping[str, float],
+        retrieval: Retrieval,
     ) -> Conclusion:
+        profile = self._profile(retrieval)
+        settings = profile.settings
         return conclude(
             read,
             plain,
             labels=self.task.labels,
-            calibration=self.calibration,
-            max_spread=self.settings.max_spread,
-            opinions=Opinions(
-                vote, self.settings.vote_share, image_head, self.settings.image_share
-            ),
+            calibration=profile.calibration,
+            max_spread=settings.max_spread,
+            opinions=Opinions(vote, settings.vote_share, image_head, settings.image_share),
         )
 
     def _result(
@@ -285,15 +297,3 @@ class Engine:
 def _stop_if(cancel: Callable[[], bool] | None) -> None:
     if cancel is not None and cancel():
         raise CancelledError("the case was stopped as asked; nothing was kept, start it again")
-
-
-def _with_conclusion(
-    result: Result, candidates: tuple[CandidateResult, ...], conclusion: Conclusion
-) -> Result:
-    return result.model_copy(
-        update={
-            "candidates": candidates,
-            "final": conclusion.final,
-            "consistency": conclusion.consistency,
-        }
-    )

@@ -15,7 +15,7 @@ from jomed_app.errors import BundleError
 from jomed_app.inference.calibrate import Calibration
 from jomed_app.inference.engine import Engine
 from jomed_app.inference.settings import EngineInfo, EngineSettings, Profile
-from jomed_app.models.bundle import Bundle, open_bundle
+from jomed_app.models.bundle import Bundle, FittedManifest, open_bundle
 from jomed_app.models.heads import HEADS_FILE, DomainHead, LinearHead, load_heads
 from jomed_app.models.loading import (
     Precision,
@@ -36,6 +36,7 @@ TASK_FILE = "task.json"
 READER_FILE = "reader.json"
 PARTS = (READER_FILE, TASK_FILE, f"heads/{HEADS_FILE}", "localizer/model.safetensors")
 SHORT_HASH = 8
+OTHER_SEARCH = "with the jointly optimised search"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class BundleParts:
         task: the bundle's own task definition.
         reader, retriever: they share one vision tower; localizer: reads its tokens.
         backbone: linear head on the tower; domain: refuses foreign images.
-        profiles: settings and calibration by kind of corpus.
+        profiles: settings and calibration by kind of corpus, fitted with the bundle's query heads.
+        standard_profiles: the same, fitted for the search by similarity alone; may lack any.
     """
 
     bundle: Bundle
@@ -58,10 +60,24 @@ class BundleParts:
     backbone: LinearHead
     domain: DomainHead
     profiles: Mapping[CorpusKind, Profile]
+    standard_profiles: Mapping[CorpusKind, Profile] = dataclasses.field(default_factory=dict)
 
-    def profile(self, simulated: bool) -> Profile:
-        """Settings for an index; one that was never measured gets the plain defaults."""
-        return self.profiles.get("simulated" if simulated else "real", Profile())
+    def profile(self, simulated: bool, standard: bool = False) -> Profile:
+        """Settings for an index; one that was never measured gets the plain defaults.
+
+        Args:
+            simulated: kind of the index.
+            standard: for the search by similarity alone; a bundle that holds none of its own for
+                it has one profile for both searches.
+        """
+        kind: CorpusKind = "simulated" if simulated else "real"
+        profile = self.profiles.get(kind, Profile())
+        return self.standard_profiles.get(kind, profile) if standard else profile
+
+    @property
+    def has_trained_heads(self) -> bool:
+        """Whether the bundle's query heads move a query, so that there are two searches."""
+        return self.retriever.projections.has_trained_heads
 
 
 def load_bundle(folder: Path, precision: str = "auto") -> BundleParts:
@@ -92,13 +108,9 @@ def load_bundle(folder: Path, precision: str = "auto") -> BundleParts:
     retriever = load_retriever(path / "retriever", reader.model.model.vision_tower)
     backbone, domain = load_heads(path / "heads")
     manifest = bundle.manifest
-    profiles: dict[CorpusKind, Profile] = {
-        kind: Profile(
-            EngineSettings.from_dict(each.thresholds),
-            Calibration.from_dict(each.calibration),
-            each.measured_on,
-        )
-        for kind, each in manifest.profiles.items()
+    profiles = {kind: _profile(each) for kind, each in manifest.profiles.items()}
+    standard = {
+        kind: _profile(each.standard) for kind, each in manifest.profiles.items() if each.standard
     }
     logger.info("bundle %s %s runs as %s", manifest.name, manifest.version, chosen.value)
     return BundleParts(
@@ -110,6 +122,15 @@ def load_bundle(folder: Path, precision: str = "auto") -> BundleParts:
         backbone,
         domain,
         profiles,
+        standard,
+    )
+
+
+def _profile(fitted: FittedManifest) -> Profile:
+    return Profile(
+        EngineSettings.from_dict(fitted.thresholds),
+        Calibration.from_dict(fitted.calibration),
+        fitted.measured_on,
     )
 
 
@@ -125,17 +146,18 @@ def load_engine(bundle: Path, index: Path, *, precision: str = "auto") -> Engine
     prepare_for_answers(parts.reader.model)
     candidates = CandidateIndex.load(index, parts.retriever.fingerprint)
     manifest = parts.bundle.manifest
-    profile = parts.profile(candidates.info.simulated)
-    rates = {name: rate.rate for name, rate in profile.calibration.error_rates.items()}
+    is_simulated = candidates.info.simulated
+    profile = parts.profile(is_simulated)
+    standard = _standard_profile(parts, is_simulated) if parts.has_trained_heads else None
     info = EngineInfo(
         bundle=f"{manifest.name} {manifest.version} ({parts.bundle.fingerprint[:SHORT_HASH]})",
         index=f"{candidates.info.name} ({candidates.info.corpus_sha256[:SHORT_HASH]})",
         index_size=len(candidates),
         task=parts.task,
         box_threshold=profile.settings.box_threshold,
-        error_rates=rates,
-        measured_on=profile.measured_on,
-    )
+    ).with_profile(profile)
+    if standard is not None:
+        info = dataclasses.replace(info, standard=info.with_profile(standard))
     return Engine(
         reader=parts.reader,
         retriever=parts.retriever,
@@ -146,5 +168,14 @@ def load_engine(bundle: Path, index: Path, *, precision: str = "auto") -> Engine
         task=parts.task,
         settings=profile.settings,
         calibration=profile.calibration,
+        standard=standard,
         info=info,
     )
+
+
+def _standard_profile(parts: BundleParts, is_simulated: bool) -> Profile:
+    """The profile of the standard search; one that was fitted for the other search says so."""
+    profile = parts.profile(is_simulated, standard=True)
+    if profile is not parts.profile(is_simulated) or not profile.measured_on:
+        return profile
+    return dataclasses.replace(profile, measured_on=f"{profile.measured_on}, {OTHER_SEARCH}")

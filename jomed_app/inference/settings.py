@@ -85,6 +85,8 @@ class EngineInfo:
         box_threshold: where the box slider starts.
         error_rates: consistency state -> share of wrong answers on out-of-fold cases.
         measured_on: those cases and the corpus they were read with, in words.
+        standard: what is said of the search by similarity alone; None where the query heads are
+            untrained, and there is no other search.
     """
 
     bundle: str
@@ -94,3 +96,14 @@ class EngineInfo:
     box_threshold: float
     error_rates: Mapping[str, float] = field(default_factory=dict)
     measured_on: str = ""
+    standard: EngineInfo | None = None
+
+    def with_profile(self, profile: Profile) -> EngineInfo:
+        """Say the same of another profile."""
+        rates = {name: rate.rate for name, rate in profile.calibration.error_rates.items()}
+        return dataclasses.replace(
+            self,
+            box_threshold=profile.settings.box_threshold,
+            error_rates=rates,
+            measured_on=profile.measured_on,
+        )

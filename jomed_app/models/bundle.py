@@ -54,8 +54,8 @@ class BaseWeights(Frozen):
     licence: str
 
 
-class ProfileManifest(Frozen):
-    """What was fitted with one kind of corpus as known cases.
+class FittedManifest(Frozen):
+    """What was fitted with one search beside one kind of corpus.
 
     `thresholds` and `calibration` hold JSON values by name; `measured_on` says in words on which
     cases, and beside which corpus, they were fitted.
@@ -64,6 +64,16 @@ class ProfileManifest(Frozen):
     thresholds: dict[str, float] = Field(default={})
     calibration: dict[str, JsonValue] = Field(default={})
     measured_on: str = ""
+
+
+class ProfileManifest(FittedManifest):
+    """What was fitted with one kind of corpus as known cases, by the bundle's query heads.
+
+    `standard` is the same, fitted for the search by similarity alone. It is not written where it
+    is absent, so that a bundle from before it still matches its seal.
+    """
+
+    standard: FittedManifest | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class BundleManifest(SealedManifest):

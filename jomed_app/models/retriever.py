@@ -3,7 +3,8 @@
 Source: arXiv:2508.17394. The frozen base `f0` embeds corpus images and queries alike; a trainable
 copy per head moves the query only: `q_h = (1 - m) f0(x) + m f_h(x)`, so an index built once stays
 valid. Ours: `f_h` is `f0` followed by a residual linear map that starts at zero, instead of a full
-copy of the tower, and the mixture is renormalized, so at step 0 retrieval equals plain RAG.
+copy of the tower, and the mixture is renormalized, so at step 0 retrieval equals plain RAG, bit by
+bit. Every search can be made both ways: with the heads, or with `f0` alone.
 """
 
 from __future__ import annotations
@@ -92,11 +93,22 @@ class RetrieverProjections(PreTrainedModel):
         return functional.normalize(self.text(encoded.float()), dim=-1)
 
     def embed_query(self, features: Tensor, head: Head) -> Tensor:
-        """Pooled tower features (B, feature_size) -> unit query rows (B, dim) of one head."""
+        """Pooled tower features (B, feature_size) -> unit query rows (B, dim) of one head.
+
+        Ours: written in differences, so that a zero head, or m = 0, gives `embed_features` bit by
+        bit: a mixture of two equal rows would round.
+        """
         base = self.embed_features(features, head)
+        still = functional.normalize(base, dim=-1)
         moved = functional.normalize(base + self.query_heads[head](base), dim=-1)
-        mix = self.config.query_mix
-        return functional.normalize((1 - mix) * base + mix * moved, dim=-1)
+        mixed = functional.normalize(base + self.config.query_mix * (moved - still), dim=-1)
+        return base + (mixed - still)
+
+    @property
+    def has_trained_heads(self) -> bool:
+        """Whether any head can move a query: it is not all zero, and m is not 0."""
+        learned = any(bool(weight.any()) for weight in self.query_heads.parameters())
+        return learned and self.config.query_mix > 0
 
 
 def pool_tokens(tokens: Tensor, position_dim: int) -> Tensor:
@@ -197,17 +209,24 @@ class Retriever:
         return self.projections.embed_passages(encoded).numpy().astype(np.float32)
 
     @torch.inference_mode()
-    def query_from_tokens(self, tokens: Tensor) -> dict[Head, NDArray[np.float32]]:
-        """Query vectors (dim,) per head from the patch tokens (1, P, C) of one image."""
-        features = pool_tokens(tokens, self.position_dim)
-        return {
-            head: self.projections.embed_query(features, head)[0].numpy().astype(np.float32)
-            for head in HEADS
-        }
+    def query_from_tokens(
+        self, tokens: Tensor, *, trained: bool = True
+    ) -> dict[Head, NDArray[np.float32]]:
+        """Query vectors (dim,) per head from the patch tokens (1, P, C) of one image.
 
-    def encode_query(self, image: NDArray[np.uint8]) -> dict[Head, NDArray[np.float32]]:
-        """Query vectors (dim,) per head of one image."""
-        return self.query_from_tokens(self.tower_tokens([image]))
+        Args:
+            tokens: of the tower.
+            trained: whether the query heads move the query; without them it is `f0` of each head.
+        """
+        features = pool_tokens(tokens, self.position_dim)
+        embed = self.projections.embed_query if trained else self.projections.embed_features
+        return {head: embed(features, head)[0].numpy().astype(np.float32) for head in HEADS}
+
+    def encode_query(
+        self, image: NDArray[np.uint8], *, trained: bool = True
+    ) -> dict[Head, NDArray[np.float32]]:
+        """Query vectors (dim,) per head of one image; `trained` as in `query_from_tokens`."""
+        return self.query_from_tokens(self.tower_tokens([image]), trained=trained)
 
 
 @torch.inference_mode()

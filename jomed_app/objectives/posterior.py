@@ -13,11 +13,13 @@ Letters in docstrings: B queries, K candidates, C answers (labels).
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-LEFT_OUT = float("-inf")
+LEFT_OUT = -math.inf
 
 
 def retriever_log_prob(scores: Tensor, temperature: float, keep_mask: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Protocol
 
 import numpy as np
@@ -143,6 +144,42 @@ def find_candidates(
         )
         for rank, hit in enumerate(ordered, start=1)
     ]
+
+
+def deep_ranks(
+    index: SearchableIndex,
+    query_vectors: Mapping[Head, NDArray[np.float32]],
+    shown: Sequence[Hit],
+    depth: int,
+    exclude_ids: Collection[str] = frozenset(),
+) -> dict[str, int]:
+    """Return the place of every candidate when a merged search goes on past what it shows.
+
+    Ours: hits that are shown keep their ranks. Behind them the heads are walked rank by rank, image
+    before text, and every candidate not seen yet takes the next place: the order in which
+    `find_candidates` fills its free places.
+
+    Args:
+        index: the index to search.
+        query_vectors: per head a (D,) vector.
+        shown: what `find_candidates` gave for these vectors, all or its first hits.
+        depth: hits of each head that are walked, >= 1.
+        exclude_ids: as in that search.
+
+    Returns:
+        Candidate id -> place, from 1.
+
+    Raises:
+        ConfigError: if depth < 1.
+    """
+    heads = sorted(query_vectors, key=_HEAD_ORDER.__getitem__)
+    found = [index.search(query_vectors[head], head, depth, exclude_ids) for head in heads]
+    places = {hit.candidate_id: hit.rank for hit in shown}
+    for hits in zip_longest(*found):
+        for hit in hits:
+            if hit is not None:
+                places.setdefault(hit.candidate_id, len(places) + 1)
+    return places
 
 
 def _best_first(hit: Hit) -> tuple[float, int, int, str]:

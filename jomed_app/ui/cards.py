@@ -40,6 +40,7 @@ def candidate_card(
     is_removed: bool,
     is_counter: bool,
     can_remove: bool,
+    change: str = "",
 ) -> str:
     """Return the card of one candidate.
 
@@ -50,8 +51,9 @@ def candidate_card(
         is_removed: taken out by the reader; its numbers are those of the full run.
         is_counter: whether it is also the nearest case of another known diagnosis.
         can_remove: whether a button to remove or restore is offered.
+        change: where it stands in the other search, as HTML; empty where there is none.
     """
-    parts = [_label_line(candidate.label)]
+    parts = [change, _label_line(candidate.label)]
     if candidate.prediction is None:
         parts.append(_line("model is-waiting", "&#9670;", "Model", "<span>reading ...</span>"))
     else:

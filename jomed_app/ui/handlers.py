@@ -73,8 +73,9 @@ def open_case(
             image=image,
             file_bytes=data if image.num_frames > 1 else None,
             is_simulated=is_simulated,
+            retrieval=store.search(session),
         )
-        reading = Reading(info=image.info)
+        reading = Reading(info=image.info, retrieval=case.retrieval)
         value = viewer_value(case, reading, engine)
     except Exception as error:
         return closed(engine, failure(error))
@@ -99,11 +100,11 @@ def choose_frame(engine: ReadingEngine, store: CaseStore, session: str, frame: i
 def run_case(engine: ReadingEngine, store: CaseStore, session: str) -> Iterator[Screen]:
     """Run the engine on the session's case and yield the screen after each event."""
     case = store.get(session)
-    if case is None:
+    if case is None or case.result is not None:
         return
-    reading = Reading(info=case.image.info)
+    reading = Reading(info=case.image.info, retrieval=case.retrieval)
     try:
-        for event in engine.run(case.image, cancel=case.is_cancelled):
+        for event in engine.run(case.image, retrieval=case.retrieval, cancel=case.is_cancelled):
             if store.get(session) is not case:
                 return  # purged, or another case was opened meanwhile
             reading = reading.after(event)
@@ -114,7 +115,7 @@ def run_case(engine: ReadingEngine, store: CaseStore, session: str) -> Iterator[
             elif isinstance(event, FinalReady):
                 sentence = text.STATUS_FINAL
             elif isinstance(event, Completed):
-                case.result = event.result
+                case.results[case.retrieval] = event.result
                 flip_to = answer_without_decisive(engine, event.result)
                 sentence = text.done_status(
                     event.result.timings_ms.total, len(event.result.candidates)
@@ -165,7 +166,7 @@ def stopped(engine: ReadingEngine, case: Case) -> Screen:
     """Return the screen of a case whose run was stopped."""
     if case.result is not None:
         return Screen(status=page.status(text.STATUS_IDLE))
-    reading = Reading(info=case.image.info)
+    reading = Reading(info=case.image.info, retrieval=case.retrieval)
     return Screen(
         status=page.status(text.STATUS_CANCELLED),
         can_run=True,
@@ -181,7 +182,7 @@ def remove_candidate(
     case = store.get(session)
     if case is None:
         return closed(engine, text.NO_CASE)
-    return _with_removed(engine, case, case.removed | {candidate_id})
+    return with_removed(engine, case, case.removed | {candidate_id})
 
 
 def restore_candidate(
@@ -192,11 +193,13 @@ def restore_candidate(
     if case is None:
         return closed(engine, text.NO_CASE)
     kept_out = case.removed - {candidate_id} if candidate_id is not None else frozenset()
-    return _with_removed(engine, case, frozenset(kept_out))
+    return with_removed(engine, case, frozenset(kept_out))
 
 
-def _with_removed(engine: ReadingEngine, case: Case, removed: frozenset[str]) -> Screen:
-    """Recompute with these candidates taken out."""
+def with_removed(
+    engine: ReadingEngine, case: Case, removed: frozenset[str], sentence: str | None = None
+) -> Screen:
+    """Recompute with these candidates taken out; a status sentence may be given."""
     if case.result is None:
         return Screen(banner=page.banner(text.NOT_FINISHED))
     full = case.result
@@ -213,9 +216,9 @@ def _with_removed(engine: ReadingEngine, case: Case, removed: frozenset[str]) ->
     except Exception as error:
         return Screen(banner=page.banner(failure(error)))
     case.removed = removed
-    sentence = text.removed_status(len(removed), len(known)) if removed else text.STATUS_RESTORED
+    done = text.removed_status(len(removed), len(known)) if removed else text.STATUS_RESTORED
     return Screen(
-        status=page.status(sentence),
+        status=page.status(sentence or done),
         viewer=value,
         panel=render.panel(reading, engine.info, flip_to=flip_to, num_removed=len(removed)),
     )

@@ -16,7 +16,7 @@ from PIL import Image
 
 from jomed_app import __version__
 from jomed_app.errors import ImageError, JomedError
-from jomed_app.ui import handlers, page, render, text
+from jomed_app.ui import handlers, page, render, switch, text
 from jomed_app.ui.examples import Example, load_examples
 from jomed_app.ui.handlers import Screen
 from jomed_app.ui.reading import ReadingEngine
@@ -77,7 +77,7 @@ def build_ui(
         _add_api(engine)
 
         def on_unload(request: gr.Request) -> None:
-            cases.purge(_session(request))
+            cases.end(_session(request))
 
         blocks.unload(on_unload)
     blocks.queue(max_size=20, default_concurrency_limit=2)
@@ -162,11 +162,16 @@ def _wire(
         session = _session(request)
         return changes(handlers.restore_candidate(engine, cases, session), session)
 
+    def on_search(event: gr.EventData, request: gr.Request) -> list[Any]:
+        session, retrieval = _session(request), str(_sent(event).get("retrieval", ""))
+        return changes(switch.choose_search(engine, cases, session, retrieval), session)
+
     runs = []
     for opening, open_handler in (
         (toolbar.case_file, on_upload),
         (toolbar.case_example, on_example),
         (viewer.case_frame, on_frame),
+        (viewer.case_search, on_search),
         (toolbar.case_again, on_again),
     ):
         opened = opening(open_handler, None, outputs, **QUIET)

@@ -19,12 +19,14 @@ from jomed_app.types import (
     ChecksDone,
     Completed,
     Consistency,
+    DroppedCandidate,
     Event,
     FinalReady,
     FinalResult,
     ImageRecord,
     InputInfo,
     Result,
+    Retrieval,
 )
 
 
@@ -71,6 +73,15 @@ class InfoView(Protocol):
     def measured_on(self) -> str:
         """That data and the known cases beside it, in words; empty if never measured."""
 
+    @property
+    def standard(self) -> Any:
+        """An `InfoView` of the search by similarity alone; None where there is one search only."""
+
+
+def info_of(info: Any, retrieval: Retrieval) -> Any:
+    """Return what an `EngineInfo` says of one search."""
+    return info.standard if retrieval == "standard" and info.standard is not None else info
+
 
 class ReadingEngine(Protocol):
     """What the screen asks of an engine; `inference.engine.Engine` satisfies it."""
@@ -85,6 +96,7 @@ class ReadingEngine(Protocol):
         *,
         question: str | None = None,
         k: int | None = None,
+        retrieval: Retrieval = "joint",
         cancel: Callable[[], bool] | None = None,
     ) -> Iterator[Event]:
         """Yield typed events; the last is `Completed`."""
@@ -105,7 +117,9 @@ class Reading:
 
     Attributes:
         info: the input and its checks.
+        retrieval: the search that found the candidates.
         candidates: in rank order, filled in as the reader gets to them.
+        dropped: cases that the other search shows instead.
         final, consistency: None until the marginal diagnosis is known.
         boxes: None until localization has run; empty means that none was returned.
         findings: descriptor -> value -> probability in [0, 1].
@@ -114,7 +128,9 @@ class Reading:
     """
 
     info: InputInfo
+    retrieval: Retrieval = "joint"
     candidates: tuple[CandidateResult, ...] = ()
+    dropped: tuple[DroppedCandidate, ...] = ()
     final: FinalResult | None = None
     consistency: Consistency | None = None
     boxes: tuple[BoxResult, ...] | None = None
@@ -127,8 +143,8 @@ class Reading:
         match event:
             case ChecksDone(info=info):
                 return replace(self, info=info)
-            case CandidatesFound(candidates=candidates):
-                return replace(self, candidates=candidates)
+            case CandidatesFound(candidates=candidates, dropped=dropped):
+                return replace(self, candidates=candidates, dropped=dropped)
             case CandidateRead(candidate=read):
                 merged = tuple(
                     read if known.candidate_id == read.candidate_id else known
@@ -152,7 +168,9 @@ def reading_of(result: Result) -> Reading:
     """Return the complete picture that a result describes."""
     return Reading(
         info=result.input,
+        retrieval=result.retrieval,
         candidates=result.candidates,
+        dropped=result.dropped,
         final=result.final,
         consistency=result.consistency,
         boxes=result.boxes,

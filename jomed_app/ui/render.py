@@ -14,7 +14,7 @@ from jomed_app.types import (
 )
 from jomed_app.ui import text
 from jomed_app.ui.cards import bars
-from jomed_app.ui.reading import InfoView, Reading
+from jomed_app.ui.reading import InfoView, Reading, info_of
 from jomed_app.ui.sum_table import sum_table
 
 
@@ -35,6 +35,7 @@ def panel(
     """
     if reading is None:
         return f'<section class="panel"><p class="panel-empty">{text.PANEL_EMPTY}</p></section>'
+    measured = info_of(info, reading.retrieval)
     labels = tuple(info.task.labels)
     parts = ['<section class="panel" aria-label="Diagnosis">']
     if num_removed:
@@ -47,16 +48,17 @@ def panel(
                 reading.consistency,
                 reading.final,
                 reading.candidates,
-                info=info,
+                info=measured,
                 flip_to=flip_to,
             )
         )
-        parts.append(final_block(reading.final, labels, info.measured_on))
+        parts.append(final_block(reading.final, labels, measured.measured_on))
         if not reading.final.abstained:
             parts.append(sum_table(reading.candidates, reading.final))
     parts.append(f'<div class="narrow-only">{findings(reading)}</div>')
     if reading.result is not None:
-        parts.append(provenance(reading.result))
+        is_standard = info.standard is not None and reading.retrieval == "standard"
+        parts.append(provenance(reading.result, is_standard=is_standard))
     return "".join(parts) + "</section>"
 
 
@@ -247,8 +249,14 @@ def _box_words(reading: Reading) -> str:
     )
 
 
-def provenance(result: Result) -> str:
-    """Return versions, timings, the API call and the result file."""
+def provenance(result: Result, *, is_standard: bool = False) -> str:
+    """Return versions, timings, the API call and the result file.
+
+    Args:
+        result: one case.
+        is_standard: whether the search by similarity alone stands in for a trained one, which is
+            what the API answers with.
+    """
     times, versions = result.timings_ms, result.versions
     rows = (
         ("app", versions.app),
@@ -264,11 +272,12 @@ def provenance(result: Result) -> str:
     table = "".join(
         f"<tr><th scope='row'>{name}</th><td>{escape(value)}</td></tr>" for name, value in rows
     )
+    note = f'<p class="muted">{text.API_NOTE}</p>' if is_standard else ""
     document = escape(result.model_dump_json(by_alias=True, indent=2))
     return (
         '<div class="jblock"><h2>Versions and time</h2>'
         f'<table class="versions">{table}</table></div>'
-        '<div class="jblock"><h2>Same answer elsewhere</h2>'
+        f'<div class="jblock"><h2>Same answer elsewhere</h2>{note}'
         '<div class="row"><button type="button" class="btn" data-copy="json">Copy JSON</button>'
         '<button type="button" class="btn" data-download="json">Download JSON</button>'
         '<button type="button" class="btn" data-copy="python">Copy Python call</button>'

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from jomed_app.types import ImageRecord, Result
+from jomed_app.types import ImageRecord, Result, Retrieval
 
 CASE_SECONDS = 900.0  # ours: a case is forgotten 15 minutes after it was last touched
 MAX_SESSIONS = 200  # ours: equals `state_session_capacity` of the server
@@ -23,7 +23,8 @@ class Case:
         image: the decoded frame.
         file_bytes: the upload, kept in memory only while another frame may be asked for, else None.
         token: unguessable key that the page sends with display requests.
-        result: the engine's result, before any candidate was removed.
+        retrieval: the search that is shown.
+        results: the engine's results by search, before any candidate was removed.
         removed: ids of candidates that the reader took out.
         is_simulated: whether it is one of the shipped examples.
     """
@@ -32,10 +33,21 @@ class Case:
     file_bytes: bytes | None = None
     is_simulated: bool = False
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
-    result: Result | None = None
+    retrieval: Retrieval = "joint"
+    results: dict[Retrieval, Result] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
     _pictures: dict[str, str] = field(default_factory=dict)
     _cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def result(self) -> Result | None:
+        """The result of the search that is shown, once its run has completed."""
+        return self.results.get(self.retrieval)
+
+    @property
+    def other_result(self) -> Result | None:
+        """The result of the other search, if it was read already."""
+        return next((each for key, each in self.results.items() if key != self.retrieval), None)
 
     def picture(self, pane: str, make: Callable[[], str]) -> str:
         """Return a pane's image as a data URL, made once per case."""
@@ -47,7 +59,7 @@ class Case:
         """Stop the run and drop what the case holds beside its decoded frame."""
         self.cancel()
         self.file_bytes = None
-        self.result = None
+        self.results.clear()
         self._pictures.clear()
 
     def cancel(self) -> None:
@@ -78,6 +90,7 @@ class CaseStore:
         self._clock = clock
         self._lock = threading.Lock()
         self._cases: OrderedDict[str, tuple[float, Case]] = OrderedDict()
+        self._searches: OrderedDict[str, Retrieval] = OrderedDict()
 
     def open(self, session: str, case: Case) -> None:
         """Make `case` the session's only case; the one before it is cancelled and forgotten."""
@@ -112,6 +125,25 @@ class CaseStore:
         """Cancel and forget the session's case; say whether there was one."""
         with self._lock:
             return self._forget(session)
+
+    def search(self, session: str) -> Retrieval:
+        """Return the search that the session chose last; the trained one at first."""
+        with self._lock:
+            return self._searches.get(session, "joint")
+
+    def choose_search(self, session: str, retrieval: Retrieval) -> None:
+        """Remember a session's choice, for its next cases too, until it ends."""
+        with self._lock:
+            self._searches[session] = retrieval
+            self._searches.move_to_end(session)
+            while len(self._searches) > self._max_sessions:
+                self._searches.popitem(last=False)
+
+    def end(self, session: str) -> None:
+        """Forget the session's case and its choice of search."""
+        with self._lock:
+            self._forget(session)
+            self._searches.pop(session, None)
 
     def __len__(self) -> int:
         """Return the number of cases held now."""

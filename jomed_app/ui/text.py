@@ -141,6 +141,11 @@ def count_words(probability: float) -> str:
     return f"about {tenths} of 10 such cases"
 
 
+API_NOTE = (
+    "The calls below answer with the jointly optimised search. For this answer: "
+    "<code>python -m jomed_app diagnose image.png --standard</code>"
+)
+
 PYTHON_CALL = """\
 from gradio_client import Client, handle_file
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 from jomed_app.imaging import display
 from jomed_app.types import BoxResult, CandidateResult, ImageRecord, Window
-from jomed_app.ui import cards, render, text
-from jomed_app.ui.reading import Reading, ReadingEngine
+from jomed_app.ui import cards, render, searches, text
+from jomed_app.ui.reading import Reading, ReadingEngine, info_of
 from jomed_app.ui.session import Case
 
 MAX_DISPLAY_PX = 1024
@@ -117,6 +117,7 @@ def viewer_value(
     stands = reading.final is not None and not reading.final.abstained
     final = reading.final.prediction if reading.final and stands else None
     panes = [_query_pane(case, reading)]
+    search = searches.strip(case, reading, engine.info)
     for item in shown:
         gone = item.candidate_id in removed
         latest = item if gone else current.get(item.candidate_id, item)
@@ -127,6 +128,7 @@ def viewer_value(
             is_removed=gone,
             is_counter=item.candidate_id == counter,
             can_remove=reading.result is not None,
+            change=searches.change_line(item, case.retrieval) if search else "",
         )
         title = f"#{item.rank}"
         panes.append(_case_pane(case, engine, item.candidate_id, "candidate", title, card))
@@ -141,9 +143,10 @@ def viewer_value(
         "case": case.token,
         "frame": case.image.frame,
         "frames": case.image.num_frames,
-        "threshold": float(engine.info.box_threshold),
+        "threshold": float(info_of(engine.info, case.retrieval).box_threshold),
         "window": window_controls(case.image),
         "words": text.VIEWER_WORDS,
+        "search": search,
         "findings": render.findings(reading),
         "panes": panes,
     }

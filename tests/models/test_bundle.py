@@ -13,6 +13,7 @@ from jomed_app.models.bundle import (
     BUNDLE_LIMIT_BYTES,
     BaseWeights,
     BundleManifest,
+    FittedManifest,
     ProfileManifest,
     TrainingData,
     TrainingInfo,
@@ -74,6 +75,23 @@ def test_a_bundle_opens_as_it_was_written(bundle: Path) -> None:
     )
     on_disk = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
     assert opened.total_size == on_disk
+
+
+def test_a_profile_may_hold_another_for_the_standard_search(bundle: Path) -> None:
+    """Without one, nothing of it is written: a bundle from before it still matches its seal."""
+    assert "standard" not in (bundle / "manifest.json").read_text()
+    fitted = FittedManifest(thresholds={"box": 0.25}, measured_on="156 images")
+    for inner in (fitted, ProfileManifest(**dict(fitted))):
+        write_manifest(
+            bundle,
+            name="tiny",
+            version="2",
+            task="breast",
+            labels=("normal", "benign"),
+            profiles={"real": ProfileManifest(thresholds={"box": 1}, standard=inner)},
+        )
+        profile = open_bundle(bundle).manifest.profiles["real"]
+        assert (profile.thresholds, profile.standard) == ({"box": 1.0}, fitted)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.99])

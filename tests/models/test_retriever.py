@@ -78,12 +78,36 @@ def test_no_passages_give_no_rows(retriever):
     assert encode_texts(retriever.passages.model, retriever.passages.tokenizer, []).shape == (0, 32)
 
 
-def test_at_first_a_query_is_an_image(retriever, images):
+def test_at_first_a_query_is_an_image_bit_by_bit(retriever, images):
+    assert not retriever.projections.has_trained_heads
     query = retriever.encode_query(images[0])
     assert set(query) == set(HEADS)
     for head in HEADS:
-        np.testing.assert_allclose(query[head], base_of(retriever, images[0], head), atol=1e-6)
-    np.testing.assert_allclose(query["image"], retriever.encode_images(images[:1])[0], atol=1e-6)
+        np.testing.assert_array_equal(query[head], base_of(retriever, images[0], head))
+    np.testing.assert_array_equal(query["image"], retriever.encode_images(images[:1])[0])
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_query_without_its_heads_is_the_frozen_base(retriever, images, head):
+    move_head(retriever, head)
+    assert retriever.projections.has_trained_heads
+    plain = retriever.encode_query(images[0], trained=False)
+    assert set(plain) == set(HEADS)
+    for each in HEADS:
+        np.testing.assert_array_equal(plain[each], base_of(retriever, images[0], each))
+        assert np.linalg.norm(plain[each]) == pytest.approx(1, abs=1e-6)
+    assert np.abs(plain[head] - retriever.encode_query(images[0])[head]).max() > 1e-3
+
+
+def test_a_moved_query_is_the_renormalized_mixture():
+    """By hand: base (1, 0), head turns it to (0, 1) before the residual: moved (1, 1) / sqrt 2."""
+    projections = Projections(RetrieverConfig(feature_size=2, passage_size=2, dim=2, query_mix=0.5))
+    with torch.no_grad():
+        projections.visual.weight.copy_(torch.eye(2))
+        projections.query_heads["image"].weight.copy_(torch.tensor([[0.0, 0.0], [1.0, 0.0]]))
+    row = projections.embed_query(torch.tensor([[3.0, 0.0]]), "image")
+    mixed = torch.tensor([0.5 + 0.5 / 2**0.5, 0.5 / 2**0.5])
+    torch.testing.assert_close(row[0], mixed / mixed.norm())
 
 
 def test_the_image_head_compares_around_its_mean():
@@ -107,8 +131,9 @@ def test_a_head_moves_its_own_query_only(retriever, images):
 
 def test_no_mix_is_the_frozen_base(retriever, images):
     move_head(retriever, "text", mix=0.0)
+    assert not retriever.projections.has_trained_heads
     base = base_of(retriever, images[0], "text")
-    np.testing.assert_allclose(retriever.encode_query(images[0])["text"], base, atol=1e-6)
+    np.testing.assert_array_equal(retriever.encode_query(images[0])["text"], base)
 
 
 def test_more_mix_moves_further(retriever, images):

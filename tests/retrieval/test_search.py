@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from jomed_app.errors import ConfigError
 from jomed_app.retrieval.index import CandidateIndex
-from jomed_app.retrieval.search import Hit, find_candidates, relative_scores
+from jomed_app.retrieval.search import Hit, deep_ranks, find_candidates, relative_scores
 from jomed_app.types import Head
 
 
@@ -26,7 +26,12 @@ class ListedIndex:
         self.scores = scores
 
     def search(
-        self, vector: object, head: Head, k: int, exclude_ids: object, exclude_groups: object
+        self,
+        vector: object,
+        head: Head,
+        k: int,
+        exclude_ids: object = (),
+        exclude_groups: object = (),
     ) -> list[Hit]:
         listed = self.scores[head][:k]
         relative = relative_scores([score for _, score in listed])
@@ -114,6 +119,27 @@ def test_merged_hits_hold_their_promises(
     assert all(hit.retriever_score == hit.scores[hit.best_head] for hit in hits)
     swapped = {"text": query["text"], "image": query["image"]}
     assert find_candidates(index, swapped, k_per_head, excluded, {"twins"}) == hits
+
+
+def test_a_deepened_search_goes_on_behind_what_it_shows() -> None:
+    index = ListedIndex(
+        image=[("a", 0.9), ("b", 0.88), ("x", 0.1), ("c", 0.05)],
+        text=[("c", 0.3), ("d", 0.29), ("y", 0.1), ("x", 0.05)],
+    )
+    shown = find_candidates(index, ANY)
+    assert deep_ranks(index, ANY, shown, 4) == {"a": 1, "c": 2, "b": 3, "d": 4, "x": 5, "y": 6}
+    assert deep_ranks(index, ANY, shown[:3], 2) == {"a": 1, "c": 2, "b": 3, "d": 4}
+    assert deep_ranks(index, {"text": ANY["text"]}, [], 3) == {"c": 1, "d": 2, "y": 3}
+
+
+def test_deep_ranks_leave_out_what_the_search_did(index: CandidateIndex) -> None:
+    query = query_of(3, index.info.dim)
+    out = frozenset(index.ids[:4])
+    ranks = deep_ranks(index, query, find_candidates(index, query, 2, out), len(index), out)
+    assert set(ranks) == set(index.ids) - out
+    assert sorted(ranks.values()) == list(range(1, len(ranks) + 1))
+    with pytest.raises(ConfigError, match="at least 1 candidate, found k = 0"):
+        deep_ranks(index, query, [], 0)
 
 
 def test_one_head_alone_gives_k_of_its_own(index: CandidateIndex) -> None:

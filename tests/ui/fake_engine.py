@@ -24,11 +24,13 @@ from jomed_app.types import (
     Completed,
     Consistency,
     ConsistencyState,
+    DroppedCandidate,
     Event,
     FinalReady,
     FinalResult,
     ImageRecord,
     Result,
+    Retrieval,
     Timings,
     Versions,
 )
@@ -49,6 +51,8 @@ READ = (
 )
 WEIGHTS = (0.41, 0.27, 0.20, 0.12)
 PERCENTILES = (99.4, 98.9, 97.2, 95.0)
+FOUND = {"joint": (0, 1, 2, 3), "standard": (5, 1, 3, 6)}
+OTHER_RANK = {"joint": {0: 7, 1: 2, 2: None, 3: 3}, "standard": {5: 6, 1: 2, 3: 4, 6: None}}
 
 
 def picture(seed: int, rows: int = 256, columns: int = 256) -> NDArray[np.uint8]:
@@ -76,6 +80,15 @@ def png_bytes(seed: int = 0, rows: int = 360, columns: int = 480) -> bytes:
     return buffer.getvalue()
 
 
+def _box(
+    rows: int, columns: int, edges: tuple[float, float, float, float], score: float, label: str
+) -> BoxResult:
+    x0, y0, x1, y1 = edges
+    return BoxResult(
+        x0=columns * x0, y0=rows * y0, x1=columns * x1, y1=rows * y1, score=score, label=label
+    )
+
+
 @dataclass(frozen=True)
 class FakeTask:
     """The parts of a task that the screen reads."""
@@ -98,6 +111,7 @@ class FakeInfo:
         default_factory=lambda: {"consistent": 0.06, "mixed": 0.14, "disagree": 0.31}
     )
     measured_on: str = "40 fake images"
+    standard: FakeInfo | None = None
 
 
 @dataclass
@@ -117,6 +131,7 @@ class FakeEngine:
         *,
         question: str | None = None,
         k: int | None = None,
+        retrieval: Retrieval = "joint",
         cancel: Callable[[], bool] | None = None,
     ) -> Iterator[Event]:
         """Yield the events of one case."""
@@ -136,19 +151,21 @@ class FakeEngine:
             raise self.fault
         found = [
             CandidateResult(
-                rank=number + 1,
+                rank=place + 1,
                 candidate_id=f"case-{number}",
-                heads=("image", "text") if number == 0 else ("image",),
-                retriever_score=0.9 - number * 0.05,
-                weight=WEIGHTS[number],
-                similarity_percentile=PERCENTILES[number],
-                label=KNOWN[number],
-                passage=PASSAGES[number],
+                heads=("image", "text") if place == 0 else ("image",),
+                retriever_score=0.9 - place * 0.05,
+                weight=WEIGHTS[place],
+                similarity_percentile=PERCENTILES[place],
+                label=self.candidate(f"case-{number}").label,
+                passage=self.candidate(f"case-{number}").passage,
                 provenance=self.candidate(f"case-{number}").provenance,
+                other_rank=OTHER_RANK[retrieval][number],
             )
-            for number in range(4)
+            for place, number in enumerate(FOUND[retrieval])
         ]
-        yield CandidatesFound(tuple(found))
+        dropped = self._dropped(retrieval)
+        yield CandidatesFound(tuple(found), dropped)
         for number, candidate in enumerate(found):
             if columns == self.slow_columns:
                 time.sleep(0.5)
@@ -166,22 +183,8 @@ class FakeEngine:
         final, consistency = self._conclude(tuple(found))
         yield FinalReady(final, consistency)
         boxes = (
-            BoxResult(
-                x0=columns * 0.24,
-                y0=rows * 0.31,
-                x1=columns * 0.58,
-                y1=rows * 0.6,
-                score=0.81,
-                label="malignant",
-            ),
-            BoxResult(
-                x0=columns * 0.7,
-                y0=rows * 0.65,
-                x1=columns * 0.85,
-                y1=rows * 0.8,
-                score=0.34,
-                label="benign",
-            ),
+            _box(rows, columns, (0.24, 0.31, 0.58, 0.6), 0.81, "malignant"),
+            _box(rows, columns, (0.7, 0.65, 0.85, 0.8), 0.34, "benign"),
         )
         findings = {
             "shape": {"irregular": 0.71, "oval": 0.22, "round": 0.07},
@@ -205,6 +208,8 @@ class FakeEngine:
                 findings=findings,
                 report=report,
                 timings_ms=Timings(decode=3, retrieve=12, read=840, total=870),
+                retrieval=retrieval,
+                dropped=dropped,
             )
         )
 
@@ -240,6 +245,15 @@ class FakeEngine:
         """Return (256, 256, 3) uint8."""
         gray = picture(int(candidate_id.split("-")[1]) + 20)
         return np.repeat(gray[..., None], 3, axis=2)
+
+    def _dropped(self, retrieval: Retrieval) -> tuple[DroppedCandidate, ...]:
+        """Return what the other search shows and this one does not."""
+        other = FOUND["standard" if retrieval == "joint" else "joint"]
+        return tuple(
+            DroppedCandidate(candidate_id=name, rank=rank, label=self.candidate(name).label)
+            for rank, name in enumerate((f"case-{number}" for number in other), start=1)
+            if int(name[-1]) not in FOUND[retrieval]
+        )
 
     def _conclude(self, candidates: tuple[CandidateResult, ...]) -> tuple[FinalResult, Consistency]:
         """Return the weighted sum and what the candidates say one by one."""

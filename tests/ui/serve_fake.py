@@ -17,7 +17,7 @@ from typing import Any
 from jomed_app.imaging import read_image
 from jomed_app.startup import prepare_process
 from jomed_app.ui.session import Case, CaseStore
-from tests.ui.fake_engine import FakeEngine, png_bytes
+from tests.ui.fake_engine import FakeEngine, FakeInfo, png_bytes
 
 SLOW_COLUMNS = 400
 
@@ -47,8 +47,11 @@ def facts(blocks: Any, store: CaseStore) -> dict[str, Any]:
     state.delete_callback("")
     left = [session for session in ("closed", "run out", "open") if store.get(session)]
     store.purge("open")
+    store.choose_search("closed", "standard")
+    unload(SimpleNamespace(session_hash="closed"))
     return {
         "left": left,
+        "search_after_unload": store.search("closed"),
         "state_seconds": state.time_to_live,
         "heavy_limits": [each.concurrency_limit for each in heavy],
         "max_size": blocks._queue.max_size,
@@ -64,7 +67,8 @@ def main(folder: Path) -> None:
 
     write_examples(folder / "examples")
     store = CaseStore()
-    engine = FakeEngine(slow_columns=SLOW_COLUMNS)
+    info = FakeInfo(standard=FakeInfo(measured_on="30 fake images by similarity alone"))
+    engine = FakeEngine(info=info, slow_columns=SLOW_COLUMNS)
     blocks = build_ui(engine, store=store, examples=folder / "examples")
     _, url, _ = blocks.launch(
         server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **launch_settings()

@@ -144,11 +144,12 @@ def test_the_page_carries_the_disclaimer(site):
 
 def test_closing_the_tab_or_running_out_of_time_purges_the_session(site):
     assert site.facts["left"] == ["open"]
+    assert site.facts["search_after_unload"] == "joint"
     assert site.facts["state_seconds"] == 900
 
 
 def test_heavy_events_share_one_place_and_the_queue_is_short(site):
-    assert site.facts["heavy_limits"] == [1] * 5  # upload, example, frame, run again, /diagnose
+    assert site.facts["heavy_limits"] == [1] * 6  # upload, example, frame, search, again, /diagnose
     assert site.facts["max_size"] == 20
     assert site.facts["public"] == ["diagnose"]
 

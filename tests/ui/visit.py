@@ -49,7 +49,9 @@ class Visit:
         return float(self.page.get_attribute(PANE.format(pane), "data-zoom") or "nan")
 
     def wheel(self, pane: str, by: int) -> None:
-        area = self.page.locator(PANE.format(pane)).bounding_box()
+        stage = self.page.locator(PANE.format(pane))
+        stage.scroll_into_view_if_needed()
+        area = stage.bounding_box()
         self.page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] / 2)
         self.page.mouse.wheel(0, by)
         self.page.wait_for_timeout(100)

@@ -286,7 +286,10 @@ root.addEventListener('click', (event) => {
   const button = event.target.closest('button');
   if (!button) return;
   if (button.dataset.do && commands[button.dataset.do]) commands[button.dataset.do]();
-  else if (button.dataset.preset !== undefined) {
+  else if (button.dataset.search) {
+    const isIdle = button.getAttribute('aria-disabled') !== 'true';
+    if (isIdle && button.getAttribute('aria-pressed') !== 'true') trigger('case_search', { retrieval: button.dataset.search });
+  } else if (button.dataset.preset !== undefined) {
     const preset = props.value.window.presets[Number(button.dataset.preset)];
     setWindow(preset.center, preset.width, true);
   } else if (button.dataset.action === 'remove') trigger('case_remove', { id: button.dataset.id });
@@ -302,6 +305,27 @@ root.addEventListener('change', (event) => {
   if (name === 'center' || name === 'width') renderWindow();
   else if (name === 'frame') toFrame(Number(event.target.value) - 1);
 });
+
+/* ---- search ---- */
+function showSearch(search) {
+  part('search').hidden = !search;
+  if (!search) return;
+  const options = part('search-options');
+  if (options.children.length !== search.options.length) {
+    options.replaceChildren(...search.options.map((option) => {
+      const button = document.createElement('button');
+      button.type = 'button'; button.className = 'btn is-toggle';
+      button.dataset.search = option.id; button.textContent = option.title;
+      return button;
+    }));
+  }
+  options.querySelectorAll('button').forEach((button) => {
+    button.setAttribute('aria-pressed', String(button.dataset.search === search.chosen));
+    button.setAttribute('aria-disabled', String(search.busy));
+  });
+  part('search-meaning').textContent = search.meaning;
+  if (part('search-change').innerHTML !== search.change) part('search-change').innerHTML = search.change;
+}
 
 /* ---- value ---- */
 function newCase(value) {
@@ -334,11 +358,13 @@ function refresh() {
   const isEmpty = !value.panes.length;
   part('tools').hidden = isEmpty; part('empty').hidden = !isEmpty; part('panes').hidden = isEmpty;
   if (isEmpty) {
+    showSearch(null);
     part('help').hidden = true;
     element.querySelector('.jv-empty-title').textContent = value.title || '';
     element.querySelector('.jv-empty-text').textContent = value.text || '';
     return;
   }
+  showSearch(value.search);
   const wanted = new Set(value.panes.map((pane) => pane.id));
   panes.forEach((pane, id) => { if (!wanted.has(id)) { sizes.unobserve(pane.stage); pane.box.remove(); panes.delete(id); } });
   value.panes.forEach((data, number) => {
