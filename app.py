@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from jomed_app.cli import DEFAULT_BUNDLE, DEFAULT_INDEX
+from jomed_app.artifacts import DEFAULT_BUNDLE, DEFAULT_INDEX
 from jomed_app.errors import JomedError
 from jomed_app.incidents import start_log
 from jomed_app.startup import prepare_process

@@ -166,7 +166,6 @@ class RetrieverTrainingConfig(Section):
             or the marginal likelihood.
         prior: of the posterior over candidates.
         target_temperature: of the posterior; score_temperature: of the retriever's softmax.
-        query_mix: m in q = (1 - m) f0 + m f_h while training and after.
         num_image, num_text: candidates read per training query, nearest by each head.
         rank: of the heads' matrices; 0 trains full ones.
         only_disagreeing: queries whose candidates all lead to one answer teach nothing.
@@ -180,10 +179,9 @@ class RetrieverTrainingConfig(Section):
     """
 
     target: Literal["posterior", "released", "marginal"] = "posterior"
-    prior: Literal["uniform", "retriever"] = "uniform"  # arXiv:2508.17394, code: retriever
-    target_temperature: float = setting(0.5, low=1e-3, high=10.0)  # authors' code: 1
+    prior: Literal["uniform", "retriever"] = "retriever"  # arXiv:2508.17394, authors' code
+    target_temperature: float = setting(1.0, low=1e-3, high=10.0)  # authors' code
     score_temperature: float = setting(0.05, low=1e-3, high=10.0)  # authors' code: 1
-    query_mix: float = setting(0.15, low=0.0, high=1.0)  # arXiv:2508.17394, authors' code
     num_image: int = setting(11, low=1, high=200)  # ours: both heads' union; authors: 50 a head
     num_text: int = setting(5, low=0, high=200)
     rank: int = setting(0, low=0, high=1024)

@@ -23,7 +23,7 @@ FLOORS = {
     "retrieval": 3,
     "inference": 4, "training": 5,
     "evaluation": 6, "export": 6,
-    "ui": 7, "terminal": 7, "cli": 7, "__main__": 7,
+    "ui": 7, "terminal": 7, "artifacts": 7, "cli": 7, "__main__": 7,
 }  # fmt: skip
 
 # A third-party library -> the files (or folders, with a slash) that may import it.
@@ -36,13 +36,13 @@ DOORS = {
     "gradio": ("ui/layout.py", "ui/theme.py", "ui/components.py"),
     "bitsandbytes": ("models/loading.py",),
     "peft": ("models/loading.py",),
-    "typer": ("cli.py",),
+    "typer": ("cli.py", "artifacts.py"),
     "rich": ("terminal.py", "progress.py"),
     "torchvision": (),
     "timm": (),
     "open_clip": (),
 }
-NO_TORCH = ("imaging/", "ui/", "export/", "cli.py", "terminal.py")
+NO_TORCH = ("imaging/", "ui/", "export/", "cli.py", "artifacts.py", "terminal.py")
 
 # What a module may call while it is imported: declarations of values, nothing that works.
 IMPORT_TIME_CALLS = {

@@ -140,7 +140,7 @@ def train_query_heads(
     """Train the text head, then the image head, in place; nothing else moves.
 
     Args:
-        projections: its heads learn, from where they are; `query_mix` becomes the configured one.
+        projections: its heads learn, from where they are.
         taught: training queries.
         corpus: head -> (N, D) unit rows of the case table in that head's space, frozen.
         config: the recipe.
@@ -159,7 +159,6 @@ def train_query_heads(
             f"the answer's log-likelihood must vary over candidates by {MIN_VARIANCE} nats² or "
             f"more, found {taught.variance:.1e}: the reader ignores its candidates; tune it anew"
         )
-    projections.config.query_mix = config.query_mix
     projections.requires_grad_(False)
     logs: dict[Head, list[dict[str, float]]] = {}
     for head in TRAINING_ORDER:

@@ -182,6 +182,7 @@ class Workspace:
         if not folder.is_dir():
             raise ConfigError("the reader requires the stage 'align'; run: train align first")
         projections = RetrieverProjections.from_pretrained(folder)
+        projections.config.query_mix = self.config.retriever.query_mix  # of heads yet to learn
         projections.train(False)
         return projections
 
