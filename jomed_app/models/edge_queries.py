@@ -129,4 +129,5 @@ class _Round(nn.Module):
         return hidden + self.think(self.norms[2](hidden)), attention.mean(1)
 
     def _split(self, rows: Tensor) -> Tensor:
-        return rows.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+        split: Tensor = rows.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+        return split

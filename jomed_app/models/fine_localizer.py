@@ -133,8 +133,10 @@ class FineLocalizer(PreTrainedModel):
         elif isinstance(module, DenseHead):
             for layer in (module.judge, module.measure):
                 nn.init.normal_(layer.weight, std=0.01)
-                nn.init.zeros_(layer.bias)
-            nn.init.constant_(module.judge.bias[:1], SCORE_BIAS)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+            if module.judge.bias is not None:
+                nn.init.constant_(module.judge.bias[:1], SCORE_BIAS)
 
     def copy_stages(self, tower: EfficientNetLiteModel) -> None:
         """Start the later stages from a tower's."""

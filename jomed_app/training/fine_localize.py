@@ -148,7 +148,7 @@ def fine_localizer_stage(
     """Train on simulated cases, then one fine localizer per fold and one on all real cases."""
     config, task = work.config.train_localizer, work.task
     settings, side = work.config.train_reader, config.fine_image_size
-    tower = EfficientNetLiteModel.from_pretrained(work.align / "tower").eval()
+    tower = EfficientNetLiteModel.from_pretrained(work.align / "tower").train(False)
     localizer = fresh_localizer(tower, task, config, work.config.reader.location_bins)
     records = work.simulated("reader")
     images = load_images(work.corpus("reader"), records, side)

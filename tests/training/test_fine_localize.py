@@ -12,11 +12,14 @@ from jomed_app.objectives.edges import box_iou
 from jomed_app.stage_config import LocalizerTrainingConfig
 from jomed_app.training.fine_localize import (
     LOSS_WEIGHTS,
+    fine_localizer_stage,
     fine_loss,
     fresh_localizer,
     train_fine_localizer,
 )
 from jomed_app.training.kept_cases import Part, keep_cases
+from jomed_app.training.workspace import Workspace
+from tests.tiny_run import tiny_config, write_real_cases
 from tests.training.small_cases import SIDE, TASK
 from tests.training.test_kept_cases import boxed_cases
 
@@ -57,7 +60,7 @@ def test_a_fresh_localizer_knows_what_the_tower_knows():
 def test_four_drawn_boxes_are_learned_by_heart(kept, tmp_path):
     localizer = fresh()
     before = {name: value.clone() for name, value in localizer.stages.state_dict().items()}
-    history = train(localizer, kept, tmp_path, 120)
+    history = train(localizer, kept, tmp_path, 80)
     losses = [each["loss"] for each in history]
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
     assert not localizer.training
@@ -107,3 +110,20 @@ def test_what_was_learned_is_kept_in_a_file(kept, tmp_path):
     localizer.save_pretrained(tmp_path / "model")
     maps = kept.maps[0].float()
     assert load_fine_localizer(tmp_path / "model").locate(maps) == localizer.locate(maps)
+
+
+def test_the_stage_writes_one_localizer_per_fold_and_one_of_all(tiny_real_cases, tmp_path):
+    work = Workspace(tmp_path, tiny_config(tiny_real_cases))
+    build_tiny_tower(0, 64).save_pretrained(work.align / "tower")
+    write_real_cases(work.corpus("reader"))
+    told = []
+    fine_localizer_stage(work, on_progress=lambda done, total, **figures: told.append(figures))
+    folder = work.fine_localizer("simulated").parent
+    assert {path.name for path in folder.iterdir()} == {"simulated", "fold0", "fold1", "final"}
+    assert sum("loss" in figures for figures in told) == 4 * 2
+    first, other, start = (
+        load_fine_localizer(work.fine_localizer(name)).state_dict()
+        for name in ("fold0", "fold1", "simulated")
+    )
+    assert any(not torch.equal(value, start[name]) for name, value in first.items())
+    assert any(not torch.equal(value, other[name]) for name, value in first.items())
