@@ -22,8 +22,7 @@ class Found:
     """What the fine localizer says of one image.
 
     Attributes:
-        located: the main finding; its box is the mean of both read-outs'.
-        told: box of the location queries alone.
+        located: the main finding; its box is told by the location queries.
         boxes: of the dense head, best first, at least one.
         scores: of these boxes, in [0, 1].
         class_prob: (C,) sums to 1.
@@ -31,7 +30,6 @@ class Found:
     """
 
     located: Located
-    told: Box
     boxes: tuple[Box, ...]
     scores: tuple[float, ...]
     class_prob: Tensor
@@ -48,6 +46,8 @@ def join_readings(
 ) -> Found:
     """Join both read-outs of one image.
 
+    Ours: the queries' box is the one that counts, since it was the better one on held-out lesions.
+
     Args:
         edges: (4, L) probabilities.
         class_prob: (C,).
@@ -63,8 +63,7 @@ def join_readings(
     presence = 1 - float(class_prob[empty_labels].sum())
     confidence = sum(mass for _, _, mass in peaks) / EDGES
     return Found(
-        Located(whole_box((told + voted[0]) / 2), presence, confidence),
-        whole_box(told),
+        Located(whole_box(told), presence, confidence),
         tuple(whole_box(box) for box in voted),
         tuple(scores[kept].tolist()),
         class_prob,

@@ -113,16 +113,14 @@ def test_the_dense_head_guides_the_queries_and_learns_nothing_from_them(maps):
 
 
 def test_one_answer_by_hand():
-    """Told edges are bin centers; the box is the mean of both read-outs'."""
+    """The queries' edges are bin centers and make the box; the dense head's stands beside it."""
     localizer = build()
     speak(localizer, answer((4, 2, 11, 5), (0.3, 0.2, 0.7, 0.4), (0.0, 0.0, 0.0)))
     (found,) = localizer.find(torch.zeros(1))
     told = (4.5 / 16, 2.5 / 16, 11.5 / 16, 5.5 / 16)
-    assert found.told.as_tuple() == pytest.approx(told)
+    assert found.located.box.as_tuple() == pytest.approx(told)
     assert found.boxes[0].as_tuple() == pytest.approx((0.3, 0.2, 0.7, 0.4))
     assert (len(found.boxes), found.scores[0]) == (1, pytest.approx(0.5))
-    mean = [(a + b) / 2 for a, b in zip(told, (0.3, 0.2, 0.7, 0.4), strict=True)]
-    assert found.located.box.as_tuple() == pytest.approx(mean)
     assert found.located.presence == pytest.approx(2 / 3)
     assert found.located.confidence == pytest.approx(1.0)
     assert found.attention.argmax() == 0
@@ -130,12 +128,13 @@ def test_one_answer_by_hand():
 
 def test_a_mirrored_view_is_turned_back():
     localizer = build()
-    plain = answer((4, 2, 11, 5), (0.3, 0.2, 0.6, 0.4), (2.0, 0.0, 0.0), cell=0)
-    turned = answer((4, 2, 11, 5), (0.4, 0.2, 0.7, 0.4), (2.0, 0.0, 0.0), cell=3)
+    plain = answer((3, 2, 9, 5), (0.3, 0.2, 0.6, 0.4), (2.0, 0.0, 0.0), cell=0)
+    turned = answer((6, 2, 12, 5), (0.4, 0.2, 0.7, 0.4), (2.0, 0.0, 0.0), cell=3)
     speak(localizer, plain, turned, plain)
     (both,) = localizer.find(torch.zeros(1), torch.zeros(1))
     (once,) = localizer.find(torch.zeros(1))
     assert both.located.box.as_tuple() == pytest.approx(once.located.box.as_tuple())
+    assert both.boxes[0].as_tuple() == pytest.approx(once.boxes[0].as_tuple())
     assert both.located.presence == pytest.approx(once.located.presence)
     torch.testing.assert_close(both.attention, once.attention)
 
@@ -144,7 +143,7 @@ def test_a_box_is_whole_and_inside_whatever_is_said():
     localizer = build()
     speak(localizer, answer((15, 0, 0, 0), (-0.5, 1.2, -0.1, 1.7), (0.0, 0.0, 0.0)))
     (found,) = localizer.find(torch.zeros(1))
-    for box in (found.located.box, found.told, *found.boxes):
+    for box in (found.located.box, *found.boxes):
         x0, y0, x1, y1 = box.as_tuple()
         assert 0 <= x0 < x1 <= 1
         assert 0 <= y0 < y1 <= 1

@@ -69,8 +69,7 @@ def test_four_drawn_boxes_are_learned_by_heart(kept, tmp_path):
     has_box = truth.isfinite().all(-1)
     assert has_box.tolist() == [True, True, False] * 2
     boxes = {
-        "both": [each.located.box for each in found],
-        "told": [each.told for each in found],
+        "queries": [each.located.box for each in found],
         "dense": [each.boxes[0] for each in found],
     }
     for name, said in boxes.items():
