@@ -43,6 +43,12 @@ def tiny_config(data: Path | None = None) -> JomedConfig:
                 "steps": 2,
                 "batch_size": 4,
                 "num_views": 2,
+                "fine_image_size": 64,
+                "fine_simulated_steps": 2,
+                "fine_steps": 2,
+                "fine_batch_size": 4,
+                "fine_views": 2,
+                "fine_simulated_share": 0.25,
             },
             "train_rewards": {"steps": 2, "batch_size": 4, "rollouts": 2},
             "train_reader": {

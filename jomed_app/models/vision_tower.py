@@ -17,6 +17,8 @@ from torch.nn import functional
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
+from jomed_app.models.depthwise import depthwise_conv
+
 # (kernel, stride, expansion, channels, repeats): EfficientNet-B0, arXiv:1905.11946 table 1
 STAGES = (
     (3, 1, 1, 16, 1),
@@ -83,6 +85,9 @@ class _SameConv(nn.Conv2d):
         ):
             total = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
             pads += [total // 2, total - total // 2]
+        if self.groups > 1 and x.dtype == torch.bfloat16 and torch.is_grad_enabled():
+            padded = functional.pad(x, pads)
+            return depthwise_conv(padded, self.weight, self.bias, self.stride[0])
         padding = (pads[2], pads[0])
         if pads[0] != pads[1] or pads[2] != pads[3]:
             x, padding = functional.pad(x, pads), (0, 0)

@@ -56,5 +56,13 @@ def generalized_iou(first: Tensor, second: Tensor) -> Tensor:
     return overlap / union.clamp_min(1e-9) - (hull - union) / hull
 
 
+def box_iou(first: Tensor, second: Tensor) -> Tensor:
+    """Return (...) IoU in [0, 1] of (..., 4) XYXY boxes, broadcast; inverted ones are empty."""
+    low = torch.maximum(first[..., :2], second[..., :2])
+    high = torch.minimum(first[..., 2:], second[..., 2:])
+    overlap = (high - low).clamp_min(0).prod(-1)
+    return overlap / (_area(first) + _area(second) - overlap).clamp_min(1e-9)
+
+
 def _area(boxes: Tensor) -> Tensor:
-    return (boxes[:, 2] - boxes[:, 0]).clamp_min(0) * (boxes[:, 3] - boxes[:, 1]).clamp_min(0)
+    return (boxes[..., 2:] - boxes[..., :2]).clamp_min(0).prod(-1)

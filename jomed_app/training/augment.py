@@ -34,6 +34,7 @@ def random_view(
     shift: float = 0.1,
     contrast: float = 0.25,
     flip: bool = True,
+    stretch: float = 0.0,
 ) -> View:
     """Flip left to right, zoom, shift and change gain and gamma, each image on its own.
 
@@ -47,6 +48,7 @@ def random_view(
         shift: largest shift as a share of the side.
         contrast: largest relative change of gain; gamma moves by the same share.
         flip: whether half of the images are mirrored.
+        stretch: largest relative change of the width, and of the height the other way.
 
     Returns:
         The view; a box keeps its visible part and is dropped when less than a quarter is left.
@@ -61,15 +63,17 @@ def random_view(
     sign = torch.where(mirrored, -1.0, 1.0)
     move_x, move_y = uniform(-shift, shift), uniform(-shift, shift)
     theta = torch.zeros(count, 2, 3)
-    theta[:, 0, 0], theta[:, 0, 2] = sign / scale, -2 * move_x * sign / scale
-    theta[:, 1, 1], theta[:, 1, 2] = 1 / scale, -2 * move_y / scale
+    wider = 1.0 + uniform(-stretch, stretch) if stretch else torch.ones(count)
+    across, down = sign * scale * wider, scale / wider
+    theta[:, 0, 0], theta[:, 0, 2] = 1 / across, -2 * move_x / across
+    theta[:, 1, 1], theta[:, 1, 2] = 1 / down, -2 * move_y / down
     unit = (pixel_values + 127 / 128) / 2
     grid = functional.affine_grid(theta, list(unit.shape), align_corners=False)
     unit = functional.grid_sample(unit, grid, align_corners=False)
     gamma = (1.0 + uniform(-contrast, contrast))[:, None, None, None]
     gain = (1.0 + uniform(-contrast, contrast))[:, None, None, None]
     unit = (unit.clamp(0, 1).pow(gamma) * gain).clamp(0, 1)
-    return View(unit * 2 - 127 / 128, _moved_boxes(boxes, scale, sign, move_x, move_y))
+    return View(unit * 2 - 127 / 128, _moved_boxes(boxes, across, down, move_x, move_y))
 
 
 def view_batches(
@@ -83,14 +87,16 @@ def view_batches(
 
 
 def _moved_boxes(
-    boxes: Tensor, scale: Tensor, sign: Tensor, move_x: Tensor, move_y: Tensor
+    boxes: Tensor, across: Tensor, down: Tensor, move_x: Tensor, move_y: Tensor
 ) -> Tensor:
-    """Apply out = center + scale * sign * (in - center) + move; clip; drop what left the view."""
-    xs = 0.5 + (boxes[:, 0::2] - 0.5) * (scale * sign)[:, None] + move_x[:, None]
-    ys = 0.5 + (boxes[:, 1::2] - 0.5) * scale[:, None] + move_y[:, None]
-    xs, ys = xs.sort(dim=1).values, ys.sort(dim=1).values
-    full = (xs[:, 1] - xs[:, 0]) * (ys[:, 1] - ys[:, 0])
+    """Apply out = center + scale * (in - center) + move; clip; drop what left the view."""
+    each = [value.view(-1, *[1] * (boxes.ndim - 1)) for value in (across, down, move_x, move_y)]
+    across, down, move_x, move_y = each
+    xs = 0.5 + (boxes[..., 0::2] - 0.5) * across + move_x
+    ys = 0.5 + (boxes[..., 1::2] - 0.5) * down + move_y
+    xs, ys = xs.sort(dim=-1).values, ys.sort(dim=-1).values
+    full = (xs[..., 1] - xs[..., 0]) * (ys[..., 1] - ys[..., 0])
     xs, ys = xs.clamp(0, 1), ys.clamp(0, 1)
-    visible = (xs[:, 1] - xs[:, 0]) * (ys[:, 1] - ys[:, 0])
-    moved = torch.stack([xs[:, 0], ys[:, 0], xs[:, 1], ys[:, 1]], dim=1)
-    return torch.where((visible > 0.25 * full)[:, None], moved, torch.nan)
+    visible = (xs[..., 1] - xs[..., 0]) * (ys[..., 1] - ys[..., 0])
+    moved = torch.stack([xs[..., 0], ys[..., 0], xs[..., 1], ys[..., 1]], dim=-1)
+    return torch.where((visible > 0.25 * full)[..., None], moved, torch.nan)

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 OPTIMIZER_FILE = "optimizer.pt"
+MEAN_FILE = "mean.safetensors"
+MEAN_WARMUP = 10  # steps; early on the mean follows faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class LoopSettings:
         weight_decay: of AdamW, on matrices only.
         clip_norm: gradient norm cap, applied after backward.
         checkpoint_every: steps between checkpoints; 0 writes only the last.
+        average: decay per step of a running mean of the weights, which replaces them at the end;
+            0 keeps none.
     """
 
     steps: int
@@ -41,6 +45,7 @@ class LoopSettings:
     weight_decay: float = 0.01
     clip_norm: float = 1.0
     checkpoint_every: int = 50
+    average: float = 0.0
 
 
 def no_progress(done: int, total: int, **figures: float) -> None:
@@ -103,6 +108,7 @@ def run_loop(
         optimizer, lambda step: _cosine(step, settings.steps, settings.warmup)
     )
     start = _restore(state, optimizer, scheduler, out) if resume else 0
+    mean = _restore_mean(state, out, start) if settings.average else None
     history: list[dict[str, float]] = []
     for step in range(start, settings.steps):
         optimizer.zero_grad(set_to_none=True)
@@ -114,13 +120,17 @@ def run_loop(
         norm = nn.utils.clip_grad_norm_(state.values(), settings.clip_norm)
         optimizer.step()
         scheduler.step()
+        if mean is not None:
+            _follow(mean, state, min(settings.average, (step + 1) / (step + MEAN_WARMUP)))
         values = {name: float(value.detach()) for name, value in terms.items()}
         values["grad_norm"] = float(norm)
         history.append(values)
         on_progress(step + 1, settings.steps, **values)
         due = settings.checkpoint_every and (step + 1) % settings.checkpoint_every == 0
         if due or step + 1 == settings.steps:
-            _save(state, optimizer, scheduler, step + 1, out)
+            _save(state, optimizer, scheduler, step + 1, out, mean)
+    if mean is not None:
+        _follow(state, mean, 0.0)
     return history
 
 
@@ -137,6 +147,7 @@ def _save(
     scheduler: torch.optim.lr_scheduler.LRScheduler,
     step: int,
     out: Path,
+    mean: Mapping[str, Tensor] | None,
 ) -> None:
     """Write beside, then rename: an interrupted save leaves the older checkpoint whole."""
     weights = {name: value.detach().contiguous() for name, value in state.items()}
@@ -145,7 +156,11 @@ def _save(
         {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict(), "step": step},
         out / f"{OPTIMIZER_FILE}.part",
     )
-    for name in (CHECKPOINT_FILE, OPTIMIZER_FILE):
+    names = [CHECKPOINT_FILE, OPTIMIZER_FILE]
+    if mean is not None:
+        save_file(dict(mean), out / f"{MEAN_FILE}.part")
+        names.insert(0, MEAN_FILE)
+    for name in names:
         os.replace(out / f"{name}.part", out / name)
 
 
@@ -163,6 +178,20 @@ def _restore(
     scheduler.load_state_dict(saved["scheduler"])
     logger.info("resumed at step %d", saved["step"])
     return int(saved["step"])
+
+
+def _restore_mean(state: Mapping[str, Tensor], out: Path, start: int) -> dict[str, Tensor]:
+    """The running mean of a resumed run; a new one starts from the weights."""
+    if start and (out / MEAN_FILE).is_file():
+        return load_file(out / MEAN_FILE)
+    return {name: value.detach().clone().contiguous() for name, value in state.items()}
+
+
+@torch.no_grad()
+def _follow(mean: Mapping[str, Tensor], state: Mapping[str, Tensor], decay: float) -> None:
+    """Move a mean towards the weights; a decay of 0 copies them."""
+    for name, value in mean.items():
+        value.lerp_(state[name], 1 - decay)
 
 
 def load_trainable(state: Mapping[str, Tensor], folder: Path) -> None:

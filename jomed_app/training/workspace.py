@@ -90,6 +90,10 @@ class Workspace:
         """Folder of a localizer that was tuned with rewards, of the same name."""
         return self.root / "rewards" / name
 
+    def fine_localizer(self, name: str) -> Path:
+        """Folder of a fine localizer: `simulated`, `fold0` ... or `final`."""
+        return self.root / "fine_localizer" / name
+
     @property
     def shipped(self) -> str:
         """Name of the reader and localizer that the bundle carries."""

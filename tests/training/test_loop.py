@@ -184,3 +184,33 @@ def test_another_model_does_not_resume(tmp_path):
 def test_a_missing_checkpoint_is_named(tmp_path):
     with pytest.raises(BundleError, match=f"requires {CHECKPOINT_FILE}; found none: train it"):
         load_trainable(trainable_state({"model": make_model()}), tmp_path)
+
+
+AVERAGED = LoopSettings(steps=12, lr=0.05, checkpoint_every=5, average=0.5)
+
+
+def test_the_weights_end_as_their_running_mean(tmp_path):
+    plain, averaged = make_model(), make_model()
+    mean, seen = plain.weight.detach().clone(), []
+
+    def remember(step, total, **figures):
+        seen.append(plain.weight.detach().clone())
+
+    run_loop({"model": plain}, step_of(plain), SETTINGS, tmp_path / "plain", on_progress=remember)
+    run_loop({"model": averaged}, step_of(averaged), AVERAGED, tmp_path / "averaged")
+    for step, weight in enumerate(seen):
+        decay = min(0.5, (step + 1) / (step + 10))
+        mean = decay * mean + (1 - decay) * weight
+    torch.testing.assert_close(averaged.weight.detach(), mean)
+    assert not torch.equal(averaged.weight, plain.weight)
+
+
+def test_a_resumed_mean_equals_an_unbroken_one(tmp_path):
+    whole, broken, later, again = (make_model() for _ in range(4))
+    run_loop({"model": whole}, step_of(whole), AVERAGED, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run_loop({"model": broken}, step_of(broken, stop_at=7), AVERAGED, tmp_path / "broken")
+    run_loop({"model": later}, step_of(later), AVERAGED, tmp_path / "broken", resume=True)
+    assert torch.equal(later.weight, whole.weight)
+    run_loop({"model": again}, step_of(again), AVERAGED, tmp_path / "broken", resume=True)
+    assert torch.equal(again.weight, whole.weight), "a finished run gives its mean again"

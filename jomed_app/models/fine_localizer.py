@@ -1,0 +1,251 @@
+"""The fine localizer: the tower's later stages, tuned to find, on a larger input.
+
+Stem and stages 0 to 2 are the tower's own and stay as they are (`early_map`); the later stages are
+a copy that learns. Two read-outs share one map: a dense head (`DenseHead`), the specialist
+detector with the same tower, and location queries (`EdgeQueries`), whose answer is written in the
+reader's location tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from jomed_app.models.dense_boxes import (
+    DenseBoxes,
+    DenseHead,
+    conv_block,
+    edge_prior,
+)
+from jomed_app.models.edge_queries import EdgeQueries
+from jomed_app.models.found import Found, join_readings
+from jomed_app.models.localizer import Located
+from jomed_app.models.pixels import to_pixel_values
+from jomed_app.models.vision_tower import (
+    FINE_STAGE,
+    EfficientNetLiteConfig,
+    EfficientNetLiteModel,
+)
+
+EARLY_STAGE = 2  # the stages behind it are copied
+EARLY_STRIDE = 8  # of its output, px
+MIRRORED_EDGES = (2, 1, 0, 3)  # where x0, y0, x1, y1 come from in a mirrored image
+SCORE_BIAS = -4.0  # few cells are sure before training
+
+
+class FineLocalizerConfig(PreTrainedConfig):
+    """Shape of the fine localizer.
+
+    Attributes:
+        image_size: side of the square input, px, a multiple of 32.
+        tower_width: channel multiplier of the tower that the later stages are copied from.
+        width: channels inside, a multiple of 24.
+        stride: of the map that both read-outs see, 8 or 16 px.
+        num_labels: classes, those without a finding included.
+        empty_labels: positions of the classes without a finding.
+        location_bins: bins per axis; distance_bins: bins of a distance in the dense head.
+        reach: longest distance of the dense head, share of the side.
+        num_layers: rounds in which the queries look at the map.
+        use_prior: whether the queries see the dense head's boxes.
+    """
+
+    model_type = "jomed_fine_localizer"
+
+    image_size: int = 320
+    tower_width: float = 1.0
+    width: int = 96
+    stride: int = 16
+    num_labels: int = 3
+    empty_labels: tuple[int, ...] | list[int] = (0,)
+    location_bins: int = 64
+    distance_bins: int = 24
+    reach: float = 0.8
+    num_layers: int = 2
+    use_prior: bool = True
+
+    def __post_init__(self, **kwargs: object) -> None:
+        super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
+        if self.image_size % 32:
+            raise ValueError(f"image_size must be a multiple of 32, found {self.image_size}")
+        if self.stride not in (8, 16):
+            raise ValueError(f"stride must be 8 or 16, found {self.stride}")
+        if self.width % 24:
+            raise ValueError(f"width must be a multiple of 24, found {self.width}")
+
+
+@dataclass(frozen=True, slots=True)
+class FineOutput:
+    """What both read-outs say.
+
+    Attributes:
+        edge_logits: (B, 4, L) in the order x0, y0, x1, y1.
+        class_logits: (B, C).
+        attention: (B, P) of the class query over the map, each row sums to 1.
+        dense: of the dense head.
+    """
+
+    edge_logits: Tensor
+    class_logits: Tensor
+    attention: Tensor
+    dense: DenseBoxes
+
+
+class FineLocalizer(PreTrainedModel):
+    """Stride-8 map of the tower -> edge distributions, class, dense boxes."""
+
+    config_class = FineLocalizerConfig
+    config: FineLocalizerConfig
+    main_input_name = "early"
+
+    def __init__(self, config: FineLocalizerConfig) -> None:
+        super().__init__(config)
+        shape = EfficientNetLiteConfig(width=config.tower_width)
+        channels = shape.stage_channels
+        width = config.width
+        self.stages = nn.ModuleList(EfficientNetLiteModel(shape).stages[EARLY_STAGE + 1 :])
+        laterals = [channels[-1], channels[FINE_STAGE]]
+        if config.stride == EARLY_STRIDE:
+            laterals.append(channels[EARLY_STAGE])
+        self.laterals = nn.ModuleList(nn.Conv2d(each, width, 1) for each in laterals)
+        self.context = nn.Linear(width, width)
+        self.smooth = nn.ModuleList(conv_block(width, width) for _ in laterals)
+        self.dense = DenseHead(width, config.num_labels, config.distance_bins, config.reach)
+        self.queries = EdgeQueries(
+            width, config.num_labels, config.location_bins, config.num_layers
+        )
+        self.post_init()  # type: ignore[no-untyped-call]
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, EdgeQueries):
+            nn.init.trunc_normal_(module.queries, std=0.02)
+        elif isinstance(module, DenseHead):
+            for layer in (module.judge, module.measure):
+                nn.init.normal_(layer.weight, std=0.01)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+            if module.judge.bias is not None:
+                nn.init.constant_(module.judge.bias[:1], SCORE_BIAS)
+
+    def copy_stages(self, tower: EfficientNetLiteModel) -> None:
+        """Start the later stages from a tower's."""
+        self.stages.load_state_dict(tower.stages[EARLY_STAGE + 1 :].state_dict())
+
+    def join_maps(self, early: Tensor) -> Tensor:
+        """Return the map (B, width, h, w) that both read-outs see: deep features, finer added."""
+        hidden, maps = early, [early]
+        for number, stage in enumerate(self.stages, EARLY_STAGE + 1):
+            hidden = stage(hidden)
+            if number == FINE_STAGE:
+                maps.insert(0, hidden)
+        joined: Tensor = self.laterals[0](hidden)
+        joined = joined + self.context(joined.mean((2, 3)))[:, :, None, None]
+        joined = self.smooth[0](joined)
+        levels = zip(self.laterals[1:], self.smooth[1:], maps, strict=False)
+        for lateral, smooth, finer in levels:
+            raised = functional.interpolate(joined, scale_factor=2.0, mode="bilinear")
+            joined = smooth(raised + lateral(finer))
+        return joined
+
+    def forward(self, early: Tensor) -> FineOutput:
+        """Read out.
+
+        Args:
+            early: (B, C8, S/8, S/8) of the tower's first stages, see `early_map`.
+        """
+        joined = self.join_maps(early.contiguous(memory_format=torch.channels_last))
+        dense = self.dense(joined)
+        scores, prior = dense.scores.detach(), None
+        if self.config.use_prior:
+            prior = edge_prior(dense.boxes.detach(), scores, self.config.location_bins)
+        edges, classes, attention = self.queries(joined, scores, prior)
+        return FineOutput(edges, classes, attention, dense)
+
+    @torch.inference_mode()
+    def find(self, early: Tensor, mirrored: Tensor | None = None) -> list[Found]:
+        """Find what every image shows.
+
+        Args:
+            early: (B, C8, S/8, S/8) stride-8 maps.
+            mirrored: the same images mirrored left to right; both readings are averaged.
+        """
+        views = [self._speak(early, is_mirrored=False)]
+        if mirrored is not None:
+            views.append(self._speak(mirrored, is_mirrored=True))
+        edges, classes, attention, boxes, scores = (
+            torch.cat(parts, dim) if dim else torch.stack(parts).mean(0)
+            for parts, dim in zip(zip(*views, strict=True), (0, 0, 0, 1, 1), strict=True)
+        )
+        empty = list(self.config.empty_labels)
+        return [
+            join_readings(*rows, empty)
+            for rows in zip(edges, classes, attention, boxes, scores, strict=True)
+        ]
+
+    def locate(self, early: Tensor, mirrored: Tensor | None = None) -> list[Located]:
+        """Locate the main finding of every image; `presence` says whether there is any."""
+        return [found.located for found in self.find(early, mirrored)]
+
+    def _speak(self, early: Tensor, *, is_mirrored: bool) -> tuple[Tensor, ...]:
+        """Edge, class and attention probabilities, dense boxes and scores, mirrored back."""
+        said = self(early)
+        edges, boxes = said.edge_logits.float().softmax(-1), said.dense.boxes
+        attention = said.attention.unflatten(1, (self.grid, self.grid))
+        if is_mirrored:
+            places = list(MIRRORED_EDGES)
+            edges = torch.stack(
+                [edges[:, 2].flip(-1), edges[:, 1], edges[:, 0].flip(-1), edges[:, 3]], 1
+            )
+            flip = torch.tensor([1.0, 0.0, 1.0, 0.0], device=boxes.device)
+            boxes = flip + (1 - 2 * flip) * boxes[..., places]
+            attention = attention.flip(-1)
+        return (
+            edges,
+            said.class_logits.float().softmax(-1),
+            attention,
+            boxes,
+            said.dense.scores.sigmoid(),
+        )
+
+    @property
+    def grid(self) -> int:
+        """Cells per side of the map that both read-outs see."""
+        return self.config.image_size // self.config.stride
+
+
+def early_map(tower: EfficientNetLiteModel, pixel_values: Tensor) -> Tensor:
+    """Return the tower's stride-8 map (B, C8, S/8, S/8) of (B, 3, S, S) pixels."""
+    pixels = pixel_values.contiguous(memory_format=torch.channels_last)
+    hidden = functional.relu6(tower.stem(pixels), inplace=True)
+    for stage in tower.stages[: EARLY_STAGE + 1]:
+        hidden = stage(hidden)
+    return hidden
+
+
+@torch.no_grad()
+def see_twice(
+    tower: EfficientNetLiteModel, squares: Sequence[NDArray[np.uint8]]
+) -> tuple[Tensor, Tensor]:
+    """Return the stride-8 maps of letterboxed (S, S, 3) squares, as they are and mirrored."""
+    pixels = to_pixel_values(squares).to(tower.dtype)
+    plain, mirrored = early_map(tower, torch.cat([pixels, pixels.flip(-1)])).chunk(2)
+    return plain, mirrored
+
+
+def load_fine_localizer(folder: Path, dtype: torch.dtype = torch.float32) -> FineLocalizer:
+    """Load a fine localizer from the folder that `save_pretrained` wrote."""
+    localizer: FineLocalizer = FineLocalizer.from_pretrained(folder, dtype=dtype)
+    localizer.to(memory_format=torch.channels_last)  # type: ignore[call-arg]
+    localizer.eval()  # type: ignore[no-untyped-call]
+    return localizer

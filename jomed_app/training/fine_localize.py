@@ -1,0 +1,182 @@
+"""Stage 3, localize finely: the tower's later stages learn to find, on a larger input.
+
+The stride-8 maps of a few random views per image are computed once, through the stages that stay
+as they are; then the later stages and both read-outs train on them. Like the reader they learn on
+simulated cases first, then per fold on real ones.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from jomed_app.data.corpus import assign_folds, load_corpus
+from jomed_app.data.tasks import Task
+from jomed_app.models.dense_boxes import cell_centers
+from jomed_app.models.fine_localizer import FineLocalizer, FineLocalizerConfig, FineOutput
+from jomed_app.models.vision_tower import EfficientNetLiteModel
+from jomed_app.objectives.dense_boxes import dense_loss
+from jomed_app.objectives.edges import edge_loss
+from jomed_app.progress import OnProgress
+from jomed_app.stage_config import LocalizerTrainingConfig
+from jomed_app.training.image_set import load_images
+from jomed_app.training.kept_cases import Part, draw_batch, keep_cases
+from jomed_app.training.loop import LoopSettings, no_progress, run_loop
+from jomed_app.training.workspace import Workspace
+
+LABEL_SMOOTHING = 0.05
+# Ours: weights of the losses; those of the dense head follow arXiv:2006.04388 (2 and 0.25)
+LOSS_WEIGHTS = {"score": 1.0, "giou": 2.0, "spread": 0.25, "kind": 0.2, "edges": 1.0, "label": 0.5}
+
+
+def fine_loss(
+    said: FineOutput, boxes: Tensor, labels: Tensor, *, reach: float, sigma: float = 1.0
+) -> dict[str, Tensor]:
+    """Join the losses of both read-outs; "loss" is their weighted sum.
+
+    Args:
+        said: by the localizer.
+        boxes: (B, K, 4) XYXY on the unit square, largest first, NaN for none; the queries are
+            taught the first one, the dense head all.
+        labels: (B,).
+        reach: longest distance of the dense head.
+        sigma: width of an edge's bell, bins.
+    """
+    cells = round(said.dense.scores.shape[1] ** 0.5)
+    centers = cell_centers(cells, cells)
+    terms = dense_loss(
+        said.dense.scores,
+        said.dense.distance_logits,
+        said.dense.class_logits,
+        said.dense.boxes,
+        centers,
+        boxes,
+        labels,
+        reach=reach,
+    )
+    has_box = boxes[:, 0].isfinite().all(-1)
+    terms["edges"] = edge_loss(said.edge_logits[has_box], boxes[has_box, 0], sigma=sigma)
+    terms["label"] = functional.cross_entropy(
+        said.class_logits, labels, label_smoothing=LABEL_SMOOTHING
+    )
+    weighted = [LOSS_WEIGHTS[name] * value for name, value in terms.items()]
+    return {"loss": torch.stack(weighted).sum(), **terms}
+
+
+def train_fine_localizer(
+    localizer: FineLocalizer,
+    parts: Sequence[Part],
+    config: LocalizerTrainingConfig,
+    out: Path,
+    *,
+    steps: int,
+    resume: bool = False,
+    on_progress: OnProgress = no_progress,
+) -> list[dict[str, float]]:
+    """Train in place; at the end the weights are their running mean.
+
+    Args:
+        localizer: fresh with a tower's stages, or trained on simulated cases.
+        parts: what batches are made of.
+        config: batch, rates and seed.
+        out: checkpoint folder.
+        steps: optimizer steps.
+        resume: continue from its checkpoint.
+        on_progress: called after every step.
+
+    Returns:
+        The log of the steps run now.
+    """
+    localizer.to(memory_format=torch.channels_last)  # type: ignore[call-arg]
+    localizer.train()
+
+    def step_loss(step: int) -> Mapping[str, Tensor]:
+        torch.manual_seed(config.seed * 1_000_003 + step)  # of the dropout
+        maps, boxes, labels = draw_batch(parts, config.fine_batch_size, config.seed, step)
+        with torch.autocast("cpu", torch.bfloat16):
+            said = localizer(maps)
+        return fine_loss(said, boxes, labels, reach=localizer.config.reach, sigma=config.sigma)
+
+    history = run_loop(
+        dict(localizer.named_children()),
+        step_loss,
+        LoopSettings(
+            steps,
+            config.fine_lr,
+            weight_decay=config.weight_decay,
+            clip_norm=5.0,
+            checkpoint_every=200,
+            average=config.fine_average,
+        ),
+        out,
+        resume=resume,
+        on_progress=on_progress,
+        lr_factors={"stages": config.fine_stage_factor},
+    )
+    localizer.eval()  # type: ignore[no-untyped-call]
+    return history
+
+
+def fresh_localizer(
+    tower: EfficientNetLiteModel, task: Task, config: LocalizerTrainingConfig, location_bins: int
+) -> FineLocalizer:
+    """A localizer that knows what the tower knows."""
+    torch.manual_seed(config.seed)
+    localizer = FineLocalizer(
+        FineLocalizerConfig(
+            image_size=config.fine_image_size,
+            tower_width=tower.config.width,
+            stride=int(config.fine_stride),
+            num_labels=len(task.labels),
+            empty_labels=[task.labels.index(name) for name in task.empty_labels],
+            location_bins=location_bins,
+        )
+    )
+    localizer.copy_stages(tower)
+    return localizer
+
+
+def fine_localizer_stage(
+    work: Workspace, *, resume: bool = False, on_progress: OnProgress = no_progress
+) -> None:
+    """Train on simulated cases, then one fine localizer per fold and one on all real cases."""
+    config, task = work.config.train_localizer, work.task
+    settings, side = work.config.train_reader, config.fine_image_size
+    tower = EfficientNetLiteModel.from_pretrained(work.align / "tower").train(False)
+    localizer = fresh_localizer(tower, task, config, work.config.reader.location_bins)
+    records = work.simulated("reader")
+    images = load_images(work.corpus("reader"), records, side)
+    simulated = keep_cases(
+        tower, images, task, config.fine_simulated_views, config.seed, on_progress=on_progress
+    )
+    drawn = Part(simulated, np.arange(len(records)))
+
+    def train(name: str, start: FineLocalizer, parts: Sequence[Part], steps: int) -> FineLocalizer:
+        trained, folder = copy.deepcopy(start), work.fine_localizer(name)
+        train_fine_localizer(
+            trained, parts, config, folder, steps=steps, resume=resume, on_progress=on_progress
+        )
+        trained.save_pretrained(folder)
+        return trained
+
+    if config.fine_simulated_steps:
+        localizer = train("simulated", localizer, [drawn], config.fine_simulated_steps)
+    if not work.trained_folds:
+        return
+    folder, real = load_corpus(task, Path(settings.data), ("train", "val"))
+    images = load_images(folder, real, side)
+    kept = keep_cases(tower, images, task, config.fine_views, config.seed, on_progress=on_progress)
+    folds = assign_folds(real, settings.folds, settings.fold_seed)
+    share = config.fine_simulated_share
+    for fold in work.trained_folds:
+        rows = np.flatnonzero(folds != fold) if fold is not None else np.arange(len(real))
+        parts = [Part(kept, rows, 1 - share)]
+        if share:
+            parts.append(Part(simulated, drawn.rows, share))
+        train("final" if fold is None else f"fold{fold}", localizer, parts, config.fine_steps)

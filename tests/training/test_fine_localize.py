@@ -1,0 +1,128 @@
+"""The fine localizer learns a handful of drawn boxes by heart; the tower itself does not move."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from jomed_app.models.fine_localizer import FineLocalizer, load_fine_localizer
+from jomed_app.models.tiny import build_tiny_tower
+from jomed_app.objectives.edges import box_iou
+from jomed_app.stage_config import LocalizerTrainingConfig
+from jomed_app.training.fine_localize import (
+    LOSS_WEIGHTS,
+    fine_localizer_stage,
+    fine_loss,
+    fresh_localizer,
+    train_fine_localizer,
+)
+from jomed_app.training.kept_cases import Part, keep_cases
+from jomed_app.training.workspace import Workspace
+from tests.tiny_run import tiny_config, write_real_cases
+from tests.training.small_cases import SIDE, TASK
+from tests.training.test_kept_cases import boxed_cases
+
+BINS = 16
+CONFIG = LocalizerTrainingConfig(
+    fine_image_size=SIDE, fine_batch_size=6, fine_lr=5e-3, weight_decay=0.0, fine_average=0.5
+)
+
+
+def tower():
+    return build_tiny_tower(5)
+
+
+def fresh() -> FineLocalizer:
+    return fresh_localizer(tower(), TASK, CONFIG, BINS)
+
+
+@pytest.fixture(scope="module")
+def kept():
+    return keep_cases(tower(), boxed_cases(6), TASK, 1, 0)
+
+
+def train(localizer, kept, out, steps, **more):
+    parts = [Part(kept, np.arange(6))]
+    return train_fine_localizer(localizer, parts, CONFIG, out, steps=steps, **more)
+
+
+def test_a_fresh_localizer_knows_what_the_tower_knows():
+    localizer = fresh()
+    for mine, its in zip(localizer.stages, tower().stages[3:], strict=True):
+        for name, value in mine.state_dict().items():
+            assert torch.equal(value, its.state_dict()[name])
+    assert localizer.config.num_labels == len(TASK.labels)
+    assert localizer.config.empty_labels == [0]
+    assert localizer.config.location_bins == BINS
+
+
+def test_four_drawn_boxes_are_learned_by_heart(kept, tmp_path):
+    localizer = fresh()
+    before = {name: value.clone() for name, value in localizer.stages.state_dict().items()}
+    history = train(localizer, kept, tmp_path, 120)
+    losses = [each["loss"] for each in history]
+    assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
+    assert not localizer.training
+    found = localizer.find(kept.maps[0].float())
+    truth = kept.boxes[0, :, 0]
+    has_box = truth.isfinite().all(-1)
+    assert has_box.tolist() == [True, True, False] * 2
+    boxes = {
+        "queries": [each.located.box for each in found],
+        "dense": [each.boxes[0] for each in found],
+    }
+    for name, said in boxes.items():
+        overlap = box_iou(torch.tensor([box.as_tuple() for box in said]), truth)[has_box]
+        assert overlap.mean() > 0.6, name
+    presence = torch.tensor([each.located.presence for each in found])
+    assert presence[has_box].min() > presence[~has_box].max()
+    moved = [
+        not torch.equal(value, before[name])
+        for name, value in localizer.stages.state_dict().items()
+    ]
+    assert all(moved)
+
+
+def test_the_loss_is_its_weighted_terms_and_needs_no_box(kept):
+    localizer = fresh()
+    said = localizer(kept.maps[0].float())
+    terms = fine_loss(said, kept.boxes[0], kept.labels, reach=localizer.config.reach)
+    total = sum(LOSS_WEIGHTS[name] * value for name, value in terms.items() if name != "loss")
+    torch.testing.assert_close(terms["loss"], total)
+    empty = fine_loss(said, torch.full_like(kept.boxes[0], torch.nan), kept.labels, reach=0.8)
+    assert [empty[name].item() for name in ("giou", "spread", "kind", "edges")] == [0.0] * 4
+    assert empty["loss"].isfinite()
+
+
+def test_a_resumed_run_equals_an_unbroken_one(kept, tmp_path):
+    whole, again = fresh(), fresh()
+    train(whole, kept, tmp_path, 2)
+    assert train(again, kept, tmp_path, 2, resume=True) == []
+    for name, value in whole.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value), name
+
+
+def test_what_was_learned_is_kept_in_a_file(kept, tmp_path):
+    localizer = fresh()
+    train(localizer, kept, tmp_path / "run", 2)
+    localizer.save_pretrained(tmp_path / "model")
+    maps = kept.maps[0].float()
+    assert load_fine_localizer(tmp_path / "model").locate(maps) == localizer.locate(maps)
+
+
+def test_the_stage_writes_one_localizer_per_fold_and_one_of_all(tiny_real_cases, tmp_path):
+    work = Workspace(tmp_path, tiny_config(tiny_real_cases))
+    build_tiny_tower(0, 64).save_pretrained(work.align / "tower")
+    write_real_cases(work.corpus("reader"))
+    told = []
+    fine_localizer_stage(work, on_progress=lambda done, total, **figures: told.append(figures))
+    folder = work.fine_localizer("simulated").parent
+    assert {path.name for path in folder.iterdir()} == {"simulated", "fold0", "fold1", "final"}
+    assert sum("loss" in figures for figures in told) == 4 * 2
+    first, other, start = (
+        load_fine_localizer(work.fine_localizer(name)).state_dict()
+        for name in ("fold0", "fold1", "simulated")
+    )
+    assert any(not torch.equal(value, start[name]) for name, value in first.items())
+    assert any(not torch.equal(value, other[name]) for name, value in first.items())
