@@ -148,14 +148,17 @@ def fine_localizer_stage(
     """Train on simulated cases, then one fine localizer per fold and one on all real cases."""
     config, task = work.config.train_localizer, work.task
     settings, side = work.config.train_reader, config.fine_image_size
-    tower = EfficientNetLiteModel.from_pretrained(work.align / "tower").train(False)
+    tower = EfficientNetLiteModel.from_pretrained(work.base("tower")).train(False)
     localizer = fresh_localizer(tower, task, config, work.config.reader.location_bins)
-    records = work.simulated("reader")
-    images = load_images(work.corpus("reader"), records, side)
-    simulated = keep_cases(
-        tower, images, task, config.fine_simulated_views, config.seed, on_progress=on_progress
-    )
-    drawn = Part(simulated, np.arange(len(records)))
+    share = config.fine_simulated_share
+    drawn: list[Part] = []
+    if config.fine_simulated_steps or share:
+        records = work.simulated("reader")
+        images = load_images(work.corpus("reader"), records, side)
+        simulated = keep_cases(
+            tower, images, task, config.fine_simulated_views, config.seed, on_progress=on_progress
+        )
+        drawn = [Part(simulated, np.arange(len(records)), share or 1.0)]
 
     def train(name: str, start: FineLocalizer, parts: Sequence[Part], steps: int) -> FineLocalizer:
         trained, folder = copy.deepcopy(start), work.fine_localizer(name)
@@ -166,17 +169,14 @@ def fine_localizer_stage(
         return trained
 
     if config.fine_simulated_steps:
-        localizer = train("simulated", localizer, [drawn], config.fine_simulated_steps)
+        localizer = train("simulated", localizer, drawn, config.fine_simulated_steps)
     if not work.trained_folds:
         return
     folder, real = load_corpus(task, Path(settings.data), ("train", "val"))
     images = load_images(folder, real, side)
     kept = keep_cases(tower, images, task, config.fine_views, config.seed, on_progress=on_progress)
     folds = assign_folds(real, settings.folds, settings.fold_seed)
-    share = config.fine_simulated_share
     for fold in work.trained_folds:
         rows = np.flatnonzero(folds != fold) if fold is not None else np.arange(len(real))
-        parts = [Part(kept, rows, 1 - share)]
-        if share:
-            parts.append(Part(simulated, drawn.rows, share))
+        parts = [Part(kept, rows, 1 - share), *(drawn if share else ())]
         train("final" if fold is None else f"fold{fold}", localizer, parts, config.fine_steps)
