@@ -44,7 +44,7 @@ app.add_typer(bundle_app, name="bundle")
 
 
 class Stage(StrEnum):
-    """Training stages in order; `all` leaves out `rewards`."""
+    """Training stages in the order in which `all` runs them."""
 
     ALIGN = "align"
     READER = "reader"
@@ -123,7 +123,7 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="from the last checkpoint")] = False,
 ) -> None:
-    """Train one stage, or align and reader in order."""
+    """Train one stage, or all of them in order."""
     from jomed_app.config import load_config
     from jomed_app.progress import show_progress
 

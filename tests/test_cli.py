@@ -204,51 +204,6 @@ def test_ctrl_c_is_no_fault(stand_in, image, capsys):
     assert "stopped" in capsys.readouterr().err
 
 
-@pytest.fixture
-def ran(stand_in):
-    """What training was asked to do, in order."""
-    calls = []
-
-    def stage(name):
-        def run(config, out, *, resume=None, on_progress):
-            on_progress(1, 1, loss=0.5)
-            calls.append((name, config.align.steps, out, resume))
-
-        return run
-
-    names = ("align", "reader", "rewards")
-    stand_in("jomed_app.training.stages", **{f"{name}_stage": stage(name) for name in names})
-    stand_in("jomed_app.evaluation.folds", cross_validate=stage("folds"))
-    stand_in("jomed_app.training.bundle", write_config=lambda out, config: calls.append("config"))
-    return calls
-
-
-def test_train_all_runs_the_stages_in_order(ran, tmp_path):
-    words = ["--config", str(CONFIG_FOLDER / "embedded.toml"), "--out", str(tmp_path)]
-    assert cli.main(["train", "all", *words, "--set", "align.steps=3", "--resume"]) == 0
-    assert ran == ["config", ("align", 3, tmp_path, True), ("reader", 3, tmp_path, True)]
-    assert "train reader: 1/1 loss 0.5" in (tmp_path / "reader.log").read_text()
-    ran.clear()
-    assert cli.main(["train", "reader", *words]) == 0
-    assert [name for name, *_ in ran[1:]] == ["reader"]
-
-
-@pytest.mark.parametrize(
-    ("stage", "expected"),
-    [
-        ("align", ["align"]),
-        ("reader", ["reader", "folds"]),
-        ("rewards", ["rewards"]),
-        ("all", ["align", "reader", "folds"]),
-    ],
-)
-def test_real_cases_are_read_in_folds_after_the_reader(ran, tmp_path, stage, expected):
-    words = ["--config", str(CONFIG_FOLDER / "embedded.toml"), "--out", str(tmp_path)]
-    assert cli.main(["train", stage, *words, "--set", "train_reader.data=elsewhere"]) == 0
-    assert [name for name, *_ in ran[1:]] == expected
-    assert (tmp_path / "folds.log").is_file() is ("folds" in expected)
-
-
 def test_simulate_writes_cases(tmp_path, capsys):
     out = tmp_path / "cases"
     assert cli.main(["simulate", "--count", "2", "--out", str(out), "--size", "96",

@@ -17,6 +17,7 @@ from jomed_app.data.simulated_ultrasound import simulate_case, write_cases
 from jomed_app.evaluation.folds import cross_validate
 from jomed_app.models.tiny import build_tiny_tokenizer, build_tiny_tower
 from jomed_app.training.bundle import write_config
+from jomed_app.training.retriever_stage import retriever_stage
 from jomed_app.training.stages import align_stage, reader_stage
 from tests.tiny_bundle import SIZE_PX, png_bytes
 
@@ -49,6 +50,13 @@ def tiny_config(data: Path | None = None) -> JomedConfig:
                 "fine_batch_size": 4,
                 "fine_views": 2,
                 "fine_simulated_share": 0.25,
+            },
+            "train_retriever": {
+                "steps": 2,
+                "batch_size": 4,
+                "num_image": 3,
+                "num_text": 2,
+                "num_seeds": 2,
             },
             "train_rewards": {"steps": 2, "batch_size": 4, "rollouts": 2},
             "train_reader": {
@@ -147,6 +155,7 @@ def train_tiny(config: JomedConfig, out: Path) -> Path:
         write_config(out, config)
         align_stage(config, out)
         reader_stage(config, out)
+        retriever_stage(config, out)
         if config.train_reader.data:
             cross_validate(config, out)
     return out

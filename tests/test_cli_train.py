@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from jomed_app import cli
+from jomed_app.config import CONFIG_FOLDER
+from jomed_app.training.pipeline import READ_AFTER, STAGES, stages_of
+
+
+@pytest.fixture(autouse=True)
+def _log_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("JOMED_LOG_DIR", str(tmp_path / "log"))
+    monkeypatch.setattr(cli, "start_log", lambda: None)
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """Put a stand-in in the place of a heavy module."""
+
+    def put(module: str, **names):
+        monkeypatch.setitem(sys.modules, module, SimpleNamespace(**names))
+
+    return put
+
+
+@pytest.fixture
+def ran(stand_in):
+    """What training was asked to do, in order."""
+    calls = []
+
+    def stage(name):
+        def run(config, out, *, resume=None, on_progress):
+            on_progress(1, 1, loss=0.5)
+            calls.append((name, config.align.steps, out, resume))
+
+        return run
+
+    stages = {name: stage(name) for name in STAGES}
+    stand_in(
+        "jomed_app.training.pipeline",
+        READ_AFTER=READ_AFTER,
+        stages_of=lambda name: stages if name == "all" else {name: stages[name]},
+    )
+    stand_in("jomed_app.evaluation.folds", cross_validate=stage("folds"))
+    stand_in("jomed_app.training.bundle", write_config=lambda out, config: calls.append("config"))
+    return calls
+
+
+def test_train_all_runs_the_stages_in_order(ran, tmp_path):
+    words = ["--config", str(CONFIG_FOLDER / "embedded.toml"), "--out", str(tmp_path)]
+    assert cli.main(["train", "all", *words, "--set", "align.steps=3", "--resume"]) == 0
+    names = ("align", "reader", "rewards", "retriever")
+    assert ran == ["config", *((name, 3, tmp_path, True) for name in names)]
+    assert "train reader: 1/1 loss 0.5" in (tmp_path / "reader.log").read_text()
+    ran.clear()
+    assert cli.main(["train", "reader", *words]) == 0
+    assert [name for name, *_ in ran[1:]] == ["reader"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected"),
+    [
+        ("align", ["align"]),
+        ("reader", ["reader", "folds"]),
+        ("rewards", ["rewards"]),
+        ("retriever", ["retriever", "folds"]),
+        ("all", ["align", "reader", "rewards", "retriever", "folds"]),
+    ],
+)
+def test_real_cases_are_read_in_folds_where_answers_changed(ran, tmp_path, stage, expected):
+    words = ["--config", str(CONFIG_FOLDER / "embedded.toml"), "--out", str(tmp_path)]
+    assert cli.main(["train", stage, *words, "--set", "train_reader.data=elsewhere"]) == 0
+    assert [name for name, *_ in ran[1:]] == expected
+    assert (tmp_path / "folds.log").is_file() is ("folds" in expected)
+
+
+def test_the_command_line_knows_every_stage():
+    assert {stage.value for stage in cli.Stage} == {*STAGES, "all"}
+    assert list(stages_of("all")) == list(STAGES)
+    assert stages_of("reader") == {"reader": STAGES["reader"]}
