@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.boxes import Box
+from jomed_app.data.medpix import read_medpix
 from jomed_app.data.public_sets import read_set_table
 from jomed_app.data.records import RECORDS_FILE, CaseRecord, read_records
 from jomed_app.data.retina import read_retina
@@ -33,8 +34,9 @@ def load_corpus(
     """Load the cases of a task from a data root or from a folder of records.
 
     Args:
-        task: its labels must cover the cases' labels.
-        data: a folder with `records.jsonl`, or a root that holds a public set of this task.
+        task: its labels must cover the cases' labels; where it names facts to keep, a label field
+            or label names, cases that do not fit are left out instead.
+        data: a folder with `records.jsonl`, or a root that holds the public set of this task.
         splits: splits to keep; empty keeps all.
 
     Returns:
@@ -45,24 +47,43 @@ def load_corpus(
     """
     if (data / RECORDS_FILE).is_file():
         folder, records = data, read_records(data)
-    elif task.name in READERS:
-        folder, records = READERS[task.name](data)
+    elif task.corpus_name in READERS:
+        folder, records = READERS[task.corpus_name](data)
     else:
         raise RecordError(
-            f"a data folder must hold {RECORDS_FILE} or, for the tasks {sorted(READERS)}, the "
+            f"a data folder must hold {RECORDS_FILE} or, for the sets {sorted(READERS)}, the "
             f"public set; found neither for task '{task.name}'"
         )
+    records = _labeled(task, records)
     kept = [record for record in records if not splits or record.split in splits]
     if not kept:
         found = sorted({record.split for record in records})
         raise RecordError(f"no case of split {list(splits)}; the corpus has {found}")
     for record in kept:
-        if record.label not in task.labels:
+        if not task.is_open and record.label not in task.labels:
             raise RecordError(
                 f"labels must be among {list(task.labels)}, case '{record.case_id}' has "
                 f"'{record.label}'"
             )
     return folder, kept
+
+
+def _labeled(task: Task, records: list[CaseRecord]) -> list[CaseRecord]:
+    """The cases that take part, under the task's own labels."""
+    fitting = [
+        record
+        for record in records
+        if all(record.provenance.get(name) == value for name, value in task.keep.items())
+    ]
+    if task.is_open or not (task.label_field or task.label_names):
+        return fitting
+    found = []
+    for record in fitting:
+        said = record.provenance.get(task.label_field) if task.label_field else record.label
+        label = task.label_names.get(said or "", said)
+        if label in task.labels:
+            found.append(record.model_copy(update={"label": label}))
+    return found
 
 
 def corpus_hash(records: Sequence[CaseRecord]) -> str:
@@ -142,5 +163,6 @@ def assign_folds(records: Sequence[CaseRecord], num_folds: int, seed: int) -> ND
 
 READERS: dict[str, Callable[[Path], tuple[Path, list[CaseRecord]]]] = {
     "breast": read_busi,
+    "medpix": read_medpix,
     "retina": read_retina,
 }

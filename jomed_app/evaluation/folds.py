@@ -157,7 +157,13 @@ def _write_reports(
             case
             for fold, each in enumerate(scoring)
             for case in to_case_scores(
-                table, view, _of_fold(raw, table, fold), each, empty=empty, merge=merge
+                table,
+                view,
+                _of_fold(raw, table, fold),
+                each,
+                empty=empty,
+                merge=merge,
+                has_boxes=task.has_boxes,
             )
         ]
         report = build_report(

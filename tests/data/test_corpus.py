@@ -135,6 +135,46 @@ def test_labels_must_be_the_tasks(task, tmp_path):
         load_corpus(task, tmp_path)
 
 
+VALUES = {"name": "t", "title": "T", "question": "?", "labels": ["a", "b"], "positive_label": "b"}
+
+
+def test_a_fact_can_be_the_label_and_cases_without_one_are_left_out(tmp_path):
+    facts = [{"organ": "x"}, {"organ": "b"}, {"organ": "y"}, {}, {"organ": "x", "seen": "no"}]
+    write_records(
+        tmp_path,
+        [
+            make_record(number).model_copy(update={"provenance": {"seen": "yes", **each}})
+            for number, each in enumerate(facts)
+        ],
+    )
+    task = task_from_dict(
+        {**VALUES, "label_field": "organ", "label_names": {"x": "a"}, "keep": {"seen": "yes"}}
+    )
+    found = {record.case_id: record.label for record in load_corpus(task, tmp_path)[1]}
+    assert found == {"c0": "a", "c1": "b"}
+
+
+def test_labels_can_be_named_anew(tmp_path):
+    write_records(tmp_path, [make_record(1, "benign"), make_record(2, "b"), make_record(3, "c")])
+    task = task_from_dict({**VALUES, "label_names": {"benign": "a"}})
+    assert [record.label for record in load_corpus(task, tmp_path)[1]] == ["a", "b"]
+
+
+def test_an_open_task_takes_any_label(tmp_path):
+    write_records(tmp_path, [make_record(1, "anything")])
+    task = task_from_dict({"name": "t", "title": "T", "question": "?", "kind": "open"})
+    assert load_corpus(task, tmp_path)[1][0].label == "anything"
+
+
+@pytest.mark.parametrize("name", ["medpix_modality", "medpix_location", "medpix_diagnosis"])
+def test_the_real_medpix_tasks(real_data, name):
+    task = load_task(name)
+    _, records = load_corpus(task, real_data, ["train", "val"])
+    assert {record.label for record in records} == set(task.labels)
+    assert all(record.provenance["in_vqa_rad"] == "no" for record in records)
+    assert len(records) > 1000
+
+
 def test_an_empty_folder_is_said(tmp_path):
     values = {"name": "t", "title": "T", "question": "?", "labels": ["a", "b"]}
     task = task_from_dict({**values, "positive_label": "a"})
