@@ -15,7 +15,9 @@ from jomed_app.data.medpix import read_medpix
 from jomed_app.data.public_sets import read_set_table
 from jomed_app.data.records import RECORDS_FILE, CaseRecord, read_records
 from jomed_app.data.retina import read_retina
+from jomed_app.data.slake import read_slake
 from jomed_app.data.tasks import Task
+from jomed_app.data.vqa_rad import read_vqa_rad
 from jomed_app.errors import RecordError
 
 logger = logging.getLogger(__name__)
@@ -165,4 +167,6 @@ READERS: dict[str, Callable[[Path], tuple[Path, list[CaseRecord]]]] = {
     "breast": read_busi,
     "medpix": read_medpix,
     "retina": read_retina,
+    "slake": read_slake,
+    "vqa_rad": read_vqa_rad,
 }

@@ -5,13 +5,37 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+)
 
 from jomed_app.boxes import Box
 from jomed_app.errors import BoxError, RecordError
 
 RECORDS_FILE = "records.jsonl"
+
+
+class AskedQuestion(BaseModel):
+    """A question about an image, and its answer.
+
+    Attributes:
+        question: as asked.
+        answer: free text, in the set's own words.
+        is_closed: whether the question offers its answers (yes or no, or a choice).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: str
+    answer: str
+    is_closed: bool = False
 
 
 class CaseRecord(BaseModel):
@@ -28,6 +52,7 @@ class CaseRecord(BaseModel):
         group: cases of one group (twins, one patient) never stand on two sides of a split.
         split: train, val or test; empty when the corpus has none.
         rows, columns: size of the image file, px.
+        questions: asked of the image, with their answers; only open tasks have any.
         provenance: source, licence, how the label was made, and the like; printable facts only.
     """
 
@@ -44,7 +69,16 @@ class CaseRecord(BaseModel):
     split: str = ""
     rows: int
     columns: int
+    questions: tuple[AskedQuestion, ...] = ()
     provenance: dict[str, str] = {}
+
+    @model_serializer(mode="wrap")
+    def _leave_out_no_questions(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Most corpora ask nothing: their lines and hashes are the same as without the field."""
+        values: dict[str, Any] = handler(self)
+        if not self.questions:
+            values.pop("questions", None)
+        return values
 
     @field_validator("boxes")
     @classmethod

@@ -16,7 +16,7 @@ from jomed_app.data.corpus import (
     load_corpus,
     read_busi,
 )
-from jomed_app.data.records import CaseRecord, write_records
+from jomed_app.data.records import AskedQuestion, CaseRecord, read_records, write_records
 from jomed_app.data.tasks import load_task, task_from_dict
 from jomed_app.errors import RecordError
 
@@ -245,3 +245,13 @@ def test_the_real_set(real_data, task):
             assert box.x1 <= record.columns
             assert box.y1 <= record.rows
     assert all((folder / record.image).is_file() for record in records[::50])
+
+
+def test_a_record_without_questions_is_written_and_hashed_as_ever(tmp_path):
+    plain = make_record(1)
+    assert "questions" not in plain.model_dump()
+    assert "questions" not in plain.model_dump_json()
+    asked = plain.model_copy(update={"questions": (AskedQuestion(question="?", answer="no"),)})
+    write_records(tmp_path, [asked])
+    assert read_records(tmp_path) == [asked]
+    assert corpus_hash([asked]) != corpus_hash([plain])
