@@ -50,7 +50,7 @@ IMPORT_TIME_CALLS = {
     "add_typer", "command", "callback", "compile", "dataclass", "enum", "field", "frozenset",
     "getLogger", "setting", "Option", "Argument", "Typer", "namedtuple", "field_validator",
     "model_validator", "field_serializer", "model_serializer", "lru_cache", "wraps", "resolve",
-    "set", "tuple", "struct", "field", "bool_",
+    "set", "tuple", "struct", "bool_",
     "dict", "range", "len", "sorted", "sum", "min", "max", "frozen", "auto", "MappingProxyType",
     "joinpath", "files", "isdisjoint", "keys", "values", "items", "fromkeys", "join", "split",
     "no_grad", "inference_mode", "array", "float32", "overload",
