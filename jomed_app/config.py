@@ -20,6 +20,7 @@ from jomed_app.stage_config import (
     AlignConfig,
     GraphConfig,
     LocalizerTrainingConfig,
+    QuestionTrainingConfig,
     ReaderTrainingConfig,
 )
 
@@ -145,6 +146,7 @@ class JomedConfig(Section):
     graph: GraphConfig = field(default_factory=GraphConfig)
     train_reader: ReaderTrainingConfig = field(default_factory=ReaderTrainingConfig)
     train_localizer: LocalizerTrainingConfig = field(default_factory=LocalizerTrainingConfig)
+    train_questions: QuestionTrainingConfig = field(default_factory=QuestionTrainingConfig)
     ui: UiConfig = UiConfig()
 
 

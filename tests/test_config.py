@@ -34,8 +34,8 @@ def write(tmp_path):
     return write_toml
 
 
-def test_the_three_backbones_ship():
-    assert [path.stem for path in SHIPPED] == ["embedded", "pixtral_12b", "qwen2vl_7b"]
+def test_the_backbones_and_the_questions_ship():
+    assert [path.stem for path in SHIPPED] == ["embedded", "pixtral_12b", "qwen2vl_7b", "vqa"]
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
