@@ -37,6 +37,7 @@ bundle_app = typer.Typer(help="Write, check or describe a bundle.", rich_markup_
 app.add_typer(index_app, name="index")
 app.add_typer(bundle_app, name="bundle")
 
+BundleArgument = Annotated[Path, typer.Argument(help="bundle folder")]
 BundleOption = Annotated[Path, typer.Option("--bundle", help="bundle folder")]
 IndexOption = Annotated[Path, typer.Option("--index", help="index folder")]
 CorpusOption = Annotated[Path | None, typer.Option("--corpus", help="case records, file or folder")]
@@ -45,10 +46,11 @@ OutFolder = Annotated[Path, typer.Option("--out", help="folder to write")]
 
 
 class Stage(StrEnum):
-    """Training stages in the order in which `all` runs them."""
+    """Training stages in the order in which `all` runs them, without `questions`."""
 
     ALIGN = "align"
     READER = "reader"
+    QUESTIONS = "questions"
     ALL = "all"
 
 
@@ -117,9 +119,7 @@ def train(
     stage: Annotated[Stage, typer.Argument(help="what to train")],
     config: Annotated[Path, typer.Option(help="such as jomed_app/configs/embedded.toml")],
     out: OutFolder,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="section.key=value; may be repeated")
-    ] = None,
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="from the last checkpoint")] = False,
 ) -> None:
     """Train one stage, or all of them in order."""
@@ -132,11 +132,15 @@ def train(
     from jomed_app.training.stages import align_stage, reader_stage
 
     write_config(out, settings)
-    for name, run_stage in ((Stage.ALIGN, align_stage), (Stage.READER, reader_stage)):
-        if stage in (name, Stage.ALL):
-            with show_progress(f"train {name}", out / f"{name}.log") as on_progress:
-                run_stage(settings, out, resume=resume, on_progress=on_progress)
-    if stage is not Stage.ALIGN and settings.train_reader.data:
+    stages = {Stage.ALIGN: align_stage, Stage.READER: reader_stage}
+    if stage is Stage.QUESTIONS:
+        from jomed_app.evaluation.vqa_reading import tune_and_measure
+
+        stages[stage] = tune_and_measure
+    for name in stages if stage is Stage.ALL else (stage,):
+        with show_progress(f"train {name}", out / f"{name}.log") as on_progress:
+            stages[name](settings, out, resume=resume, on_progress=on_progress)
+    if stage in (Stage.READER, Stage.ALL) and settings.train_reader.data:
         with show_progress("read the folds", out / "folds.log") as on_progress:
             cross_validate(settings, out, on_progress=on_progress)
 
@@ -231,9 +235,7 @@ def bundle_export(
 
 
 @bundle_app.command("verify")
-def bundle_verify(
-    bundle: Annotated[Path, typer.Argument(help="bundle folder")] = DEFAULT_BUNDLE,
-) -> None:
+def bundle_verify(bundle: BundleArgument = DEFAULT_BUNDLE) -> None:
     """Check every byte of a bundle against its manifest."""
     from jomed_app.models.bundle import open_bundle
 
@@ -242,9 +244,7 @@ def bundle_verify(
 
 
 @bundle_app.command("info")
-def bundle_info(
-    bundle: Annotated[Path, typer.Argument(help="bundle folder")] = DEFAULT_BUNDLE,
-) -> None:
+def bundle_info(bundle: BundleArgument = DEFAULT_BUNDLE) -> None:
     """Print a bundle's manifest as JSON, without hashing its files."""
     from jomed_app.models.bundle import open_bundle
 
@@ -294,6 +294,6 @@ def _corpus_and_encoder(
     from jomed_app.models.bundle import open_bundle
     from jomed_app.models.retriever import load_retriever
 
-    folder = corpus.parent if corpus.is_file() else corpus
-    folder, records = load_corpus(load_task(task), folder, _listed(split) or ())
+    root = corpus.parent if corpus.is_file() else corpus
+    folder, records = load_corpus(load_task(task), root, _listed(split) or ())
     return folder, records, load_retriever(open_bundle(bundle).path / "retriever")

@@ -237,6 +237,16 @@ def test_real_cases_are_read_in_folds_after_the_reader(ran, tmp_path, stage, exp
     assert (tmp_path / "folds.log").is_file() is ("folds" in expected)
 
 
+def test_questions_are_a_stage_of_their_own(ran, stand_in, tmp_path):
+    stand_in(
+        "jomed_app.evaluation.vqa_reading",
+        tune_and_measure=lambda config, out, **_: ran.append((config.train_questions.steps, out)),
+    )
+    words = ["--config", str(CONFIG_FOLDER / "vqa.toml"), "--out", str(tmp_path)]
+    assert cli.main(["train", "questions", *words, "--set", "train_questions.steps=7"]) == 0
+    assert ran == ["config", (7, tmp_path)]
+
+
 def test_simulate_writes_cases(tmp_path, capsys):
     out = tmp_path / "cases"
     assert cli.main(["simulate", "--count", "2", "--out", str(out), "--size", "96",

@@ -24,6 +24,7 @@ from jomed_app.evaluation.systems import (
     read_case,
     show_located,
 )
+from jomed_app.evaluation.vqa_reading import VQA_SYSTEMS, evaluate_questions
 from jomed_app.imaging import read_image
 from jomed_app.inference.load import BundleParts, load_bundle
 from jomed_app.inference.reading import CaseReader
@@ -61,7 +62,8 @@ def evaluate_task(
         split: train, val or test, several joined by commas.
         bundle: folder; named in the report.
         index: folder that candidates come from; named in the report.
-        systems: among `SYSTEMS`; None scores all that the bundle has.
+        systems: among `SYSTEMS`; None scores all that the bundle has. An open task's
+            `VQA_SYSTEMS` are always scored together.
         limit: first N cases only.
         out: report file.
         on_progress: called after every case.
@@ -74,10 +76,14 @@ def evaluate_task(
             cases of other labels.
         RecordError: if the split holds no case.
     """
-    if unknown := sorted(set(systems or ()) - set(SYSTEMS)):
-        raise ConfigError(f"systems must be among {list(SYSTEMS)}, found {unknown}")
-    parts = load_bundle(bundle)
     task = load_task(task_name)
+    known_systems = VQA_SYSTEMS if task.is_open else SYSTEMS
+    if unknown := sorted(set(systems or ()) - set(known_systems)):
+        raise ConfigError(f"systems must be among {list(known_systems)}, found {unknown}")
+    splits = [name.strip() for name in split.split(",")]
+    if task.is_open:  # its systems are read together; there is nothing to leave out
+        return evaluate_questions(task, data, splits, bundle, index, limit, out, on_progress)
+    parts = load_bundle(bundle)
     if is_own := (task.name, task.labels) == (parts.task.name, parts.task.labels):
         task = parts.task
     chosen = tuple(systems or (SYSTEMS if is_own else UNTRAINED_SYSTEMS))
@@ -92,7 +98,6 @@ def evaluate_task(
             f"the index must hold cases of the labels {list(task.labels)}, found {foreign}; build "
             f"one: python -m jomed_app index build --task {task_name} ..."
         )
-    splits = [name.strip() for name in split.split(",")]
     folder, records = load_corpus(task, data, splits)
     scorer = _Scorer(parts, candidates, task, is_own=is_own)
     cases = []
