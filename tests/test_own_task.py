@@ -94,3 +94,11 @@ def test_an_index_of_another_task_is_said_in_one_line(
     words += ["--bundle", str(tiny_bundle), "--index", str(tiny_index)]
     assert cli.main([*words, "--out", str(tmp_path / "report.json")]) == 2
     assert "the index must hold cases of the labels" in capsys.readouterr().err
+
+
+def test_the_pages_open_task_and_its_record_follow_the_schemas(tmp_path):
+    path = tmp_path / "ward.toml"
+    path.write_text(code_block("toml", 1), encoding="utf-8")
+    assert load_task(path).is_open
+    record = CaseRecord.model_validate_json(code_block("json", 1))
+    assert [one.is_closed for one in record.questions] == [False, True]
