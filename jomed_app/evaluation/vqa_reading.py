@@ -29,10 +29,12 @@ from jomed_app.inference.free_answers import answer_freely
 from jomed_app.inference.load import load_bundle
 from jomed_app.inference.reading import CaseReader
 from jomed_app.inference.shelf import CandidateShelf, encode_images
+from jomed_app.models.loading import prepare_for_answers
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
 from jomed_app.progress import OnProgress
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.search import find_candidates, relative_scores
+from jomed_app.training.loop import no_progress
 from jomed_app.training.question_table import QuestionTable
 from jomed_app.training.questions import question_stage
 
@@ -175,10 +177,11 @@ def evaluate_questions(
 
 
 def tune_and_measure(
-    config: JomedConfig, out: Path, *, resume: bool = False, on_progress: OnProgress
+    config: JomedConfig, out: Path, *, resume: bool = False, on_progress: OnProgress = no_progress
 ) -> None:
     """Run the stage `questions`, then ask about the held-out images."""
     reader, table = question_stage(config, out, resume=resume, on_progress=on_progress)
+    prepare_for_answers(reader.model)
     measure_held_out(reader, table, config, out, on_progress=on_progress)
 
 
@@ -190,7 +193,7 @@ def measure_held_out(
     out: Path,
     *,
     limit: int | None = None,
-    on_progress: OnProgress,
+    on_progress: OnProgress = no_progress,
 ) -> list[Path]:
     """Ask about the held-out images beside the training images; write a report per task, a page.
 

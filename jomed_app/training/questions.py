@@ -21,6 +21,7 @@ from jomed_app.config import JomedConfig
 from jomed_app.data.questions import taught_answer
 from jomed_app.data.records import AskedQuestion
 from jomed_app.models.forward import call_hidden, pool_grid
+from jomed_app.models.loading import merge_lora
 from jomed_app.models.reader import Reader
 from jomed_app.models.rows import RowEncoder
 from jomed_app.objectives.answers import answer_loss
@@ -192,12 +193,13 @@ def question_stage(
     """Tune on the train splits together; writes `reader/questions`.
 
     Returns:
-        The tuned reader and the table, so that the held-out images can be read at once.
+        The tuned reader, its adapters folded in, and the table, so that the held-out images can be
+        read at once.
     """
     work = Workspace(out, config)
     settings = config.train_questions
     start = out / settings.start if settings.start else None
-    reader, _ = work.trainable_reader(start)
+    reader, adapted = work.trainable_reader(start)
     table = load_question_table(work, reader)
     train_questions(
         reader,
@@ -207,6 +209,8 @@ def question_stage(
         resume=resume,
         on_progress=on_progress,
     )
+    merge_lora(adapted)
+    reader.model.to(torch.bfloat16)  # type: ignore[arg-type]
     return reader, table
 
 
