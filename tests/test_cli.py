@@ -212,6 +212,7 @@ def ran(stand_in):
 
     stand_in("jomed_app.training.stages", align_stage=stage("align"), reader_stage=stage("reader"))
     stand_in("jomed_app.evaluation.folds", cross_validate=stage("folds"))
+    stand_in("jomed_app.evaluation.vqa_reading", tune_and_measure=stage("questions"))
     stand_in("jomed_app.training.bundle", write_config=lambda out, config: calls.append("config"))
     return calls
 
@@ -228,23 +229,18 @@ def test_train_all_runs_the_stages_in_order(ran, tmp_path):
 
 @pytest.mark.parametrize(
     ("stage", "expected"),
-    [("align", ["align"]), ("reader", ["reader", "folds"]), ("all", ["align", "reader", "folds"])],
+    [
+        ("align", ["align"]),
+        ("reader", ["reader", "folds"]),
+        ("questions", ["questions"]),
+        ("all", ["align", "reader", "folds"]),
+    ],
 )
 def test_real_cases_are_read_in_folds_after_the_reader(ran, tmp_path, stage, expected):
     words = ["--config", str(CONFIG_FOLDER / "embedded.toml"), "--out", str(tmp_path)]
     assert cli.main(["train", stage, *words, "--set", "train_reader.data=elsewhere"]) == 0
     assert [name for name, *_ in ran[1:]] == expected
     assert (tmp_path / "folds.log").is_file() is ("folds" in expected)
-
-
-def test_questions_are_a_stage_of_their_own(ran, stand_in, tmp_path):
-    stand_in(
-        "jomed_app.evaluation.vqa_reading",
-        tune_and_measure=lambda config, out, **_: ran.append((config.train_questions.steps, out)),
-    )
-    words = ["--config", str(CONFIG_FOLDER / "vqa.toml"), "--out", str(tmp_path)]
-    assert cli.main(["train", "questions", *words, "--set", "train_questions.steps=7"]) == 0
-    assert ran == ["config", (7, tmp_path)]
 
 
 def test_simulate_writes_cases(tmp_path, capsys):
