@@ -1,4 +1,4 @@
-"""Turn a run's cross-validation reports into pages: `python -m benchmarks.write_results RUN`.
+"""Turn a run's reports into pages: `python -m benchmarks.write_results RUN`.
 
 The reports are kept beside the pages, so that every number can be traced to the run that made it.
 """
@@ -12,12 +12,14 @@ from pathlib import Path
 
 from jomed_app.evaluation.fold_seeds import fold_seeds_page
 from jomed_app.evaluation.tables import write_results
+from jomed_app.evaluation.vqa_reading import PAGE_FILE
+from jomed_app.evaluation.vqa_report import read_vqa_report, vqa_page
 
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
 
 
 def main(run: Path) -> int:
-    """Copy `cv/report*.json` of a run and write the pages."""
+    """Copy `cv/report*.json` and `vqa/report.*.json` of a run and write the pages."""
     kept = RESULTS / "reports"
     kept.mkdir(parents=True, exist_ok=True)
     reports = [
@@ -29,9 +31,18 @@ def main(run: Path) -> int:
         shutil.copy2(repeats, kept / "breast.fold_seeds.json")
         rows = json.loads(repeats.read_text(encoding="utf-8"))
         (RESULTS / "breast-fold-seeds.md").write_text(fold_seeds_page(rows), encoding="utf-8")
-    for page in write_results(reports, RESULTS):
+    pages = write_results(reports, RESULTS) if reports else []
+    asked = sorted((run / "vqa").glob("report.*.json"))
+    if asked:
+        page = RESULTS / PAGE_FILE
+        copied = [
+            Path(shutil.copy2(path, kept / path.name.replace("report", "vqa", 1))) for path in asked
+        ]
+        page.write_text(vqa_page([read_vqa_report(path) for path in copied]), encoding="utf-8")
+        pages.append(page)
+    for page in pages:
         sys.stdout.write(f"{page.name}\n")
-    return 0 if reports else 2
+    return 0 if pages else 2
 
 
 if __name__ == "__main__":

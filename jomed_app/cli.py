@@ -44,12 +44,13 @@ app.add_typer(bundle_app, name="bundle")
 
 
 class Stage(StrEnum):
-    """Training stages in the order in which `all` runs them."""
+    """Training stages in the order in which `all` runs them, without `questions`."""
 
     ALIGN = "align"
     READER = "reader"
     REWARDS = "rewards"
     RETRIEVER = "retriever"
+    QUESTIONS = "questions"
     ALL = "all"
 
 
@@ -118,9 +119,7 @@ def train(
     stage: Annotated[Stage, typer.Argument(help="what to train")],
     config: Annotated[Path, typer.Option(help="such as jomed_app/configs/embedded.toml")],
     out: OutFolder,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="section.key=value; may be repeated")
-    ] = None,
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="from the last checkpoint")] = False,
 ) -> None:
     """Train one stage, or all of them in order."""
@@ -129,8 +128,8 @@ def train(
 
     settings = load_config(config, overrides or ())
     from jomed_app.evaluation.folds import cross_validate
+    from jomed_app.pipeline import READ_AFTER, stages_of
     from jomed_app.training.bundle import write_config
-    from jomed_app.training.pipeline import READ_AFTER, stages_of
 
     write_config(out, settings)
     chosen = stages_of(stage.value)

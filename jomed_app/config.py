@@ -20,6 +20,7 @@ from jomed_app.stage_config import (
     AlignConfig,
     GraphConfig,
     LocalizerTrainingConfig,
+    QuestionTrainingConfig,
     ReaderTrainingConfig,
     RetrieverTrainingConfig,
     RewardTuningConfig,
@@ -149,6 +150,7 @@ class JomedConfig(Section):
     train_localizer: LocalizerTrainingConfig = field(default_factory=LocalizerTrainingConfig)
     train_retriever: RetrieverTrainingConfig = field(default_factory=RetrieverTrainingConfig)
     train_rewards: RewardTuningConfig = field(default_factory=RewardTuningConfig)
+    train_questions: QuestionTrainingConfig = field(default_factory=QuestionTrainingConfig)
     ui: UiConfig = UiConfig()
 
 

@@ -133,6 +133,53 @@ class ReaderTrainingConfig(Section):
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionTrainingConfig(Section):
+    """Tuning of the reader on questions with free answers (stage `questions`).
+
+    Attributes:
+        tasks: open tasks whose train splits are tuned on together.
+        data: root of the public sets; needed.
+        start: reader checkpoint to start from, a folder within the run or anywhere; empty starts
+            from fresh adapters.
+        steps: optimizer steps; lr: peak learning rate; weight_decay: of AdamW.
+        images_per_step: images per step; questions_per_image: drawn of each, in one sequence.
+        candidate_share: share of the questions that are also read beside candidates.
+        num_candidates: candidates per such question, each its own row with the same answer.
+        candidate_depth: candidates are drawn from this many nearest images.
+        random_share: share of candidates drawn from all images instead of the nearest.
+        hidden_share: share of candidate rows that hide tokens of the query; query_dropout: least
+            share of its tokens hidden there.
+        max_answer_tokens: longer answers are cut, and then taught without an end.
+        label_smoothing: of the answer tokens.
+        num_hits: candidates read per question when a split is measured.
+        weight_temperature: divides their head-normalized retriever scores.
+        checkpoint_every: steps between checkpoints.
+        seed: of batches, candidates and initial adapters.
+    """
+
+    tasks: tuple[str, ...] = ("slake", "vqa_rad")
+    data: str = ""
+    start: str = ""
+    steps: int = setting(900, low=1)
+    lr: float = setting(6e-4, low=1e-8, high=1.0)
+    weight_decay: float = setting(0.01, low=0.0, high=1.0)
+    images_per_step: int = setting(4, low=1)
+    questions_per_image: int = setting(4, low=1)
+    candidate_share: float = setting(0.5, low=0.0, high=1.0)  # ours: a plain row costs a fifth
+    num_candidates: int = setting(2, low=1, high=50)
+    candidate_depth: int = setting(6, low=1)
+    random_share: float = setting(0.15, low=0.0, high=1.0)  # ours: relevance must be judged
+    hidden_share: float = setting(0.15, low=0.0, high=1.0)  # ours: or the candidate is ignored
+    query_dropout: float = setting(0.5, low=0.0, high=1.0)
+    max_answer_tokens: int = setting(16, low=1, high=128)
+    label_smoothing: float = setting(0.0, low=0.0, high=0.9)
+    num_hits: int = setting(4, low=1, high=50)  # arXiv:2508.17394, authors' code: K = 4
+    weight_temperature: float = setting(0.1, low=1e-3, high=100.0)  # ours
+    checkpoint_every: int = setting(50, low=0)
+    seed: int = setting(0, low=0)
+
+
+@dataclass(frozen=True, slots=True)
 class LocalizerTrainingConfig(Section):
     """The localizers (part of the stage `reader`): on frozen tokens, and the fine one.
 

@@ -23,7 +23,7 @@ FLOORS = {
     "retrieval": 3,
     "inference": 4, "training": 5,
     "evaluation": 6, "export": 6,
-    "ui": 7, "terminal": 7, "artifacts": 7, "cli": 7, "__main__": 7,
+    "ui": 7, "terminal": 7, "artifacts": 7, "pipeline": 7, "cli": 7, "__main__": 7,
 }  # fmt: skip
 
 # A third-party library -> the files (or folders, with a slash) that may import it.
@@ -49,8 +49,8 @@ IMPORT_TIME_CALLS = {
     "Annotated", "Field", "Path", "TypeVar", "ConfigDict", "NewType", "TypeAdapter",
     "add_typer", "command", "callback", "compile", "dataclass", "enum", "field", "frozenset",
     "getLogger", "setting", "Option", "Argument", "Typer", "namedtuple", "field_validator",
-    "model_validator", "model_serializer", "field_serializer", "lru_cache", "wraps", "resolve",
-    "set", "tuple",
+    "model_validator", "field_serializer", "model_serializer", "lru_cache", "wraps", "resolve",
+    "set", "tuple", "struct", "bool_",
     "dict", "range", "len", "sorted", "sum", "min", "max", "frozen", "auto", "MappingProxyType",
     "joinpath", "files", "isdisjoint", "keys", "values", "items", "fromkeys", "join", "split",
     "no_grad", "inference_mode", "array", "float32", "overload",

@@ -7,7 +7,7 @@ import pytest
 
 from jomed_app import cli
 from jomed_app.config import CONFIG_FOLDER
-from jomed_app.training.pipeline import READ_AFTER, STAGES, stages_of
+from jomed_app.pipeline import READ_AFTER, STAGES, stages_of
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +40,9 @@ def ran(stand_in):
 
     stages = {name: stage(name) for name in STAGES}
     stand_in(
-        "jomed_app.training.pipeline",
+        "jomed_app.pipeline",
         READ_AFTER=READ_AFTER,
-        stages_of=lambda name: stages if name == "all" else {name: stages[name]},
+        stages_of=lambda name: {each: stages[each] for each in stages_of(name)},
     )
     stand_in("jomed_app.evaluation.folds", cross_validate=stage("folds"))
     stand_in("jomed_app.training.bundle", write_config=lambda out, config: calls.append("config"))
@@ -67,6 +67,7 @@ def test_train_all_runs_the_stages_in_order(ran, tmp_path):
         ("reader", ["reader", "folds"]),
         ("rewards", ["rewards"]),
         ("retriever", ["retriever", "folds"]),
+        ("questions", ["questions"]),
         ("all", ["align", "reader", "rewards", "retriever", "folds"]),
     ],
 )
@@ -79,5 +80,5 @@ def test_real_cases_are_read_in_folds_where_answers_changed(ran, tmp_path, stage
 
 def test_the_command_line_knows_every_stage():
     assert {stage.value for stage in cli.Stage} == {*STAGES, "all"}
-    assert list(stages_of("all")) == list(STAGES)
+    assert [*stages_of("all"), "questions"] == list(STAGES)
     assert stages_of("reader") == {"reader": STAGES["reader"]}

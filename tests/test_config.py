@@ -35,7 +35,7 @@ def write(tmp_path):
 
 
 def test_the_configurations_ship():
-    names = ["embedded", "pixtral_12b", "qwen2vl_7b", "retina"]
+    names = ["embedded", "pixtral_12b", "qwen2vl_7b", "retina", "vqa"]
     assert [path.stem for path in SHIPPED] == names
 
 

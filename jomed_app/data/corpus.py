@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from jomed_app.boxes import Box
 from jomed_app.data.coco import COCO_FILE, read_coco
 from jomed_app.data.kvasir import POLYP, read_kvasir
+from jomed_app.data.medpix import read_medpix
 from jomed_app.data.public_sets import read_set_table
 from jomed_app.data.records import RECORDS_FILE, CaseRecord, read_records
 from jomed_app.data.retina import read_retina
+from jomed_app.data.slake import read_slake
 from jomed_app.data.slake_disease import SLAKE_DISEASE, read_slake_disease
 from jomed_app.data.tasks import Task
 from jomed_app.data.vindr import VINDR_FILE, read_vindr
+from jomed_app.data.vqa_rad import read_vqa_rad
 from jomed_app.errors import RecordError
 
 logger = logging.getLogger(__name__)
@@ -37,9 +40,10 @@ def load_corpus(
     """Load the cases of a task from a data root or from a folder of records.
 
     Args:
-        task: its labels must cover the cases' labels.
+        task: its labels must cover the cases' labels; where it names facts to keep, a label field
+            or label names, cases that do not fit are left out instead.
         data: a folder with `records.jsonl`, with boxed data of a user's own (`annotations.json`
-            or `annotations.csv`, see docs/boxed_data.md), or a root that holds a public set of
+            or `annotations.csv`, see docs/boxed_data.md), or a root that holds the public set of
             this task; looked for in this order.
         splits: splits to keep; empty keeps all.
 
@@ -55,24 +59,43 @@ def load_corpus(
         if len(boxed) > 1:
             raise RecordError(f"a data folder must hold one of {boxed}, found both; remove one")
         folder, records = BOXED_READERS[boxed[0]](data, task)
-    elif task.name in READERS:
-        folder, records = READERS[task.name](data)
+    elif task.corpus_name in READERS:
+        folder, records = READERS[task.corpus_name](data)
     else:
         raise RecordError(
             f"a data folder must hold {RECORDS_FILE}, {' or '.join(BOXED_READERS)} or, for the "
-            f"tasks {sorted(READERS)}, the public set; found none for task '{task.name}'"
+            f"sets {sorted(READERS)}, the public set; found none for task '{task.name}'"
         )
+    records = _labeled(task, records)
     kept = [record for record in records if not splits or record.split in splits]
     if not kept:
         found = sorted({record.split for record in records})
         raise RecordError(f"no case of split {list(splits)}; the corpus has {found}")
     for record in kept:
-        if record.label not in task.labels:
+        if not task.is_open and record.label not in task.labels:
             raise RecordError(
                 f"labels must be among {list(task.labels)}, case '{record.case_id}' has "
                 f"'{record.label}'"
             )
     return folder, kept
+
+
+def _labeled(task: Task, records: list[CaseRecord]) -> list[CaseRecord]:
+    """The cases that take part, under the task's own labels."""
+    fitting = [
+        record
+        for record in records
+        if all(record.provenance.get(name) == value for name, value in task.keep.items())
+    ]
+    if task.is_open or not (task.label_field or task.label_names):
+        return fitting
+    found = []
+    for record in fitting:
+        said = record.provenance.get(task.label_field) if task.label_field else record.label
+        label = task.label_names.get(said or "", said)
+        if label in task.labels:
+            found.append(record.model_copy(update={"label": label}))
+    return found
 
 
 def corpus_hash(records: Sequence[CaseRecord]) -> str:
@@ -158,7 +181,10 @@ BOXED_READERS: dict[str, Callable[[Path, Task], tuple[Path, list[CaseRecord]]]] 
 }
 READERS: dict[str, Callable[[Path], tuple[Path, list[CaseRecord]]]] = {
     "breast": read_busi,
+    "medpix": read_medpix,
     "retina": read_retina,
     POLYP: read_kvasir,
     SLAKE_DISEASE: read_slake_disease,
+    "slake": read_slake,
+    "vqa_rad": read_vqa_rad,
 }

@@ -21,6 +21,12 @@ UNKNOWN_LABEL = "unknown"
 _NEEDED = frozenset({"image", "case_id", "caption", "findings", "diagnosis", "in_vqa_rad"})
 _NOTHING = frozenset({"", "n/a", "na", "none", "nan", "unknown", ".", "-"})
 _SPLITS = {"dev": "val"}
+_FACTS = (
+    ("modality", "type"),
+    ("plane", "plane"),
+    ("location", "location_category"),
+    ("category", "topic_category"),
+)
 
 # A heading or a link says nothing without what it leads to.
 _POINTS_ELSEWHERE = re.compile(r":$|https?://|www\.")
@@ -32,7 +38,8 @@ def read_medpix(data: Path) -> tuple[Path, list[CaseRecord]]:
     Source: MedPix 2.0, arXiv:2407.02994.
     Ours: the passage is the caption, or the findings where there is no caption, cut to 60 words;
     the extended passage adds findings, then the discussion of the disease, which may name the
-    diagnosis. The table's split "dev" is our "val".
+    diagnosis. The table's split "dev" is our "val". What the table says of modality, plane, part
+    of the body and kind of disease goes to the provenance, where a task finds its labels.
 
     Args:
         data: a root that holds the set's folder, or that folder.
@@ -70,6 +77,11 @@ def read_medpix(data: Path) -> tuple[Path, list[CaseRecord]]:
                     "source": "MedPix 2.0 selection",
                     "label_made": "diagnosis as its case states it; not reviewed by us",
                     "in_vqa_rad": "yes" if row["in_vqa_rad"] else "no",
+                    **{
+                        name: _text(row.get(field))
+                        for name, field in _FACTS
+                        if _text(row.get(field))
+                    },
                 },
             )
         )

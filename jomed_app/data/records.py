@@ -23,6 +23,22 @@ from jomed_app.errors import BoxError, RecordError
 RECORDS_FILE = "records.jsonl"
 
 
+class AskedQuestion(BaseModel):
+    """A question about an image, and its answer.
+
+    Attributes:
+        question: as asked.
+        answer: free text, in the set's own words.
+        is_closed: whether the question offers its answers (yes or no, or a choice).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: str
+    answer: str
+    is_closed: bool = False
+
+
 class CaseRecord(BaseModel):
     """One known case: an image, its label and what is written about it.
 
@@ -40,6 +56,7 @@ class CaseRecord(BaseModel):
         split: train, val or test; empty when the corpus has none; twin for a near-duplicate of a
             held-out case, which takes part in nothing.
         rows, columns: size of the image file, px.
+        questions: asked of the image, with their answers; only open tasks have any.
         provenance: source, licence, how the label was made, and the like; printable facts only.
     """
 
@@ -57,7 +74,16 @@ class CaseRecord(BaseModel):
     split: str = ""
     rows: int
     columns: int
+    questions: tuple[AskedQuestion, ...] = ()
     provenance: dict[str, str] = {}
+
+    @model_serializer(mode="wrap")
+    def _leave_out_no_questions(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Most corpora ask nothing: their lines and hashes are the same as without the field."""
+        values: dict[str, Any] = handler(self)
+        if not self.questions:
+            values.pop("questions", None)
+        return values
 
     @field_validator("boxes")
     @classmethod

@@ -12,6 +12,7 @@ import pandas as pd
 from jomed_app.boxes import Box
 from jomed_app.data.extend import end_sentence, extend_description, shorten_sentences
 from jomed_app.data.public_sets import image_size, read_set_table
+from jomed_app.data.questions import group_questions
 from jomed_app.data.records import CaseRecord
 
 SLAKE_FOLDER = "slake"
@@ -137,14 +138,13 @@ def read_slake(data: Path) -> tuple[Path, list[CaseRecord]]:
         BoxError: if a box is empty, inverted or not finite.
     """
     folder, rows = read_set_table(data, SLAKE_FOLDER, f"{SLAKE_FOLDER}.parquet", _IMAGE_FIELDS)
-    asked: dict[str, list[tuple[str, str]]] = {}
-    for one in read_slake_questions(data).to_dict("records"):
-        asked.setdefault(one["image"], []).append((one["question"], one["answer"]))
+    asked = group_questions(read_slake_questions(data))
     records = []
     for place, row in enumerate(rows.to_dict("records")):
         name, modality = Path(row["image"]).stem, str(row["modality"])
-        said = state_answers(asked.get(row["image"], []))
-        passage, more = _split_statements(said or state_answers([("Modality?", modality)]))
+        questions = asked.get(row["image"], ())
+        said = state_answers([(one.question, one.answer) for one in questions])
+        passage, more = split_statements(said or state_answers([("Modality?", modality)]))
         boxes, about_boxes = _boxes(row)
         height, width = image_size(folder, row, place)
         records.append(
@@ -159,6 +159,7 @@ def read_slake(data: Path) -> tuple[Path, list[CaseRecord]]:
                 split=SLAKE_SPLITS.get(row["split"], row["split"]),
                 rows=height,
                 columns=width,
+                questions=questions,
                 provenance={
                     "source": "SLAKE (English questions)",
                     "label_made": "modality as the set names it; not reviewed by us",
@@ -262,7 +263,7 @@ def _lower(text: str) -> str:
     return " ".join(_SPELLING.get(word.casefold(), word) for word in words)
 
 
-def _split_statements(statements: Sequence[str]) -> tuple[str, list[str]]:
+def split_statements(statements: Sequence[str]) -> tuple[str, list[str]]:
     """The passage, of the statements that fit one after another, and the statements left over."""
     passage: list[str] = []
     left_over: list[str] = []

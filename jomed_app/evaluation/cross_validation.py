@@ -212,6 +212,7 @@ def to_case_scores(
     *,
     empty: Sequence[int] = (),
     merge: Sequence[Sequence[int]] | None = None,
+    has_boxes: bool = True,
 ) -> list[CaseScores]:
     """Conclude every case; with `merge`, labels are merged first (the two-class question).
 
@@ -222,6 +223,7 @@ def to_case_scores(
         settings: weights and calibration.
         empty: indexes of the labels without a finding.
         merge: groups of label indexes that become one label each, in order.
+        has_boxes: whether the task asks for boxes; without, no system is said to localize.
     """
     cases = []
     for row, each in sorted(raw.items()):
@@ -231,12 +233,15 @@ def to_case_scores(
         if merge is not None:
             each = merge_labels(each, merge)
             label = next(place for place, members in enumerate(merge) if label in members)
+        systems = conclude_systems(each, settings)
+        if not has_boxes:
+            systems = {name: replace(said, boxes=None) for name, said in systems.items()}
         cases.append(
             CaseScores(
                 case_id=record.case_id,
                 group=str(view.groups[row]),
                 label=label,
-                systems=conclude_systems(each, settings),
+                systems=systems,
                 boxes=tuple(record.box_list),
             )
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from jomed_app.config import JomedConfig
@@ -137,15 +138,19 @@ def _write_reports(
         ("", None, list(task.labels)),
         (".binary", [rest, [task.positive_index]], ["other", task.positive_label]),
     ):
+        conclude = partial(
+            to_case_scores,
+            read.table,
+            read.view,
+            empty=empty,
+            merge=merge,
+            has_boxes=task.has_boxes,
+        )
         cases = []
         for part, each in enumerate(standard):
-            raw = read.of_part(kind.name, part)
-            scored = to_case_scores(read.table, read.view, raw, each, empty=empty, merge=merge)
+            scored = conclude(read.of_part(kind.name, part), each)
             if has_heads:
-                raw = read.of_part(kind.joint(seed), part)
-                other = to_case_scores(
-                    read.table, read.view, raw, trained[part], empty=empty, merge=merge
-                )
+                other = conclude(read.of_part(kind.joint(seed), part), trained[part])
                 scored = beside(scored, other)
             cases += scored
         report = build_report(

@@ -39,19 +39,30 @@ _SCHEMA = pa.schema(
         (_IMAGE_HASH, pa.string()),
     ]
 )
+_QUESTIONS = pa.field(
+    "questions",
+    pa.list_(
+        pa.struct([("question", pa.string()), ("answer", pa.string()), ("is_closed", pa.bool_())])
+    ),
+)
 _MAPS = ("descriptors", "provenance")
 
 
 def write_candidates(
     folder: Path, records: Sequence[CaseRecord], image_hashes: Sequence[str]
 ) -> None:
-    """Write `candidates.parquet`: every field of every record, and its image file's SHA-256."""
+    """Write `candidates.parquet`: every field of every record, and its image file's SHA-256.
+
+    A corpus without questions has no column for them.
+    """
     lines: list[dict[str, Any]] = []
     for record, image_hash in zip(records, image_hashes, strict=True):
         line = record.model_dump() | {_IMAGE_HASH: image_hash, "box_labels": record.box_labels}
         line |= {name: sorted(line[name].items()) for name in _MAPS}
         lines.append(line)
-    table = pa.Table.from_pylist(lines, schema=_SCHEMA)
+    has_questions = any(record.questions for record in records)
+    schema = _SCHEMA.append(_QUESTIONS) if has_questions else _SCHEMA
+    table = pa.Table.from_pylist(lines, schema=schema)
     pq.write_table(table, folder / CANDIDATES_FILE, compression="zstd")
 
 
@@ -61,6 +72,7 @@ def read_candidates(folder: Path) -> tuple[list[CaseRecord], list[str]]:
     for line in pq.read_table(folder / CANDIDATES_FILE).to_pylist():
         hashes.append(line.pop(_IMAGE_HASH))
         line |= {name: dict(line[name]) for name in _MAPS}
+        line["questions"] = line.get("questions") or ()
         records.append(CaseRecord.model_validate(line))
     return records, hashes
 

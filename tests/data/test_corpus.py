@@ -16,7 +16,7 @@ from jomed_app.data.corpus import (
     load_corpus,
     read_busi,
 )
-from jomed_app.data.records import CaseRecord, write_records
+from jomed_app.data.records import AskedQuestion, CaseRecord, read_records, write_records
 from jomed_app.data.tasks import load_task, task_from_dict
 from jomed_app.errors import RecordError
 
@@ -135,6 +135,46 @@ def test_labels_must_be_the_tasks(task, tmp_path):
         load_corpus(task, tmp_path)
 
 
+VALUES = {"name": "t", "title": "T", "question": "?", "labels": ["a", "b"], "positive_label": "b"}
+
+
+def test_a_fact_can_be_the_label_and_cases_without_one_are_left_out(tmp_path):
+    facts = [{"organ": "x"}, {"organ": "b"}, {"organ": "y"}, {}, {"organ": "x", "seen": "no"}]
+    write_records(
+        tmp_path,
+        [
+            make_record(number).model_copy(update={"provenance": {"seen": "yes", **each}})
+            for number, each in enumerate(facts)
+        ],
+    )
+    task = task_from_dict(
+        {**VALUES, "label_field": "organ", "label_names": {"x": "a"}, "keep": {"seen": "yes"}}
+    )
+    found = {record.case_id: record.label for record in load_corpus(task, tmp_path)[1]}
+    assert found == {"c0": "a", "c1": "b"}
+
+
+def test_labels_can_be_named_anew(tmp_path):
+    write_records(tmp_path, [make_record(1, "benign"), make_record(2, "b"), make_record(3, "c")])
+    task = task_from_dict({**VALUES, "label_names": {"benign": "a"}})
+    assert [record.label for record in load_corpus(task, tmp_path)[1]] == ["a", "b"]
+
+
+def test_an_open_task_takes_any_label(tmp_path):
+    write_records(tmp_path, [make_record(1, "anything")])
+    task = task_from_dict({"name": "t", "title": "T", "question": "?", "kind": "open"})
+    assert load_corpus(task, tmp_path)[1][0].label == "anything"
+
+
+@pytest.mark.parametrize("name", ["medpix_modality", "medpix_location", "medpix_diagnosis"])
+def test_the_real_medpix_tasks(real_data, name):
+    task = load_task(name)
+    _, records = load_corpus(task, real_data, ["train", "val"])
+    assert {record.label for record in records} == set(task.labels)
+    assert all(record.provenance["in_vqa_rad"] == "no" for record in records)
+    assert len(records) > 1000
+
+
 def test_an_empty_folder_is_said(tmp_path):
     values = {"name": "t", "title": "T", "question": "?", "labels": ["a", "b"]}
     task = task_from_dict({**values, "positive_label": "a"})
@@ -205,3 +245,13 @@ def test_the_real_set(real_data, task):
             assert box.x1 <= record.columns
             assert box.y1 <= record.rows
     assert all((folder / record.image).is_file() for record in records[::50])
+
+
+def test_a_record_without_questions_is_written_and_hashed_as_ever(tmp_path):
+    plain = make_record(1)
+    assert "questions" not in plain.model_dump()
+    assert "questions" not in plain.model_dump_json()
+    asked = plain.model_copy(update={"questions": (AskedQuestion(question="?", answer="no"),)})
+    write_records(tmp_path, [asked])
+    assert read_records(tmp_path) == [asked]
+    assert corpus_hash([asked]) != corpus_hash([plain])

@@ -60,6 +60,14 @@ def test_a_row_becomes_a_record(read):
     assert record.provenance["in_vqa_rad"] == "no"
 
 
+def test_facts_that_tasks_are_made_of(read):
+    (record,) = read({"type": "MR", "plane": "Axial", "location_category": "Head",
+                      "topic_category": "N/A"})  # fmt: skip
+    facts = {name: record.provenance.get(name) for name in ("modality", "plane", "location")}
+    assert facts == {"modality": "MR", "plane": "Axial", "location": "Head"}
+    assert "category" not in record.provenance
+
+
 def test_headings_and_links_are_left_out(read):
     caption = " ".join(["A long and plain caption goes on and on here."] * 5)
     (record,) = read({"caption": caption})

@@ -236,3 +236,11 @@ def test_any_pair_gives_a_statement_of_one_line(question, answer):
     rank, statement = rewrite_answer(question, answer)
     assert rank in range(4)
     assert len(statement.splitlines()) <= 1
+
+
+def test_a_record_carries_its_questions(data):
+    first, second = read_slake(data)[1]
+    assert [one.question for one in first.questions] == [row[1] for row in QUESTIONS[:3]]
+    assert first.questions[0].is_closed
+    assert not first.questions[1].is_closed
+    assert (second.questions[0].answer, len(second.questions)) == ("No", 1)

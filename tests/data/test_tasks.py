@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jomed_app.data.simulated_ultrasound import simulate_case
-from jomed_app.data.tasks import load_task, task_from_dict
+from jomed_app.data.tasks import FOLDER, load_task, task_from_dict
 from jomed_app.errors import RecordError
 
 SMALL = {
@@ -49,6 +49,26 @@ def test_a_task_comes_from_a_file(tmp_path):
     assert load_task(str(path)).positive_index == 1
 
 
+def test_an_open_task_has_no_labels():
+    task = task_from_dict({"name": "t", "title": "T", "kind": "open", "question": "?"})
+    assert task.is_open
+    assert task.labels == task.answer_words == ()
+    assert not task_from_dict(SMALL).is_open
+
+
+def test_a_task_reads_the_set_of_its_name_unless_it_says_another():
+    assert task_from_dict(SMALL).corpus_name == "t"
+    assert task_from_dict({**SMALL, "corpus": "set"}).corpus_name == "set"
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_task_that_ships_loads_and_begins_its_labels_differently(path):
+    task = load_task(path.stem)
+    assert task.name == path.stem
+    firsts = [label.split()[0] for label in task.labels]
+    assert len(set(firsts)) == len(firsts)
+
+
 def test_an_unknown_task_names_the_known():
     with pytest.raises(RecordError, match=r"must be one of \['breast'.*found 'chest'"):
         load_task("chest")
@@ -73,6 +93,9 @@ def test_broken_toml_is_said(tmp_path):
         ({"labels": ["b", "b"]}, "at least two different names"),
         ({"positive_label": "c"}, "'c' must be one of the labels"),
         ({"empty_labels": ["d"]}, "'d' must be one of the labels"),
+        ({"label_names": {"x": "c"}}, "'c' must be one of the labels"),
+        ({"kind": "open"}, "an open task must have no labels and no descriptors"),
+        ({"kind": "wide"}, "kind: Input should be 'closed' or 'open'"),
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
         ({"title": 3}, "title: Input should be a valid string"),
     ],

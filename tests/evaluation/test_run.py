@@ -122,13 +122,31 @@ def test_an_unknown_system_is_refused_before_anything_is_read(tmp_path):
         )
 
 
-def test_a_bundle_of_another_task_is_refused(evaluate, data, tmp_path):
-    task = tmp_path / "lung.toml"
-    task.write_text(
-        'name = "lung"\ntitle = "t"\nquestion = "q"\nlabels = ["a", "b"]\npositive_label = "b"\n'
-    )
-    with pytest.raises(ConfigError, match=r"answers the task 'breast', asked for was 'lung'"):
-        evaluate(data, task=str(task))
+OTHER_TASK = """
+name = "echo"
+title = "Echogenicity"
+question = "How bright is the image?"
+labels = ["dark", "light"]
+positive_label = "light"
+has_boxes = false
+"""
+
+
+@pytest.fixture
+def other_task(tmp_path):
+    path = tmp_path / "echo.toml"
+    path.write_text(OTHER_TASK)
+    return path
+
+
+def test_the_linear_head_of_another_task_is_refused(evaluate, data, other_task):
+    with pytest.raises(ConfigError, match=r"answers the task 'breast', asked for was 'echo'"):
+        evaluate(data, task=str(other_task), systems=["backbone"])
+
+
+def test_an_index_of_other_labels_is_refused(evaluate, data, other_task):
+    with pytest.raises(ConfigError, match=r"labels \['dark', 'light'\], found \['benign'"):
+        evaluate(data, task=str(other_task))
 
 
 def test_an_empty_split_is_refused(evaluate, data):

@@ -3,12 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jomed_app.data.records import CaseRecord
+from jomed_app.data.records import AskedQuestion, CaseRecord
 from jomed_app.retrieval.candidates import (
+    CANDIDATES_FILE,
     Thumbs,
     decode_thumb,
     encode_thumb,
@@ -42,6 +44,9 @@ RECORDS = st.builds(
     split=WORDS,
     rows=st.integers(1, 20000),
     columns=st.integers(1, 20000),
+    questions=st.lists(
+        st.builds(AskedQuestion, question=WORDS, answer=WORDS, is_closed=st.booleans()), max_size=2
+    ).map(tuple),
     provenance=st.dictionaries(WORDS, WORDS, max_size=3),
 )
 
@@ -54,6 +59,12 @@ def test_any_record_comes_back_equal(tmp_path: Path, records: list[CaseRecord]) 
     hashes = [f"{number:064x}" for number in range(len(records))]
     write_candidates(tmp_path, records, hashes)
     assert read_candidates(tmp_path) == (records, hashes)
+
+
+def test_a_corpus_without_questions_has_no_column_for_them(tmp_path: Path) -> None:
+    record = CaseRecord(case_id="a", image="i", label="l", passage="p", rows=1, columns=1)
+    write_candidates(tmp_path, [record], ["0"])
+    assert "questions" not in pq.read_schema(tmp_path / CANDIDATES_FILE).names
 
 
 @pytest.mark.parametrize(

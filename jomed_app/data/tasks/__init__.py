@@ -17,12 +17,17 @@ FOLDER = Path(__file__).parent
 
 
 class Task(BaseModel):
-    """One diagnostic task.
+    """One task: a diagnosis among labels (closed), or questions with free answers (open).
 
     Attributes:
         name: short name, as in `--task`.
         title: name for people.
+        kind: closed has labels; open has none, its questions come with the cases.
         question: asked of the reader when the user asks nothing else.
+        corpus: public set that the cases come from; the task's own name where empty.
+        keep: facts (provenance) that a case must state to take part.
+        label_field: the fact that is the label; the case's own label where empty.
+        label_names: what a case says -> the task's label; what is named nowhere is left out.
         labels: classes, in the order of every probability vector.
         positive_label: the class of the two-class question (AUROC, sensitivity).
         empty_labels: classes without a finding: no box, no descriptors.
@@ -38,9 +43,14 @@ class Task(BaseModel):
 
     name: str
     title: str
+    kind: Literal["closed", "open"] = "closed"
     question: str
-    labels: tuple[str, ...]
-    positive_label: str
+    corpus: str = ""
+    keep: dict[str, str] = {}
+    label_field: str = ""
+    label_names: dict[str, str] = {}
+    labels: tuple[str, ...] = ()
+    positive_label: str = ""
     empty_labels: tuple[str, ...] = ()
     has_boxes: bool = True
     descriptors: dict[str, tuple[str, ...]] = {}
@@ -51,12 +61,27 @@ class Task(BaseModel):
 
     @model_validator(mode="after")
     def _labels_are_consistent(self) -> Task:
+        if self.kind == "open":
+            if self.labels or self.positive_label or self.empty_labels or self.descriptors:
+                raise ValueError("an open task must have no labels and no descriptors")
+            return self
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise ValueError("labels must be at least two different names")
-        for label in (self.positive_label, *self.empty_labels):
+        named = (self.positive_label, *self.empty_labels, *self.label_names.values())
+        for label in named:
             if label not in self.labels:
                 raise ValueError(f"'{label}' must be one of the labels {list(self.labels)}")
         return self
+
+    @property
+    def is_open(self) -> bool:
+        """Whether answers are free texts."""
+        return self.kind == "open"
+
+    @property
+    def corpus_name(self) -> str:
+        """Name of the public set that the cases come from."""
+        return self.corpus or self.name
 
     @property
     def positive_index(self) -> int:

@@ -1,0 +1,101 @@
+"""Images with questions, of several sets: their tokens, their nearest known images, their sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jomed_app.data.corpus import load_corpus
+from jomed_app.data.records import CaseRecord
+from jomed_app.data.tasks import load_task
+from jomed_app.errors import ConfigError
+from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
+from jomed_app.models.retriever import RetrieverProjections
+from jomed_app.training.image_set import join_images, load_images
+from jomed_app.training.reader import build_pool, embed_tokens, encode_corpus_tokens
+from jomed_app.training.sampling import Pool
+from jomed_app.training.workspace import Workspace, groups_of
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionTable:
+    """All images of some open tasks, each encoded once.
+
+    Attributes:
+        records: one per image, with its questions.
+        tasks: name of the task that each image belongs to.
+        tokens: (N, P, C) patch tokens of the tower.
+        embeddings: (N, D) unit rows of the image head.
+        training: rows that may be trained on and be candidates; held_out: rows that are measured.
+    """
+
+    records: Sequence[CaseRecord]
+    tasks: Sequence[str]
+    tokens: Tensor
+    embeddings: NDArray[np.float32]
+    training: NDArray[np.int64]
+    held_out: NDArray[np.int64]
+
+    def pool(self, queries: NDArray[np.int64]) -> Pool:
+        """Rank the training images for every query, its own group left out."""
+        return build_pool(self.embeddings, groups_of(self.records), queries, self.training)
+
+    def encoding(self, reader: Reader, row: int) -> ImageEncoding:
+        """One image as a reader sees it, by its present projector."""
+        tokens = self.tokens[row].to(reader.dtype)
+        projector = reader.model.model.multi_modal_projector
+        weight = next(projector.parameters())
+        return ImageEncoding(tokens, projector(tokens.to(weight.dtype)).to(reader.dtype))
+
+    def candidate(self, reader: Reader, row: int) -> CandidateInput:
+        """One image as a candidate."""
+        record = self.records[row]
+        features = reader.pool_features(self.encoding(reader, row).features)
+        return CandidateInput(features, record.label, record.passage)
+
+
+def load_question_table(work: Workspace, reader: Reader) -> QuestionTable:
+    """Read the configured open tasks and encode their images once, without views.
+
+    Raises:
+        ConfigError: if no data root is given, or a task is not open.
+        RecordError: if a set is not there.
+    """
+    settings = work.config.train_questions
+    if not settings.data:
+        raise ConfigError(
+            "train_questions.data must be the root of the public sets, found none; set it"
+        )
+    parts, names = [], []
+    for name in settings.tasks:
+        task = load_task(name)
+        if not task.is_open:
+            raise ConfigError(f"train_questions.tasks must be open tasks, '{name}' has labels")
+        folder, records = load_corpus(task, Path(settings.data), ("train", "val"))
+        asked = [record for record in records if record.questions]
+        parts.append(load_images(folder, asked, work.config.tower.image_size))
+        names += [task.name] * len(asked)
+    images = join_images(*parts)
+    tokens = encode_corpus_tokens(reader, images)
+    sides = np.array([record.split for record in images.records])
+    return QuestionTable(
+        images.records,
+        names,
+        tokens,
+        embed_images(work.projections(), reader, tokens),
+        np.flatnonzero(sides == "train"),
+        np.flatnonzero(sides == "val"),
+    )
+
+
+def embed_images(
+    projections: RetrieverProjections, reader: Reader, tokens: Tensor
+) -> NDArray[np.float32]:
+    """Unit rows (N, D) of the image head for (N, P, C) tokens."""
+    position_dim = int(reader.model.config.vision_config.position_dim)
+    return embed_tokens(projections, tokens.float(), position_dim)

@@ -1,0 +1,85 @@
+"""The report on free answers: figures by hand, the file and the page."""
+
+from __future__ import annotations
+
+import pytest
+
+from jomed_app.errors import RecordError
+from jomed_app.evaluation.vqa import AnsweredQuestion
+from jomed_app.evaluation.vqa_report import (
+    VqaReport,
+    build_vqa_report,
+    read_vqa_report,
+    vqa_page,
+    write_vqa_report,
+)
+
+
+def asked(group, reference, plain, rag, is_closed, is_inconsistent=False):
+    answers = {"no_retrieval": plain, "rag": rag}
+    return AnsweredQuestion(group, "?", reference, is_closed, answers, is_inconsistent)
+
+
+QUESTIONS = [
+    asked("a", "left lung", "lung", "left lung", False, True),
+    asked("b", "liver", "heart", "liver", False),
+    asked("b", "yes", "no", "yes", True),
+    asked("c", "no", "no", "yes", True, True),
+]
+
+
+@pytest.fixture(scope="module")
+def report() -> VqaReport:
+    return build_vqa_report(
+        QUESTIONS, task="slake", split="val", bundle="b 1", index="i", seconds=2.0, num_resamples=50
+    )
+
+
+def test_figures_by_hand(report):
+    assert (report.n, report.n_open, report.n_closed, report.n_groups) == (4, 2, 2, 3)
+    assert report.seconds_per_question == 0.5
+    assert report.inconsistent_rate == 0.5
+    assert report.inconsistent_score == 0.5
+    rag, plain = report.systems["rag"], report.systems["no_retrieval"]
+    assert (rag.open_recall, rag.closed_accuracy, rag.mean, rag.exact) == (1.0, 0.5, 0.75, 0.75)
+    assert (plain.open_recall, plain.closed_accuracy, plain.mean) == (0.25, 0.5, 0.375)
+    (difference,) = report.differences
+    assert (difference.first, difference.second) == ("rag", "no_retrieval")
+    assert difference.difference == pytest.approx(0.375)
+
+
+def test_what_was_not_asked_has_no_figure():
+    report = build_vqa_report(
+        QUESTIONS[:2], task="t", split="val", bundle="b", index="i", num_resamples=20
+    )
+    assert report.systems["rag"].closed_accuracy is None
+    assert report.systems["rag"].mean is None
+    assert report.systems["rag"].open_recall == 1.0
+    assert report.seconds_per_question is None
+
+
+def test_the_file_comes_back_equal(report, tmp_path):
+    write_vqa_report(report, tmp_path / "deep" / "report.json")
+    assert read_vqa_report(tmp_path / "deep" / "report.json") == report
+
+
+def test_a_missing_or_damaged_file_is_said(tmp_path):
+    path = tmp_path / "report.json"
+    with pytest.raises(RecordError, match=r"found none at 'report\.json'"):
+        read_vqa_report(path)
+    path.write_text('{"schema": "jomed.vqa/1"}')
+    with pytest.raises(RecordError, match=r"follow schema jomed\.vqa/1: task: Field required"):
+        read_vqa_report(path)
+
+
+def test_no_question_no_report():
+    with pytest.raises(ValueError, match="needs one question or more"):
+        build_vqa_report([], task="t", split="val", bundle="b", index="i")
+
+
+def test_the_page_shows_every_figure_and_difference(report):
+    page = vqa_page([report, report.model_copy(update={"task": "vqa_rad"})])
+    assert page.count("## ") == 2
+    assert "4 questions (2 open, 2 closed) about 3 images" in page
+    assert "| rag | 1.000 [" in page
+    assert "| rag - no_retrieval | +0.375 [" in page

@@ -1,0 +1,34 @@
+"""A run's reports become pages, beside copies of the reports."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import write_results
+from jomed_app.evaluation.vqa import AnsweredQuestion
+from jomed_app.evaluation.vqa_report import build_vqa_report, read_vqa_report, write_vqa_report
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setattr(write_results, "RESULTS", tmp_path / "results")
+    return tmp_path / "results"
+
+
+def test_reports_on_questions_become_one_page(results, tmp_path, capsys):
+    asked = [AnsweredQuestion("a", "?", "liver", False, {"rag": "liver"})]
+    for task in ("slake", "vqa_rad"):
+        report = build_vqa_report(
+            asked, task=task, split="val", bundle="b", index="i", num_resamples=10
+        )
+        write_vqa_report(report, tmp_path / "run" / "vqa" / f"report.{task}.json")
+    assert write_results.main(tmp_path / "run") == 0
+    assert capsys.readouterr().out == "vqa.md\n"
+    page = (results / "vqa.md").read_text(encoding="utf-8")
+    assert "## slake, val" in page
+    assert "## vqa_rad, val" in page
+    assert read_vqa_report(results / "reports" / "vqa.slake.json").task == "slake"
+
+
+def test_a_run_without_reports_is_told_by_the_exit_code(results, tmp_path):
+    assert write_results.main(tmp_path / "empty") == 2
