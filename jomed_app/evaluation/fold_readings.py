@@ -99,7 +99,6 @@ class FoldReadings:
 
 def read_folds(work: Workspace, on_progress: OnProgress) -> FoldReadings:
     """Read what was not read before; each fold by the reader that never saw it."""
-    work.simulate("index")
     plain, _ = work.trainable_reader()
     table = load_reader_table(work, plain, with_index=True)
     view = view_of(table, work.task, int(plain.model.config.vision_config.position_dim))

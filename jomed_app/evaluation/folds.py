@@ -20,6 +20,7 @@ from jomed_app.evaluation.fold_readings import (
 )
 from jomed_app.evaluation.fold_seeds import repeat_baselines
 from jomed_app.evaluation.joint import beside
+from jomed_app.evaluation.oracle_gap import REFERENCE, gap_cases, gap_comparisons
 from jomed_app.evaluation.report import build_report, write_report
 from jomed_app.evaluation.systems import RawCase, ScoringSettings
 from jomed_app.progress import OnProgress
@@ -98,7 +99,26 @@ def cross_validate(
         for seed in range(1, config.train_retriever.num_seeds):
             if kind.joint(seed) in read.raw:
                 _write_reports(work, kind, read, standard, seed=seed)
+    _write_gap_report(work, read)
     return fitted
+
+
+def _write_gap_report(work: Workspace, read: FoldReadings) -> None:
+    """Rerankers and their like on the frozen and the trained retriever's candidates."""
+    cases, settings = gap_cases(read), work.config.train_reader
+    report = build_report(
+        cases,
+        task=f"{work.task.name}-oracle-gap",
+        split="val" if settings.folds == 1 else f"{settings.folds}-fold",
+        labels=list(work.task.labels),
+        positive_label=work.task.positive_label,
+        bundle=work.root.name,
+        index=PROFILES["real"].index,
+        seed=settings.seed,
+        reference_system=REFERENCE,
+        comparisons=gap_comparisons(list(cases[0].systems)),
+    )
+    write_report(report, work.root / "cv" / "report.gap.json")
 
 
 def _fit(raw: Mapping[int, RawCase], read: FoldReadings) -> Fitted:

@@ -92,6 +92,7 @@ def load_reader_table(work: Workspace, reader: Reader, *, with_index: bool = Fal
         folds = assign_folds(real_records, settings.folds, settings.fold_seed)
     count, end = len(records), len(images.records)
     if with_index:
+        work.simulate("index")
         indexed = work.simulated("index")
         images = join_images(images, load_images(work.corpus("index"), indexed, side))
     tokens = encode_corpus_tokens(reader, images)

@@ -1,0 +1,76 @@
+"""Closing the oracle gap: rerankers and other ways to use the same candidates, side by side.
+
+All of them see what `reader` and `joint_reader` see: the answers beside each candidate. Everything
+that is fitted is fitted on the other parts of the held-out cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jomed_app.evaluation.fold_readings import PLAIN, FoldReadings
+from jomed_app.evaluation.rerank import fit_usefulness, rerank
+from jomed_app.evaluation.scores import CaseScores, SystemScores
+from jomed_app.evaluation.systems import RawCase
+from jomed_app.inference.aggregate import candidate_log_weights, marginalize
+
+REFERENCE = "even"  # every candidate counts alike, found by the frozen retriever
+JOINT = "joint_"
+ENSEMBLE = "joint_ensemble"
+
+
+def gap_cases(read: FoldReadings) -> list[CaseScores]:
+    """Conclude every held-out case in every way.
+
+    Systems: `even` (equal weights), the rerankers, `useful` (weighed by the usefulness head), the
+    same with candidates of the trained heads (`joint_...`), and `joint_ensemble` (`joint_useful`
+    averaged over the seeds of the heads).
+    """
+    seeds = sum(PLAIN.joint(seed) in read.raw for seed in range(len(read.raw)))
+    names = [PLAIN.name, *(PLAIN.joint(seed) for seed in range(seeds))]
+    labels = read.view.labels
+    cases = []
+    for part in range(len(read.parts)):
+        answered = [_answers(read, name, part, labels) for name in names]
+        for row in sorted(read.of_part(PLAIN.name, part)):
+            systems = dict(answered[0][row])
+            if seeds:
+                systems |= {JOINT + key: said for key, said in answered[1][row].items()}
+                useful = [each[row]["useful"] for each in answered[1:]]
+                systems[ENSEMBLE] = SystemScores(
+                    np.mean([said.probabilities for said in useful], axis=0)
+                )
+            record = read.table.records[row]
+            cases.append(
+                CaseScores(record.case_id, str(read.view.groups[row]), int(labels[row]), systems)
+            )
+    return cases
+
+
+def gap_comparisons(systems: Sequence[str]) -> list[tuple[str, str]]:
+    """Every system against equal weights of the frozen retriever's candidates."""
+    return [(name, REFERENCE) for name in systems if name != REFERENCE]
+
+
+def _answers(
+    read: FoldReadings, name: str, part: int, labels: NDArray[np.intp]
+) -> dict[int, Mapping[str, SystemScores]]:
+    others = read.of_others(name, part)
+    head = fit_usefulness(list(others.values()), labels[list(others)])
+    return {
+        row: {REFERENCE: _even(case), **rerank(case), "useful": head.answer(case)}
+        for row, case in read.of_part(name, part).items()
+    }
+
+
+def _even(case: RawCase) -> SystemScores:
+    weights = candidate_log_weights(np.zeros(len(case.retrieved)))
+    return SystemScores(
+        probabilities=np.exp(marginalize(weights, case.retrieved)),
+        candidate_probabilities=np.exp(case.retrieved),
+        weights=np.exp(weights),
+        candidate_labels=case.retrieved_labels,
+    )

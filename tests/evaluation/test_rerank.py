@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jomed_app.evaluation.rerank import (
+    RERANKERS,
+    fit_usefulness,
+    rerank,
+    usefulness_features,
+)
+from jomed_app.evaluation.systems import RawCase
+
+
+def case(said, scores=(1.0, 0.9, 0.8), labels=(0, 1, 1), plain=(0.5, 0.5)) -> RawCase:
+    said = np.log(np.array(said, dtype=float))
+    return RawCase(
+        retrieved=said,
+        drawn=said,
+        plain=np.log(np.array(plain)),
+        backbone=np.log(np.array(plain)),
+        retrieved_labels=np.array(labels),
+        drawn_labels=np.array(labels),
+        neighbor_labels=np.array([0, 1, 1]),
+        neighbor_scores=np.array([0.9, 0.8, 0.7]),
+        scores=np.array(scores),
+        is_text=np.zeros(3, dtype=bool),
+        boxes=None,
+        seconds=0.0,
+    )
+
+
+UNSURE = [[0.6, 0.4], [0.1, 0.9], [0.45, 0.55]]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("rerank_confidence", [0.1, 0.9]),
+        ("rerank_margin", [0.1, 0.9]),
+        ("rerank_cosine", [0.6, 0.4]),
+        ("self_consistency", [0.99 / 3 + 0.01 * 1.15 / 3, 0.99 * 2 / 3 + 0.01 * 1.85 / 3]),
+    ],
+)
+def test_each_reranker_has_its_hand_value(name, expected):
+    answers = rerank(case(UNSURE))
+    assert tuple(answers) == RERANKERS
+    np.testing.assert_allclose(answers[name].probabilities, expected)
+    assert answers[name].weights.sum() == pytest.approx(1.0)
+
+
+def test_the_order_of_the_candidates_changes_no_answer():
+    one = case(UNSURE)
+    order = [2, 0, 1]
+    other = replace(
+        one,
+        retrieved=one.retrieved[order],
+        scores=one.scores[order],
+        retrieved_labels=one.retrieved_labels[order],
+        is_text=one.is_text[order],
+    )
+    for name in RERANKERS:
+        first, second = rerank(one)[name], rerank(other)[name]
+        np.testing.assert_allclose(first.probabilities, second.probabilities)
+
+
+def drawn_cases(count=80):
+    """The nearest candidate is right, the others guess the other label."""
+    rng = np.random.default_rng(0)
+    cases, labels = [], []
+    for _ in range(count):
+        label = int(rng.integers(2))
+        right, wrong = np.eye(2)[label] * 0.6 + 0.2, np.eye(2)[1 - label] * 0.6 + 0.2
+        cases.append(case([right, wrong, wrong], labels=(label, 1 - label, 1 - label)))
+        labels.append(label)
+    return cases, np.array(labels)
+
+
+def test_usefulness_learns_which_candidate_to_trust():
+    cases, labels = drawn_cases()
+    head = fit_usefulness(cases[:40], labels[:40])
+    answers = np.array([head.answer(each).probabilities.argmax() for each in cases[40:]])
+    majority = np.array(
+        [rerank(each)["self_consistency"].probabilities.argmax() for each in cases[40:]]
+    )
+    assert (answers == labels[40:]).mean() == 1.0
+    assert (majority == labels[40:]).mean() == 0.0
+
+
+def test_the_features_know_nothing_of_the_truth():
+    """They are a function of the raw case, which holds no label of the query."""
+    features = usefulness_features(case(UNSURE))
+    assert features.shape == (3, 9)
+    assert np.isfinite(features).all()
+    np.testing.assert_allclose(features[:, 2], [0.6, 0.9, 0.55])
+    np.testing.assert_allclose(features[:, 7], [1 / 3, 2 / 3, 2 / 3])
+
+
+def test_where_all_candidates_are_right_all_count_alike():
+    same = [case([[0.9, 0.1]] * 3)] * 4
+    head = fit_usefulness(same, np.zeros(4, dtype=np.intp))
+    np.testing.assert_allclose(head.answer(case(UNSURE)).weights, [1 / 3] * 3)
+    np.testing.assert_allclose(head.answer(case(UNSURE)).probabilities, [1.15 / 3, 1.85 / 3])
