@@ -99,7 +99,15 @@ function draw(pane) {
 function counted(number, one, many) { return `${number} ${number === 1 ? one : many}`; }
 
 /* ---- layers over the query: heat map and usual place ---- */
-const LABEL_CORNERS = [[0, 0], [1, 0], [1, 1], [0, 1]];
+const LABEL_LINE = 13, LABEL_CHARACTER = 6.2, MAX_LABEL_LINES = 6;
+function freePlace(taken, left, right, low, width) {
+  for (let line = 0; line < MAX_LABEL_LINES; line += 1) {
+    const y = low + LABEL_LINE * (line + 1) - 1;
+    const x = [left, right - width].find((at) => taken.every((other) => Math.abs(other.y - y) >= LABEL_LINE || at + width + 4 < other.x || other.x + other.width + 4 < at));
+    if (x !== undefined) return { x, y, width };
+  }
+  return { x: left, y: low + LABEL_LINE - 1, width };
+}
 function drawLayers(pane, f) {
   const { heat, usual } = props.value;
   const showsHeat = heatOn && !!heat.image;
@@ -114,11 +122,11 @@ function drawLayers(pane, f) {
     const edges = { x, y, width: w, height: h, opacity: (0.45 + 0.5 * box.strength).toFixed(2) };
     pane.svg.append(node('rect', { ...edges, class: 'usual-under' }), node('rect', { ...edges, class: 'usual-line' }));
   });
-  usual.boxes.filter((box) => box.label).forEach((box, number) => {
-    const [right, low] = LABEL_CORNERS[number % 4], inset = 4 + 14 * Math.floor(number / 4);
-    const x = f.left + (right ? box.x1 : box.x0) * f.w + (right ? -4 : 4);
-    const y = f.top + (low ? box.y1 : box.y0) * f.h + (low ? -inset - 1 : inset + 10);
-    pane.svg.append(node('text', { x, y, class: 'usual-words', 'text-anchor': right ? 'end' : 'start' }, box.label));
+  const taken = [];
+  usual.boxes.filter((box) => box.label).forEach((box) => {
+    const place = freePlace(taken, f.left + box.x0 * f.w, f.left + box.x1 * f.w, f.top + box.y1 * f.h, box.label.length * LABEL_CHARACTER);
+    taken.push(place);
+    pane.svg.append(node('text', { x: place.x, y: place.y, class: 'usual-words' }, box.label));
   });
 }
 function showLayers() {
@@ -128,7 +136,8 @@ function showLayers() {
   pressed('heat', showsHeat); pressed('usual', usualOn && usual.ready);
   heatButton.setAttribute('aria-disabled', String(!hasHeat));
   usualButton.setAttribute('aria-disabled', String(!usual.ready));
-  heatButton.title = hasHeat ? 'key h' : heat.words; usualButton.title = usual.ready ? 'key u' : usual.words;
+  heatButton.title = hasHeat ? 'where the model looked (key h)' : heat.words;
+  usualButton.title = usual.ready ? 'where such cases usually show it (key u)' : usual.words;
   if (!pane) return;
   if (hasHeat) heatAsked = false;
   pane.heatWords.hidden = !showsHeat && !heatAsked;
