@@ -205,7 +205,7 @@ class FakeEngine:
                 timings_ms=Timings(decode=3, retrieve=12, read=840, total=870),
                 retrieval=retrieval,
                 dropped=dropped,
-                heatmap=self.heatmap,
+                heatmap=None if columns == self.slow_columns else self.heatmap,
             )
         )
 
