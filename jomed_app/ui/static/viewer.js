@@ -86,6 +86,7 @@ function draw(pane) {
       }
     });
   }
+  if (isQuery) drawUsualWords(pane, f);
   let words = '';
   const say = props.value.words;
   if (isQuery) {
@@ -122,8 +123,11 @@ function drawLayers(pane, f) {
     const edges = { x, y, width: w, height: h, opacity: (0.45 + 0.5 * box.strength).toFixed(2) };
     pane.svg.append(node('rect', { ...edges, class: 'usual-under' }), node('rect', { ...edges, class: 'usual-line' }));
   });
+}
+function drawUsualWords(pane, f) {
+  if (!usualOn) return;
   const taken = [];
-  usual.boxes.filter((box) => box.label).forEach((box) => {
+  props.value.usual.boxes.filter((box) => box.label).forEach((box) => {
     const place = freePlace(taken, f.left + box.x0 * f.w, f.left + box.x1 * f.w, f.top + box.y1 * f.h, box.label.length * LABEL_CHARACTER);
     taken.push(place);
     pane.svg.append(node('text', { x: place.x, y: place.y, class: 'usual-words' }, box.label));
