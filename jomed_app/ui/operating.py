@@ -94,4 +94,5 @@ def threshold_words(steps: Sequence[dict[str, float | str]], threshold: float) -
 
 
 def _step(start: float, at: str, above: str) -> dict[str, float | str]:
+    """Return one step of the slider."""
     return {"from": start, "at": at, "above": above}
