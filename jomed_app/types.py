@@ -86,6 +86,11 @@ class CandidateResult(Frozen):
         description="its place in the other search, deepened past what that search shows; None "
         "when it is not among the first 50 of either head",
     )
+    rows: int = Field(default=0, ge=0, description="size of its image file, px; 0 where unknown")
+    columns: int = Field(default=0, ge=0, description="as rows")
+    boxes: tuple[tuple[float, float, float, float], ...] = Field(
+        default=(), description="known, XYXY px of its own image file; empty: none is known"
+    )
 
 
 class DroppedCandidate(Frozen):
@@ -152,6 +157,22 @@ class BoxResult(Frozen):
     label: str
 
 
+class HeatMap(Frozen):
+    """Where the model looked: values row by row, 0 to 1 of the maximum, over the whole input."""
+
+    rows: int
+    columns: int
+    values: tuple[float, ...]
+
+
+class OperatingPoint(Frozen):
+    """At a box threshold: share of drawn boxes that are false, share of lesions that are found."""
+
+    threshold: float
+    false_share: float
+    found_share: float
+
+
 class Timings(Frozen):
     """Wall-clock milliseconds per step."""
 
@@ -180,6 +201,7 @@ class Result(Frozen):
         default="standard", description="standard too where the bundle's query heads are untrained"
     )
     dropped: tuple[DroppedCandidate, ...] = ()
+    heatmap: HeatMap | None = None
 
     @property
     def searches_differ(self) -> bool:

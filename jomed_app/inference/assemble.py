@@ -34,6 +34,9 @@ def found_candidate(
         passage=record.passage,
         provenance=record.provenance,
         other_rank=other_rank,
+        rows=record.rows,
+        columns=record.columns,
+        boxes=record.boxes,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -23,8 +23,10 @@ from jomed_app.types import (
     Event,
     FinalReady,
     FinalResult,
+    HeatMap,
     ImageRecord,
     InputInfo,
+    OperatingPoint,
     Result,
     Retrieval,
 )
@@ -40,6 +42,10 @@ class TaskView(Protocol):
     @property
     def labels(self) -> tuple[str, ...]:
         """Classes in the order in which they are shown."""
+
+    @property
+    def has_boxes(self) -> bool:
+        """Whether findings are outlined at all."""
 
 
 class InfoView(Protocol):
@@ -72,6 +78,10 @@ class InfoView(Protocol):
     @property
     def measured_on(self) -> str:
         """That data and the known cases beside it, in words; empty if never measured."""
+
+    @property
+    def box_operating_points(self) -> Sequence[OperatingPoint]:
+        """What box thresholds mean on validation data, ascending; empty if never measured."""
 
     @property
     def standard(self) -> Any:
@@ -124,6 +134,7 @@ class Reading:
         boxes: None until localization has run; empty means that none was returned.
         findings: descriptor -> value -> probability in [0, 1].
         report: one sentence, empty until known.
+        heatmap: where the model looked; None until the run has completed, or where there is none.
         result: the whole result once the run has completed.
     """
 
@@ -136,6 +147,7 @@ class Reading:
     boxes: tuple[BoxResult, ...] | None = None
     findings: Mapping[str, Mapping[str, float]] | None = None
     report: str = ""
+    heatmap: HeatMap | None = None
     result: Result | None = None
 
     def after(self, event: Event) -> Reading:
@@ -176,5 +188,6 @@ def reading_of(result: Result) -> Reading:
         boxes=result.boxes,
         findings=result.findings,
         report=result.report,
+        heatmap=result.heatmap,
         result=result,
     )

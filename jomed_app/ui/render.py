@@ -234,9 +234,7 @@ def findings_table(findings: Mapping[str, Mapping[str, float]]) -> str:
 def _box_words(reading: Reading) -> str:
     """Return the boxes in words, for screen readers and for copying."""
     if not reading.boxes:
-        return (
-            f'<div class="jblock"><h2>Boxes</h2><p>{text.NO_BOX_RETURNED.capitalize()}.</p></div>'
-        )
+        return f'<div class="jblock"><h2>Boxes</h2><p>{text.NO_BOX_RETURNED}</p></div>'
     rows = "".join(
         f"<tr><td><b>{escape(box.label)}</b></td><td>{box.score:.2f}</td>"
         f"<td class='mono'>{box.x0:.0f}, {box.y0:.0f} - {box.x1:.0f}, {box.y1:.0f}</td></tr>"

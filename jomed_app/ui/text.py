@@ -34,14 +34,29 @@ STATUS_PURGED = "Case purged: image, file bytes, result and removals were delete
 STATUS_NOTHING = "Nothing to purge: no case was open."
 STATUS_RESTORED = "All candidates restored; the diagnosis is that of the full run again."
 
-NO_BOX_RETURNED = "no box returned - this does not mean normal"
+NOT_NORMAL = "This does not mean normal."  # an empty overlay would be read as normal
+NO_BOX_RETURNED = f"No box was returned. {NOT_NORMAL}"
+NONE_ABOVE = f"No abnormality above this threshold: no box was returned. {NOT_NORMAL}"
+NONE_LOOKED_FOR = f"The image was not read: no box was looked for. {NOT_NORMAL}"
+NO_BOXES_IN_TASK = f"This task has no boxes: nothing is outlined. {NOT_NORMAL}"
 VIEWER_WORDS = {
-    "no_box": NO_BOX_RETURNED,  # an empty overlay would be read as normal
-    "below": "no box at or above {threshold}",
-    "hidden": "boxes hidden",
+    "below": "No abnormality above this threshold ({threshold}); {count} below it. " + NOT_NORMAL,
+    "hidden": "Boxes hidden: {count} at or above the threshold.",
     "unmarked": "no region marked",
     "window": "Display only: windowing never changes the prediction.",
 }
+HEAT_LEGEND = (
+    "Heat map: where the model looked; not a finding. "
+    "The brightest spot is this image's own maximum, however small that is."
+)
+HEAT_WAITING = "No heat map yet: it follows when the run has finished."
+HEAT_NONE = "No heat map: this result holds none."
+HEAT_REFUSED = "No heat map: the image was not read."
+USUAL_WAITING = "No usual place yet: it follows when similar cases are found."
+USUAL_NOTE = (
+    "Dashed: boxes known in those cases (rank, weight), scaled to this image; not a finding in it. "
+    "Sides are those of the image as shown."
+)
 NO_CASE = "This case is no longer held here (it was purged or its time ran out). Open it again."
 NOT_FINISHED = "Candidates can be removed once the run has finished."
 LAST_CANDIDATE = (

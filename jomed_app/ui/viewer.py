@@ -15,7 +15,7 @@ from PIL import Image
 
 from jomed_app.imaging import display
 from jomed_app.types import BoxResult, CandidateResult, ImageRecord, Window
-from jomed_app.ui import cards, render, searches, text
+from jomed_app.ui import cards, operating, overlays, render, searches, text
 from jomed_app.ui.reading import Reading, ReadingEngine, info_of
 from jomed_app.ui.session import Case
 
@@ -116,7 +116,8 @@ def viewer_value(
     counter = reading.consistency.counter_candidate if reading.consistency else None
     stands = reading.final is not None and not reading.final.abstained
     final = reading.final.prediction if reading.final and stands else None
-    panes = [_query_pane(case, reading)]
+    panes = [_query_pane(case, reading, engine.info.task.has_boxes)]
+    measured = info_of(engine.info, case.retrieval)
     search = searches.strip(case, reading, engine.info)
     for item in shown:
         gone = item.candidate_id in removed
@@ -143,7 +144,10 @@ def viewer_value(
         "case": case.token,
         "frame": case.image.frame,
         "frames": case.image.num_frames,
-        "threshold": float(info_of(engine.info, case.retrieval).box_threshold),
+        "threshold": float(measured.box_threshold),
+        "operating": operating.threshold_steps(measured.box_operating_points, measured.measured_on),
+        "heat": overlays.heat_value(case, reading),
+        "usual": overlays.usual_value(reading),
         "window": window_controls(case.image),
         "words": text.VIEWER_WORDS,
         "search": search,
@@ -152,8 +156,10 @@ def viewer_value(
     }
 
 
-def _query_pane(case: Case, reading: Reading) -> Pane:
-    """Return the pane of the query with the boxes found so far."""
+def _query_pane(case: Case, reading: Reading, has_boxes: bool) -> Pane:
+    """Return the pane of the query with the boxes found so far, and why there may be none."""
+    is_refused = reading.result is not None and not reading.candidates
+    none = text.NONE_ABOVE if has_boxes else text.NO_BOXES_IN_TASK
     rows, columns = case.image.model_input.shape[:2]
     return {
         "id": "query",
@@ -165,6 +171,7 @@ def _query_pane(case: Case, reading: Reading) -> Pane:
         "rows": rows,
         "columns": columns,
         "boxes": None if reading.boxes is None else [_box_data(box) for box in reading.boxes],
+        "none": text.NONE_LOOKED_FOR if is_refused else none,
         "card": "",
     }
 

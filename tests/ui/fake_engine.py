@@ -28,31 +28,29 @@ from jomed_app.types import (
     Event,
     FinalReady,
     FinalResult,
+    HeatMap,
     ImageRecord,
+    OperatingPoint,
     Result,
     Retrieval,
     Timings,
     Versions,
 )
-
-LABELS = ("normal", "benign", "malignant")
-PASSAGES = (
-    "Irregular hypoechoic mass with spiculated margin and posterior shadowing.",
-    "Oval circumscribed hypoechoic mass, parallel, <script>alert('x')</script> enhancement.",
-    "Irregular mass, angular margin, vertical orientation.",
-    "Round mass with indistinct margin, heterogeneous echo.",
+from tests.ui.fake_values import (
+    FINDINGS,
+    FOUND,
+    KNOWN,
+    LABELS,
+    OTHER_RANK,
+    PASSAGES,
+    PERCENTILES,
+    POINTS,
+    READ,
+    REPORT,
+    WEIGHTS,
+    heat_map,
+    known_box,
 )
-KNOWN = ("malignant", "benign", "malignant", "malignant")
-READ = (
-    (0.02, 0.14, 0.84),
-    (0.05, 0.72, 0.23),
-    (0.04, 0.38, 0.58),
-    (0.04, 0.44, 0.52),
-)
-WEIGHTS = (0.41, 0.27, 0.20, 0.12)
-PERCENTILES = (99.4, 98.9, 97.2, 95.0)
-FOUND = {"joint": (0, 1, 2, 3), "standard": (5, 1, 3, 6)}
-OTHER_RANK = {"joint": {0: 7, 1: 2, 2: None, 3: 3}, "standard": {5: 6, 1: 2, 3: 4, 6: None}}
 
 
 def picture(seed: int, rows: int = 256, columns: int = 256) -> NDArray[np.uint8]:
@@ -96,6 +94,7 @@ class FakeTask:
     name: str = "breast ultrasound"
     question: str = "What is the diagnosis?"
     labels: tuple[str, ...] = LABELS
+    has_boxes: bool = True
 
 
 @dataclass(frozen=True)
@@ -112,6 +111,7 @@ class FakeInfo:
     )
     measured_on: str = "40 fake images"
     standard: FakeInfo | None = None
+    box_operating_points: tuple[OperatingPoint, ...] = POINTS
 
 
 @dataclass
@@ -124,6 +124,7 @@ class FakeEngine:
     slow_columns: int = 0
     num_runs: int = 0
     counter: str = "case-9"
+    heatmap: HeatMap | None = field(default_factory=heat_map)
 
     def run(
         self,
@@ -160,6 +161,9 @@ class FakeEngine:
                 label=self.candidate(f"case-{number}").label,
                 passage=self.candidate(f"case-{number}").passage,
                 provenance=self.candidate(f"case-{number}").provenance,
+                rows=480,
+                columns=480,
+                boxes=self.candidate(f"case-{number}").boxes,
                 other_rank=OTHER_RANK[retrieval][number],
             )
             for place, number in enumerate(FOUND[retrieval])
@@ -186,16 +190,7 @@ class FakeEngine:
             _box(rows, columns, (0.24, 0.31, 0.58, 0.6), 0.81, "malignant"),
             _box(rows, columns, (0.7, 0.65, 0.85, 0.8), 0.34, "benign"),
         )
-        findings = {
-            "shape": {"irregular": 0.71, "oval": 0.22, "round": 0.07},
-            "margin": {"spiculated": 0.48, "angular": 0.31, "circumscribed": 0.21},
-            "orientation": {"vertical": 0.57, "parallel": 0.43},
-            "echo": {"hypoechoic": 0.83, "heterogeneous": 0.17},
-            "posterior": {"shadowing": 0.66, "none": 0.34},
-            "calcifications": {"absent": 0.74, "present": 0.26},
-        }
-        report = "Irregular, vertical, hypoechoic mass with spiculated margin and shadowing."
-        yield BoxesReady(boxes, findings, report)
+        yield BoxesReady(boxes, FINDINGS, REPORT)
         yield Completed(
             Result(
                 versions=Versions(app="0.1", bundle=self.info.bundle, index=self.info.index),
@@ -205,11 +200,12 @@ class FakeEngine:
                 final=final,
                 consistency=consistency,
                 boxes=boxes,
-                findings=findings,
-                report=report,
+                findings=FINDINGS,
+                report=REPORT,
                 timings_ms=Timings(decode=3, retrieve=12, read=840, total=870),
                 retrieval=retrieval,
                 dropped=dropped,
+                heatmap=None if columns == self.slow_columns else self.heatmap,
             )
         )
 
@@ -231,7 +227,7 @@ class FakeEngine:
             image=f"images/{candidate_id}.png",
             label=KNOWN[number] if number < 4 else "benign",
             passage=PASSAGES[number] if number < 4 else "Oval circumscribed anechoic mass.",
-            boxes=((120.0, 130.0, 290.0, 300.0),) if number != 3 else (),
+            boxes=(known_box(number),) if number != 3 else (),
             rows=480,
             columns=480,
             provenance={

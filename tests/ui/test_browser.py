@@ -151,7 +151,9 @@ def test_keys_threshold_and_window(case):
     page.keyboard.press("b")
     for _ in range(8):
         page.keyboard.press("]")
-    assert page.inner_text('[data-pane="query"] .stage-words') == "no box at or above 0.90"
+    assert page.inner_text('[data-pane="query"] .stage-words') == (
+        "No abnormality above this threshold (0.90); 2 boxes below it. This does not mean normal."
+    )
     for _ in range(14):
         page.keyboard.press("[")
     assert boxes.count() == 2

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from jomed_app.types import CandidateResult, Check, ConsistencyState, FinalResult, InputInfo
 from jomed_app.ui import cards, page, render, text
 from jomed_app.ui.reading import Reading, reading_of
-from tests.ui.fake_engine import LABELS, FakeEngine, FakeInfo, png_bytes
+from tests.ui.fake_engine import FakeEngine, FakeInfo, png_bytes
+from tests.ui.fake_values import LABELS
 
 HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)>\"'"
 

@@ -11,6 +11,7 @@ let shared = { z: 1, x: 0.5, y: 0.5 };
 let panes = new Map();
 let token = null, selected = 'query';
 let linked = true, boxesOn = true, inverted = false, threshold = 0.5;
+let heatOn = false, usualOn = false, heatAsked = false;
 let findingsHtml = null;
 let win = null, shownWin = null, windowTurn = 0;
 
@@ -70,6 +71,7 @@ function draw(pane) {
   const boxes = pane.data.boxes;
   const kept = (boxes || []).filter((box) => !isQuery || box.score >= threshold);
   pane.svg.replaceChildren();
+  if (isQuery) drawLayers(pane, f);
   if (boxesOn) {
     kept.forEach((box) => {
       const x = f.left + box.x0 / pane.data.columns * f.w, y = f.top + box.y0 / pane.data.rows * f.h;
@@ -84,15 +86,88 @@ function draw(pane) {
       }
     });
   }
+  if (isQuery) drawUsualWords(pane, f);
   let words = '';
   const say = props.value.words;
   if (isQuery) {
     if (boxes === null || boxes === undefined) words = '';
-    else if (!boxes.length) words = say.no_box;
-    else if (!boxesOn) words = say.hidden;
-    else if (!kept.length) words = say.below.replace('{threshold}', threshold.toFixed(2));
+    else if (!boxes.length) words = pane.data.none;
+    else if (!kept.length) words = say.below.replace('{threshold}', threshold.toFixed(2)).replace('{count}', counted(boxes.length, 'box', 'boxes'));
+    else if (!boxesOn) words = say.hidden.replace('{count}', counted(kept.length, 'box', 'boxes'));
   } else if (!boxes.length) words = say.unmarked;
   pane.words.textContent = words;
+}
+function counted(number, one, many) { return `${number} ${number === 1 ? one : many}`; }
+
+/* ---- layers over the query: heat map and usual place ---- */
+const LABEL_LINE = 13, LABEL_CHARACTER = 6.2, MAX_LABEL_LINES = 6;
+function freePlace(taken, left, right, low, width) {
+  for (let line = 0; line < MAX_LABEL_LINES; line += 1) {
+    const y = low + LABEL_LINE * (line + 1) - 1;
+    const x = [left, right - width].find((at) => taken.every((other) => Math.abs(other.y - y) >= LABEL_LINE || at + width + 4 < other.x || other.x + other.width + 4 < at));
+    if (x !== undefined) return { x, y, width };
+  }
+  return { x: left, y: low + LABEL_LINE - 1, width };
+}
+function drawLayers(pane, f) {
+  const { heat, usual } = props.value;
+  const showsHeat = heatOn && !!heat.image;
+  pane.heat.hidden = !showsHeat;
+  if (showsHeat) {
+    if (pane.heatSource !== heat.image) { pane.heatSource = heat.image; pane.heat.style.backgroundImage = `url(${heat.image})`; }
+    Object.assign(pane.heat.style, { left: `${f.left}px`, top: `${f.top}px`, width: `${f.w}px`, height: `${f.h}px` });
+  }
+  if (!usualOn) return;
+  usual.boxes.forEach((box) => {
+    const x = f.left + box.x0 * f.w, y = f.top + box.y0 * f.h, w = (box.x1 - box.x0) * f.w, h = (box.y1 - box.y0) * f.h;
+    const edges = { x, y, width: w, height: h, opacity: (0.45 + 0.5 * box.strength).toFixed(2) };
+    pane.svg.append(node('rect', { ...edges, class: 'usual-under' }), node('rect', { ...edges, class: 'usual-line' }));
+  });
+}
+function drawUsualWords(pane, f) {
+  if (!usualOn) return;
+  const taken = [];
+  props.value.usual.boxes.filter((box) => box.label).forEach((box) => {
+    const place = freePlace(taken, f.left + box.x0 * f.w, f.left + box.x1 * f.w, f.top + box.y1 * f.h, box.label.length * LABEL_CHARACTER);
+    taken.push(place);
+    pane.svg.append(node('text', { x: place.x, y: place.y, class: 'usual-words' }, box.label));
+  });
+}
+function showLayers() {
+  const { heat, usual } = props.value, pane = panes.get('query');
+  const hasHeat = !!heat.image, showsHeat = heatOn && hasHeat;
+  const heatButton = element.querySelector('[data-do="heat"]'), usualButton = element.querySelector('[data-do="usual"]');
+  pressed('heat', showsHeat); pressed('usual', usualOn && usual.ready);
+  heatButton.setAttribute('aria-disabled', String(!hasHeat));
+  usualButton.setAttribute('aria-disabled', String(!usual.ready));
+  heatButton.title = hasHeat ? 'where the model looked (key h)' : heat.words;
+  usualButton.title = usual.ready ? 'where such cases usually show it (key u)' : usual.words;
+  if (!pane) return;
+  if (hasHeat) heatAsked = false;
+  pane.heatWords.hidden = !showsHeat && !heatAsked;
+  pane.heatWords.querySelector('.heat-ramp').hidden = !showsHeat;
+  pane.heatWords.querySelector('.heat-ramp-bar').style.background = heat.ramp;
+  pane.heatWords.querySelector('.heat-said').textContent = heat.words;
+  pane.usualWords.hidden = !usualOn; pane.usualWords.textContent = usual.words;
+}
+function toggleHeat() {
+  const { heat } = props.value;
+  if (!heat.image) { heatOn = false; heatAsked = !heatAsked; } else heatOn = !heatOn;
+  showLayers(); drawAll();
+  say(heat.image && !heatOn ? 'heat map hidden' : heat.words);
+}
+function toggleUsual() {
+  usualOn = !usualOn;
+  showLayers(); drawAll();
+  say(usualOn ? props.value.usual.words : 'usual place hidden');
+}
+function showMeaning() {
+  const steps = props.value.operating || [];
+  const step = steps.filter((each) => each.from <= threshold + 0.005).pop() || steps[0];
+  if (!step) return;
+  const words = Math.abs(step.from - threshold) <= 0.005 ? step.at : step.above;
+  part('threshold-meaning').textContent = words;
+  part('threshold').setAttribute('aria-valuetext', `${threshold.toFixed(2)}. ${words}`);
 }
 function drawAll() {
   panes.forEach(draw);
@@ -106,12 +181,15 @@ function makePane(data) {
   box.className = `pane is-${data.kind}`;
   box.dataset.pane = data.id;
   box.innerHTML = '<div class="pane-head"><span class="pane-title"></span><span class="pane-note"></span></div>'
-    + '<div class="stage"><img alt="" draggable="false"><svg class="overlay" aria-hidden="true"></svg><div class="stage-words"></div><span class="stage-tag">simulated</span></div>'
+    + '<div class="stage"><img alt="" draggable="false"><div class="heat" hidden></div><svg class="overlay" aria-hidden="true"></svg><div class="stage-words"></div><span class="stage-tag">simulated</span></div>'
+    + (data.kind === 'query' ? '<p class="layer-words is-heat" hidden><span class="heat-ramp"><span>less</span><span class="heat-ramp-bar"></span><span>more</span></span><span class="heat-said"></span></p><p class="layer-words is-usual" hidden></p>' : '')
     + '<div class="card"></div>';
   const pane = {
     box, data, off: still(), cardHtml: null, source: null,
     stage: box.querySelector('.stage'), img: box.querySelector('img'), svg: box.querySelector('svg'),
     words: box.querySelector('.stage-words'), card: box.querySelector('.card'),
+    heat: box.querySelector('.heat'), heatSource: null,
+    heatWords: box.querySelector('.is-heat'), usualWords: box.querySelector('.is-usual'),
   };
   attachPointers(pane);
   sizes.observe(pane.stage);
@@ -227,7 +305,7 @@ function pressed(name, on) { element.querySelector(`[data-do="${name}"]`).setAtt
 function setThreshold(value) {
   threshold = clamp(Math.round(value * 100) / 100, 0, 1);
   part('threshold').value = threshold; part('threshold-value').textContent = threshold.toFixed(2);
-  drawAll();
+  showMeaning(); drawAll();
 }
 function select(id, scroll = true) {
   selected = id;
@@ -255,6 +333,8 @@ const commands = {
   one: () => { const p = active(); if (p) { const f = frameOf(p); setView(p, 1 / f.fit, f.x, f.y); } },
   link: () => { linked = !linked; pressed('link', linked); say(linked ? 'zoom linked' : 'zoom not linked'); },
   boxes: () => { boxesOn = !boxesOn; pressed('boxes', boxesOn); drawAll(); say(boxesOn ? 'boxes shown' : 'boxes hidden'); },
+  heat: toggleHeat,
+  usual: toggleUsual,
   invert: () => { inverted = !inverted; pressed('invert', inverted); drawAll(); say(inverted ? 'inverted' : 'not inverted'); },
   help: () => { const box = part('help'); box.hidden = !box.hidden; element.querySelector('[data-do="help"]').setAttribute('aria-expanded', String(!box.hidden)); },
   window: () => { const open = part('window').classList.toggle('is-open'); element.querySelector('[data-do="window"]').setAttribute('aria-expanded', String(open)); },
@@ -262,10 +342,10 @@ const commands = {
   'frame-next': () => toFrame(props.value.frame + 1),
 };
 const keys = {
-  '+': commands.in, '-': commands.out, '=': commands.fit, i: commands.invert, b: commands.boxes, l: commands.link,
+  '+': commands.in, '-': commands.out, '=': commands.fit, i: commands.invert, b: commands.boxes, l: commands.link, h: commands.heat, u: commands.usual,
   ' ': () => { fitAll(); if (inverted) commands.invert(); resetWindow(); say('view reset'); },
-  '[': () => { setThreshold(threshold - 0.05); say(`threshold ${threshold.toFixed(2)}`); },
-  ']': () => { setThreshold(threshold + 0.05); say(`threshold ${threshold.toFixed(2)}`); },
+  '[': () => { setThreshold(threshold - 0.05); say(part('threshold').getAttribute('aria-valuetext')); },
+  ']': () => { setThreshold(threshold + 0.05); say(part('threshold').getAttribute('aria-valuetext')); },
   ArrowLeft: () => step(-1), ArrowRight: () => step(1), '?': commands.help,
 };
 root.addEventListener('keydown', (event) => {
@@ -329,7 +409,7 @@ function showSearch(search) {
 
 /* ---- value ---- */
 function newCase(value) {
-  token = value.case; selected = 'query'; inverted = false;
+  token = value.case; selected = 'query'; inverted = false; heatOn = false; usualOn = false; heatAsked = false;
   pressed('invert', false);
   shared = { z: 1, x: 0.5, y: 0.5 };
   panes.forEach((pane) => { sizes.unobserve(pane.stage); pane.box.remove(); });
@@ -378,7 +458,7 @@ function refresh() {
   panes = new Map(value.panes.map((data) => [data.id, panes.get(data.id)]));
   if (findingsHtml !== value.findings) { findingsHtml = value.findings; part('findings').innerHTML = findingsHtml; }
   part('cases').dataset.cases = value.panes.length - 1;
-  showWindow(); select(panes.has(selected) ? selected : 'query', false); drawAll();
+  showLayers(); showMeaning(); showWindow(); select(panes.has(selected) ? selected : 'query', false); drawAll();
 }
 watch('value', refresh);
 refresh();
