@@ -152,6 +152,22 @@ class BoxResult(Frozen):
     label: str
 
 
+class HeatMap(Frozen):
+    """Where the model looked: values row by row, 0 to 1 of the maximum, over the whole input."""
+
+    rows: int
+    columns: int
+    values: tuple[float, ...]
+
+
+class OperatingPoint(Frozen):
+    """At a box threshold: share of drawn boxes that are false, share of lesions that are found."""
+
+    threshold: float
+    false_share: float
+    found_share: float
+
+
 class Timings(Frozen):
     """Wall-clock milliseconds per step."""
 
@@ -180,6 +196,7 @@ class Result(Frozen):
         default="standard", description="standard too where the bundle's query heads are untrained"
     )
     dropped: tuple[DroppedCandidate, ...] = ()
+    heatmap: HeatMap | None = None
 
     @property
     def searches_differ(self) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from jomed_app.config import JomedConfig
 from jomed_app.evaluation.cross_validation import to_case_scores
 from jomed_app.evaluation.fit import Fitted, fit_settings, labels_of
+from jomed_app.evaluation.fit_boxes import with_box_score
 from jomed_app.evaluation.fold_readings import (
     PROFILES,
     FoldReadings,
@@ -101,7 +102,11 @@ def cross_validate(
 
 
 def _fit(raw: Mapping[int, RawCase], read: FoldReadings) -> Fitted:
-    return fit_settings([raw[row] for row in sorted(raw)], labels_of(raw, read.view.labels))
+    rows = sorted(raw)
+    cases = [raw[row] for row in rows]
+    fitted = fit_settings(cases, labels_of(raw, read.view.labels))
+    boxes = [read.table.records[row].box_list for row in rows]
+    return with_box_score(fitted, cases, boxes, read.empty)
 
 
 def _fit_others(read: FoldReadings, name: str) -> list[ScoringSettings]:
@@ -128,7 +133,6 @@ def _write_reports(
     seed: int,
 ) -> None:
     task, settings = work.task, work.config.train_reader
-    empty = [task.labels.index(name) for name in task.empty_labels]
     rest = [place for place in range(len(task.labels)) if place != task.positive_index]
     name = kind.name.replace("raw", "report") + (f".joint{seed}" if seed else "")
     has_heads = kind.joint(seed) in read.raw
@@ -140,11 +144,11 @@ def _write_reports(
         cases = []
         for part, each in enumerate(standard):
             raw = read.of_part(kind.name, part)
-            scored = to_case_scores(read.table, read.view, raw, each, empty=empty, merge=merge)
+            scored = to_case_scores(read.table, read.view, raw, each, empty=read.empty, merge=merge)
             if has_heads:
                 raw = read.of_part(kind.joint(seed), part)
                 other = to_case_scores(
-                    read.table, read.view, raw, trained[part], empty=empty, merge=merge
+                    read.table, read.view, raw, trained[part], empty=read.empty, merge=merge
                 )
                 scored = beside(scored, other)
             cases += scored

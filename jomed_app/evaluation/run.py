@@ -27,6 +27,7 @@ from jomed_app.imaging import read_image
 from jomed_app.inference.load import BundleParts, load_bundle
 from jomed_app.inference.reading import CaseReader
 from jomed_app.inference.shelf import CandidateShelf, encode_images
+from jomed_app.models.pixels import Letterbox, letterbox
 from jomed_app.progress import OnProgress
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.search import find_candidates
@@ -109,7 +110,9 @@ class _Scorer:
         self.reader = CaseReader(parts.reader, parts.task)
         profile = parts.profile(index.info.simulated)
         self.settings = ScoringSettings(
-            **asdict(profile.settings), scaling=profile.calibration.scaling
+            **asdict(profile.settings),
+            scaling=profile.calibration.scaling,
+            box_score=profile.calibration.boxes,
         )
         self._shelf = CandidateShelf(self.reader, index)
 
@@ -152,8 +155,11 @@ class _Scorer:
             parts.backbone.log_prob(parts.retriever.features(query.tokens[None]))[0],
             self.settings,
             size=(rows, columns),
-            located=parts.localizer.locate(query.tokens[None])[0],
         )
+        if parts.task.has_boxes:
+            side = parts.localizer.config.image_size
+            found = parts.localizer.find([letterbox(image.model_input, side)])[0]
+            raw = raw.with_found(found, Letterbox(rows, columns, side))
         empty = [parts.task.labels.index(name) for name in parts.task.empty_labels]
         raw = show_located(raw, self.settings, empty)
         similar = self.index.percentile(nearest.retriever_score, "image")

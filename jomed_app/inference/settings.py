@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from jomed_app.data.tasks import Task
 from jomed_app.errors import BundleError
 from jomed_app.inference.calibrate import Calibration
+from jomed_app.types import OperatingPoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class EngineInfo:
         measured_on: those cases and the corpus they were read with, in words.
         standard: what is said of the search by similarity alone; None where the query heads are
             untrained, and there is no other search.
+        box_operating_points: what box thresholds mean on validation cases, ascending.
     """
 
     bundle: str
@@ -97,6 +99,7 @@ class EngineInfo:
     error_rates: Mapping[str, float] = field(default_factory=dict)
     measured_on: str = ""
     standard: EngineInfo | None = None
+    box_operating_points: tuple[OperatingPoint, ...] = ()
 
     def with_profile(self, profile: Profile) -> EngineInfo:
         """Say the same of another profile."""
@@ -106,4 +109,5 @@ class EngineInfo:
             box_threshold=profile.settings.box_threshold,
             error_rates=rates,
             measured_on=profile.measured_on,
+            box_operating_points=profile.calibration.boxes.operating_points,
         )
