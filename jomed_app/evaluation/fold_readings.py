@@ -175,8 +175,8 @@ class _Fold:
         if not self.work.task.has_boxes:
             return read
         for name, cases in read.items():
-            found = self._find(kind.is_masked)
-            read[name] = {row: case.with_found(*found[row]) for row, case in cases.items()}
+            said = self._find(kind.is_masked)
+            read[name] = {row: case.with_found(*said[row]) for row, case in cases.items()}
             save_raw(self._file(name), read[name])
         return read
 

@@ -276,7 +276,8 @@ class Engine:
     ) -> Result:
         shown: dict[str, Any] = {}
         if found:
-            place = Letterbox(*image.model_input.shape[:2], self.localizer.config.image_size)
+            rows, columns = image.model_input.shape[:2]
+            place = Letterbox(rows, columns, self.localizer.config.image_size)
             label = self.task.labels[conclusion.label_index]
             score = self._profile(retrieval).calibration.boxes
             shown = shown_findings(*found, place, self.task, conclusion.final, label, score)

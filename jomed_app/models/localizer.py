@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -241,9 +242,12 @@ def load_localizer(
     Raises:
         BundleError: if the folder holds no whole localizer.
     """
-    localizer, told = Localizer.from_pretrained(folder, dtype=dtype, output_loading_info=True)
+    loaded: Any = Localizer.from_pretrained(folder, dtype=dtype, output_loading_info=True)
+    localizer: Localizer = loaded[0]
     is_carried = tower is not None
-    missing = [each for each in told["missing_keys"] if not (is_carried and each[:6] == "early.")]
+    missing = [
+        each for each in loaded[1]["missing_keys"] if not (is_carried and each[:6] == "early.")
+    ]
     if missing:
         raise BundleError(
             f"a localizer must hold all its weights, '{min(missing)}' is missing in "
@@ -252,7 +256,6 @@ def load_localizer(
     if tower is not None:
         carry_early_stages(localizer, tower)
     localizer.early.requires_grad_(False)
-    localizer.to(memory_format=torch.channels_last)
-    localizer.eval()
-    loaded: Localizer = localizer
-    return loaded
+    localizer.to(memory_format=torch.channels_last)  # type: ignore[call-arg]
+    localizer.eval()  # type: ignore[no-untyped-call]
+    return localizer

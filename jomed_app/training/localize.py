@@ -146,7 +146,8 @@ def fresh_localizer(
 def frozen_tower(work: Workspace) -> EfficientNetLiteModel:
     """The base tower, whose early stages every localizer carries."""
     tower: EfficientNetLiteModel = EfficientNetLiteModel.from_pretrained(work.base("tower"))
-    return tower.train(False)
+    tower.train(False)
+    return tower
 
 
 def keep_simulated(
