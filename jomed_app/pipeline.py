@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from jomed_app.evaluation.vqa_reading import tune_and_measure
 from jomed_app.training.retriever_stage import retriever_stage
-from jomed_app.training.stages import align_stage, reader_stage, rewards_stage
+from jomed_app.training.rewards_stage import rewards_stage
+from jomed_app.training.stages import align_stage, reader_stage
 
 STAGES: dict[str, Callable[..., None]] = {
     "align": align_stage,

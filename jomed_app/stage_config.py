@@ -181,46 +181,37 @@ class QuestionTrainingConfig(Section):
 
 @dataclass(frozen=True, slots=True)
 class LocalizerTrainingConfig(Section):
-    """The localizers (part of the stage `reader`): on frozen tokens, and the fine one.
+    """The localizers (part of the stage `reader`).
 
     Attributes:
+        image_size: side of the input, px, a multiple of 32.
+        stride: of the map that both read-outs see, px.
         simulated_steps, steps: optimizer steps on simulated cases, then on the mixture.
-        batch_size: images per step; lr: peak learning rate (half of it on the mixture).
+        batch_size: images per step; lr: peak learning rate.
+        stage_factor: learning-rate factor of the tower's later stages.
         weight_decay: of AdamW.
-        num_views: views encoded per image, the first one unchanged.
+        simulated_share: share of simulated cases in the mixture.
+        views: views kept per real image, the first one unchanged; simulated_views: per simulated
+            one.
+        average: decay per step of the running mean of the weights; 0 keeps none.
         sigma: width of an edge's bell, bins.
-        presence_weight: of the loss that says whether there is a finding.
         seed: of batches, views and initial weights.
-        fine_image_size: side of the fine localizer's input, px, a multiple of 32.
-        fine_stride: of the map that its read-outs see, px.
-        fine_simulated_steps, fine_steps: optimizer steps on simulated cases, then on the mixture.
-        fine_batch_size: images per step; fine_lr: peak learning rate.
-        fine_stage_factor: learning-rate factor of the tower's later stages.
-        fine_simulated_share: share of simulated cases in the mixture.
-        fine_views: views kept per real image; fine_simulated_views: per simulated one.
-        fine_average: decay per step of the running mean of the weights; 0 keeps none.
     """
 
-    simulated_steps: int = setting(350, low=1)
-    steps: int = setting(240, low=1)
-    batch_size: int = setting(48, low=1)
-    lr: float = setting(6e-4, low=1e-8, high=1.0)
+    image_size: int = setting(320, low=32, high=1024)
+    stride: Literal["8", "16"] = "16"
+    simulated_steps: int = setting(200, low=0)
+    steps: int = setting(800, low=1)
+    batch_size: int = setting(8, low=1)
+    lr: float = setting(7e-4, low=1e-8, high=1.0)
+    stage_factor: float = setting(0.2, low=0.0, high=10.0)
     weight_decay: float = setting(0.05, low=0.0, high=1.0)
-    num_views: int = setting(4, low=1, high=64)
+    simulated_share: float = setting(0.0, low=0.0, high=0.9)
+    views: int = setting(12, low=1, high=64)
+    simulated_views: int = setting(1, low=1, high=64)
+    average: float = setting(0.98, low=0.0, high=0.9999)
     sigma: float = setting(1.0, low=0.1, high=16.0)
-    presence_weight: float = setting(0.5, low=0.0)
     seed: int = setting(0, low=0)
-    fine_image_size: int = setting(320, low=32, high=1024)
-    fine_stride: Literal["8", "16"] = "16"
-    fine_simulated_steps: int = setting(200, low=0)
-    fine_steps: int = setting(800, low=1)
-    fine_batch_size: int = setting(8, low=1)
-    fine_lr: float = setting(7e-4, low=1e-8, high=1.0)
-    fine_stage_factor: float = setting(0.2, low=0.0, high=10.0)
-    fine_simulated_share: float = setting(0.0, low=0.0, high=0.9)
-    fine_views: int = setting(12, low=1, high=64)
-    fine_simulated_views: int = setting(1, low=1, high=64)
-    fine_average: float = setting(0.98, low=0.0, high=0.9999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +274,7 @@ class RewardTuningConfig(Section):
         steps: batches of rollouts; updates: optimizer steps per batch.
         batch_size: queries per batch; lr: peak learning rate.
         seed: of batches, rollouts and the value network.
+        ship: whether folds are read with, and the bundle carries, the tuned localizers.
     """
 
     algorithm: Literal["ppo", "group"] = "group"  # arXiv:2501.01377: ppo
@@ -303,3 +295,4 @@ class RewardTuningConfig(Section):
     batch_size: int = setting(32, low=1)  # ours
     lr: float = setting(1e-4, low=1e-8, high=1.0)  # ours
     seed: int = setting(0, low=0)
+    ship: bool = False

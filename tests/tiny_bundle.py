@@ -25,7 +25,12 @@ from jomed_app.models.heads import DomainHead, save_heads
 from jomed_app.models.localizer import Localizer, LocalizerConfig
 from jomed_app.models.reader import Reader
 from jomed_app.models.retriever import Retriever
-from jomed_app.models.tiny import build_tiny_reader, build_tiny_retriever
+from jomed_app.models.tiny import (
+    TINY_LOCATION_BINS,
+    build_tiny_reader,
+    build_tiny_retriever,
+    build_tiny_tower,
+)
 from jomed_app.retrieval.build import build_index
 from jomed_app.training.heads import fit_linear_head
 
@@ -43,6 +48,16 @@ TINY_CALIBRATION: dict[str, Any] = {
     "conformal": {"alpha": 0.1, "threshold": 0.9, "num_cases": 40},
     "error_rates": {
         "consistent": {"num_cases": 10, "num_errors": 2, "rate": 0.2, "interval": [0.06, 0.51]}
+    },
+    "boxes": {
+        "bias": -0.5,
+        "finding": 0.75,
+        "presence": 0.25,
+        "dense": 0.125,
+        "operating_points": [
+            {"threshold": 0.25, "false_share": 0.5, "found_share": 0.9},
+            {"threshold": 0.5, "false_share": 0.25, "found_share": 0.8},
+        ],
     },
 }
 
@@ -89,7 +104,7 @@ def write_tiny_bundle(
     retriever.projections.save_pretrained(folder / "retriever" / "projections")
     retriever.passages.model.save_pretrained(folder / "retriever" / "passages")
     retriever.passages.tokenizer.save_pretrained(folder / "retriever" / "passages")
-    build_tiny_localizer(reader).save_pretrained(folder / "localizer")
+    build_tiny_localizer(reader.location_bins).save_pretrained(folder / "localizer")
     values = {"location_bins": reader.location_bins, "candidate_pool": reader.candidate_pool}
     (folder / READER_FILE).write_text(json.dumps(values), encoding="utf-8")
     (folder / TASK_FILE).write_text(task.model_dump_json(), encoding="utf-8")
@@ -121,16 +136,22 @@ def move_query_heads(retriever: Retriever, seed: int = 0) -> None:
             torch.nn.init.normal_(head.weight)
 
 
-def build_tiny_localizer(reader: Reader) -> Localizer:
-    """A localizer of random weights that reads this reader's tokens."""
-    size = int(reader.model.config.vision_config.hidden_size)
+def build_tiny_localizer(location_bins: int = TINY_LOCATION_BINS) -> Localizer:
+    """A localizer of random weights behind the tiny tower's early stages."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return Localizer(
+        localizer = Localizer(
             LocalizerConfig(
-                token_size=size, width=12, num_layers=1, location_bins=reader.location_bins
+                image_size=160,
+                tower_width=0.1,
+                width=24,
+                location_bins=location_bins,
+                distance_bins=8,
+                num_layers=1,
             )
-        ).eval()
+        )
+        localizer.copy_stages(build_tiny_tower())
+    return localizer.eval()
 
 
 def save_tiny_heads(

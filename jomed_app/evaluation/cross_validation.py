@@ -28,7 +28,6 @@ from jomed_app.evaluation.systems import (
 )
 from jomed_app.inference.reading import CaseReader
 from jomed_app.models.heads import LinearHead
-from jomed_app.models.localizer import Localizer, Located
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
 from jomed_app.models.retriever import HEADS, Head, pool_tokens
 from jomed_app.progress import OnProgress
@@ -72,7 +71,7 @@ def read_fold(
     query_tokens: torch.Tensor,
     *,
     corpus: NDArray[np.int64] | None = None,
-    localizer: Localizer | None = None,
+    asks_box: bool = False,
     seed: int = 0,
     on_progress: OnProgress = no_progress,
 ) -> dict[int, RawCase]:
@@ -85,7 +84,7 @@ def read_fold(
         fold: held out.
         query_tokens: (len(real), P, C) tokens of all real images, as they are or masked.
         corpus: rows that candidates and voters come from; None takes the other folds' real cases.
-        localizer: gives the boxes; None asks the reader itself for them.
+        asks_box: whether the reader says boxes of its own.
         seed: of the random candidates.
         on_progress: called after every case.
 
@@ -127,7 +126,7 @@ def read_fold(
             work.config.index.k_per_head,
             np.random.default_rng([seed, int(row)]),
             (record.rows, record.columns),
-            localizer.locate(tokens[place : place + 1])[0] if localizer else None,
+            asks_box,
         )
         on_progress(place + 1, len(rows))
     return found
@@ -144,7 +143,7 @@ def _read(
     k_per_head: int,
     rng: np.random.Generator,
     size: tuple[int, int],
-    located: Located | None,
+    asks_box: bool,
 ) -> RawCase:
     places, relative, is_text = pick_per_head(scores, k_per_head)
     near = allowed[places]
@@ -164,7 +163,7 @@ def _read(
         backbone,
         ScoringSettings(),
         size=size,
-        located=located,
+        asks_box=asks_box,
     )
 
 

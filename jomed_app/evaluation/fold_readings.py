@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,11 @@ from jomed_app.data.corpus import assign_folds
 from jomed_app.data.tasks import Task
 from jomed_app.evaluation.cross_validation import TableView, read_fold, view_of
 from jomed_app.evaluation.joint import read_joint
+from jomed_app.evaluation.located import find_held_out
 from jomed_app.evaluation.readings import load_raw, save_raw
 from jomed_app.evaluation.systems import RawCase
 from jomed_app.masking import mask_annotations
-from jomed_app.models.localizer import Localizer, load_localizer
+from jomed_app.models.found import Found
 from jomed_app.models.pixels import Letterbox
 from jomed_app.models.reader import Reader
 from jomed_app.models.retriever import RetrieverProjections
@@ -81,12 +82,14 @@ class FoldReadings:
         table: the cases.
         view: arrays over them.
         parts: the held-out rows in parts; settings for one are fitted on the others.
+        empty: indexes of the labels without a finding.
     """
 
     raw: Mapping[str, dict[int, RawCase]]
     table: ReaderTable
     view: TableView
     parts: Sequence[frozenset[int]]
+    empty: Sequence[int]
 
     def of_part(self, name: str, part: int) -> dict[int, RawCase]:
         """One part of a reading."""
@@ -113,7 +116,9 @@ def read_folds(work: Workspace, on_progress: OnProgress) -> FoldReadings:
             logger.info("fold %d, %s: read", fold, kind.name)
             done += len(table.held_out_rows(fold))
             on_progress(done, total)
-    return FoldReadings(raw, table, view, _parts(table, work.config.train_reader.folds))
+    empty = [work.task.labels.index(name) for name in work.task.empty_labels]
+    parts = _parts(table, work.config.train_reader.folds)
+    return FoldReadings(raw, table, view, parts, empty)
 
 
 def _parts(table: ReaderTable, folds: int) -> list[frozenset[int]]:
@@ -134,8 +139,8 @@ class _Fold:
         self.work, self.table, self.view, self.fold = work, table, view, fold
         self.plain = plain
         self.name = work.fold_name(fold)
-        self.localizer = load_localizer(work.localizer(self.name)) if work.task.has_boxes else None
         self._reader: Reader | None = None
+        self._found: dict[bool, Mapping[int, tuple[Found, Letterbox]]] = {}
 
     @property
     def reader(self) -> Reader:
@@ -157,7 +162,7 @@ class _Fold:
                 self.fold,
                 queries,
                 corpus=corpus,
-                localizer=None if kind.asks_reader else self.localizer,
+                asks_box=kind.asks_reader and self.work.task.has_boxes,
                 on_progress=on_progress,
             )
             save_raw(file, found)
@@ -166,12 +171,21 @@ class _Fold:
             for seed, heads in self._trained_heads():
                 standard = read[kind.name]
                 read[kind.joint(seed)] = self._read_joint(kind, corpus, seed, heads, standard)
-        if self.localizer is None:
+        if not self.work.task.has_boxes:
             return read
-        return {
-            name: _with_located(cases, self.localizer, table, queries)
-            for name, cases in read.items()
-        }
+        for name, cases in read.items():
+            said = self._find(kind.is_masked)
+            read[name] = {row: case.with_found(*said[row]) for row, case in cases.items()}
+            save_raw(self._file(name), read[name])
+        return read
+
+    def _find(self, is_masked: bool) -> Mapping[int, tuple[Found, Letterbox]]:
+        """What the fold's localizer says; each image is looked at once for all readings."""
+        if is_masked not in self._found:
+            self._found[is_masked] = find_held_out(
+                self.work, self.name, self.table, self.fold, is_masked
+            )
+        return self._found[is_masked]
 
     def _trained_heads(self) -> list[tuple[int, RetrieverProjections]]:
         folders = sorted(self.work.retriever(self.name).glob("seed*/projections"))
@@ -219,21 +233,6 @@ def _after(on_progress: OnProgress, start: int, whole: int) -> OnProgress:
         on_progress(start + done, whole, **figures)
 
     return report
-
-
-def _with_located(
-    raw: dict[int, RawCase], localizer: Localizer, table: ReaderTable, queries: torch.Tensor
-) -> dict[int, RawCase]:
-    """Add what the fold's localizer says of each case."""
-    rows = sorted(raw)
-    said = localizer.locate(queries[torch.tensor(rows) - int(table.real[0])])
-    found = {}
-    for row, each in zip(rows, said, strict=True):
-        record = table.records[row]
-        place = Letterbox(record.rows, record.columns, table.images.squares[row].shape[0])
-        box = place.to_image(each.box)
-        found[row] = replace(raw[row], located=(box,) if box else (), presence=each.presence)
-    return found
 
 
 def _masked_tokens(reader: Reader, table: ReaderTable) -> torch.Tensor:

@@ -11,6 +11,7 @@ from pathlib import Path
 from jomed_app.config import JomedConfig
 from jomed_app.evaluation.cross_validation import to_case_scores
 from jomed_app.evaluation.fit import Fitted, fit_settings, labels_of
+from jomed_app.evaluation.fit_boxes import with_box_score
 from jomed_app.evaluation.fold_readings import (
     PROFILES,
     FoldReadings,
@@ -122,7 +123,11 @@ def _write_gap_report(work: Workspace, read: FoldReadings) -> None:
 
 
 def _fit(raw: Mapping[int, RawCase], read: FoldReadings) -> Fitted:
-    return fit_settings([raw[row] for row in sorted(raw)], labels_of(raw, read.view.labels))
+    rows = sorted(raw)
+    cases = [raw[row] for row in rows]
+    fitted = fit_settings(cases, labels_of(raw, read.view.labels))
+    boxes = [read.table.records[row].box_list for row in rows]
+    return with_box_score(fitted, cases, boxes, read.empty)
 
 
 def _fit_others(read: FoldReadings, name: str) -> list[ScoringSettings]:
@@ -149,7 +154,6 @@ def _write_reports(
     seed: int,
 ) -> None:
     task, settings = work.task, work.config.train_reader
-    empty = [task.labels.index(name) for name in task.empty_labels]
     rest = [place for place in range(len(task.labels)) if place != task.positive_index]
     name = kind.name.replace("raw", "report") + (f".joint{seed}" if seed else "")
     has_heads = kind.joint(seed) in read.raw
@@ -162,7 +166,7 @@ def _write_reports(
             to_case_scores,
             read.table,
             read.view,
-            empty=empty,
+            empty=read.empty,
             merge=merge,
             has_boxes=task.has_boxes,
         )

@@ -74,6 +74,33 @@ def pointing_scores(
     return PointingScores(float(np.mean(hits)), float(np.mean(chances)), len(pairs))
 
 
+def peak_hit_rate(
+    peaks: Sequence[tuple[float, float]], references: Sequence[Sequence[Box]]
+) -> float:
+    """Play the pointing game with known peaks; cases without a true box are left out.
+
+    Args:
+        peaks: (x, y) per case, px of the image.
+        references: true boxes per case, px of the same image.
+
+    Returns:
+        Share of peaks inside a true box, in [0, 1]; NaN without a case that has one.
+
+    Raises:
+        ValueError: if the numbers of cases differ.
+    """
+    if len(peaks) != len(references):
+        raise ValueError(
+            f"every case must have a peak and its boxes, found {len(peaks)} and {len(references)}"
+        )
+    hits = [
+        any(box.x0 <= x < box.x1 and box.y0 <= y < box.y1 for box in boxes)
+        for (x, y), boxes in zip(peaks, references, strict=True)
+        if boxes
+    ]
+    return float(np.mean(hits)) if hits else math.nan
+
+
 def _checked_heat(heat: ArrayLike) -> NDArray[np.float64]:
     """A heat map as an array."""
     values = np.asarray(heat, dtype=np.float64)

@@ -32,6 +32,9 @@ def save_raw(path: Path, raw: Mapping[int, RawCase]) -> None:
             "seconds": each.seconds,
             "located": [box.as_tuple() for box in each.located],
             "presence": each.presence,
+            "dense": each.dense,
+            "class_prob": list(each.class_prob),
+            "heat_peak": each.heat_peak,
         }
         for row, each in raw.items()
     }
@@ -60,6 +63,9 @@ def load_raw(path: Path) -> dict[int, RawCase]:
             seconds=each["seconds"],
             located=tuple(Box(*corners) for corners in each.get("located", ())),
             presence=float(each.get("presence", 0.0)),
+            dense=float(each.get("dense", 0.0)),
+            class_prob=tuple(each.get("class_prob", ())),
+            heat_peak=tuple(each["heat_peak"]) if each.get("heat_peak") else None,
         )
     return found
 

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from scipy.special import entr
 
 from jomed_app.evaluation import consistency, metrics
+from jomed_app.evaluation.box_figures import box_figures
 from jomed_app.evaluation.intervals import (
     Interval,
     bootstrap_interval,
     mcnemar,
     paired_bootstrap,
 )
-from jomed_app.evaluation.localization import localization_scores
 from jomed_app.evaluation.schema import (
     Difference,
     EvaluationReport,
@@ -201,7 +201,7 @@ def _system_report(
         ece=expected_calibration_error(rows, labels),
         inconsistent_accuracy=None if subset is None else _mean(correct[subset]),
         **_retrieval_figures(scores, labels),
-        **_box_figures(scores, table.cases),
+        **box_figures(scores, table.cases),
         seconds_per_case=_mean(np.array(seconds)),
         error_rates=error_rate_by_state([s for s, _ in stated], [right for _, right in stated]),
         reliability=fit_reliability(rows, labels, RELIABILITY_BINS),
@@ -226,20 +226,6 @@ def _retrieval_figures(
         ),
         "effective_candidates": _mean(np.array([np.exp(entr(row).sum()) for row in weights])),
     }
-
-
-def _box_figures(
-    scores: Sequence[SystemScores], cases: Sequence[CaseScores]
-) -> dict[str, float | None]:
-    """Figures of the boxes, for a system that localizes in every case."""
-    names = ("mean_iou", "iou30", "iou50", "false_boxes_per_normal", "parse_rate")
-    if any(score.boxes is None for score in scores):
-        return dict.fromkeys(names)
-    found = localization_scores(
-        [score.boxes if score.is_parsed else None for score in scores],
-        [case.boxes for case in cases],
-    )
-    return {name: _known(getattr(found, name)) for name in names}
 
 
 def _differences(

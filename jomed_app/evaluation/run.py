@@ -30,6 +30,7 @@ from jomed_app.inference.load import BundleParts, load_bundle
 from jomed_app.inference.reading import CaseReader
 from jomed_app.inference.settings import Profile
 from jomed_app.inference.shelf import CandidateShelf, encode_images
+from jomed_app.models.pixels import Letterbox, letterbox
 from jomed_app.models.reader import ImageEncoding
 from jomed_app.progress import OnProgress
 from jomed_app.retrieval.index import CandidateIndex
@@ -134,7 +135,9 @@ class _Scorer:
         self.reader = CaseReader(parts.reader, task)
         profile = parts.profile(index.info.simulated) if is_own else Profile()
         self.settings = ScoringSettings(
-            **asdict(profile.settings), scaling=profile.calibration.scaling
+            **asdict(profile.settings),
+            scaling=profile.calibration.scaling,
+            box_score=profile.calibration.boxes,
         )
         self._shelf = CandidateShelf(self.reader, index)
 
@@ -178,8 +181,11 @@ class _Scorer:
             self._linear_log_prob(query),
             self.settings,
             size=(rows, columns),
-            located=parts.localizer.locate(query.tokens[None])[0] if localizes else None,
         )
+        if localizes:
+            side = parts.localizer.config.image_size
+            found = parts.localizer.find([letterbox(image.model_input, side)])[0]
+            raw = raw.with_found(found, Letterbox(rows, columns, side))
         empty = [self.task.labels.index(name) for name in self.task.empty_labels]
         raw = show_located(raw, self.settings, empty)
         said = conclude_systems(raw, self.settings, systems)

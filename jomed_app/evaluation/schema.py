@@ -49,6 +49,12 @@ class SystemReport(Frozen):
     iou50: float | None
     false_boxes_per_normal: float | None
     parse_rate: float | None
+    froc: float | None = Field(
+        default=None, description="mean sensitivity at 1/8 to 4 false boxes per image"
+    )
+    pointing: float | None = Field(
+        default=None, description="share of lesion cases whose heat map peaks in a true box"
+    )
     seconds_per_case: float | None
     error_rates: dict[str, ErrorRate] = Field(description="wrong answers within each state")
     reliability: ReliabilityTable

@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jomed_app.boxes import Box, iou_matrix
+from jomed_app.types import OperatingPoint
 
 FloatArray = NDArray[np.float64]
 TRUE_IOU = 0.5
 _ROUNDING = 1e-9  # boxes; 0.29 of 100 is 29, whatever the product says
 FROC_RATES = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0)
+THRESHOLDS = tuple(step / 20 for step in range(1, 20))
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,29 @@ def threshold_for_false_share(scores: ArrayLike, is_true: ArrayLike, share: floa
     false, found = curve.false_per_image, curve.sensitivity  # counts, as all is one image
     kept = curve.thresholds[false <= share * (false + found) + _ROUNDING]
     return float(kept.min())
+
+
+def operating_points(
+    boxes: ScoredBoxes, thresholds: Sequence[float] = THRESHOLDS
+) -> tuple[OperatingPoint, ...]:
+    """Say for every threshold which share of the shown boxes is false, and of lesions found.
+
+    A threshold at which no box is shown is left out, and so is every one without a lesion.
+    """
+    points = []
+    for threshold in thresholds if boxes.num_lesions else ():
+        is_shown = boxes.scores >= threshold
+        if is_shown.any():
+            found = int(boxes.is_true[is_shown].sum())
+            false_share = 1 - found / int(is_shown.sum())
+            points.append(
+                OperatingPoint(
+                    threshold=threshold,
+                    false_share=false_share,
+                    found_share=found / boxes.num_lesions,
+                )
+            )
+    return tuple(points)
 
 
 def _checked(scores: ArrayLike, is_true: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:

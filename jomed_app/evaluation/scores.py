@@ -31,6 +31,8 @@ class SystemScores:
         is_parsed: whether the boxes could be read from the answer.
         state: the warning shown, or None.
         seconds: wall-clock of the case, or None.
+        scored_boxes: boxes with their scores, whether shown or not; None when it scores none.
+        heat_peak: (x, y) px where it looked most, or None.
     """
 
     probabilities: NDArray[np.float64]
@@ -41,6 +43,8 @@ class SystemScores:
     is_parsed: bool = True
     state: ConsistencyState | None = None
     seconds: float | None = None
+    scored_boxes: tuple[tuple[Box, float], ...] | None = None
+    heat_peak: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

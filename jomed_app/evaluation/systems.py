@@ -25,11 +25,12 @@ from jomed_app.inference.aggregate import (
     head_log_weights,
     marginalize,
 )
+from jomed_app.inference.box_score import BoxScore
 from jomed_app.inference.calibrate import Scaling
 from jomed_app.inference.opinions import mix_opinions
 from jomed_app.inference.reading import CaseReader, describe_shares
 from jomed_app.inference.settings import EngineSettings
-from jomed_app.models.localizer import Located
+from jomed_app.models.found import Found, heat_in_image
 from jomed_app.models.pixels import Letterbox
 from jomed_app.models.reader import CandidateInput, ImageEncoding
 from jomed_app.retrieval.vote import neighbor_vote
@@ -69,8 +70,13 @@ class RawCase:
         scores: (K,) head-normalized retriever scores; is_text: (K,) found by the text head.
         boxes: the reader's own, px of the query image; its location tokens said them; None where it
             was not asked.
-        located: the localizer's box, px; presence: its probability that there is a finding.
         seconds: wall-clock of reading and describing.
+        located: the localizer's box, px; presence: its probability that there is a finding.
+        dense: the best score of its dense head, in [0, 1].
+        class_prob: (C,) of its class query; empty where it was not asked.
+        heat_peak: (x, y) px, where its class query looked most; None where it was not asked.
+        box_score: calibrated probability that the box is true; None until it is concluded.
+        is_box_shown: whether that score reaches the threshold.
     """
 
     retrieved: FloatArray
@@ -87,6 +93,32 @@ class RawCase:
     seconds: float
     located: tuple[Box, ...] = ()
     presence: float = 0.0
+    dense: float = 0.0
+    class_prob: tuple[float, ...] = ()
+    heat_peak: tuple[float, float] | None = None
+    box_score: float | None = None
+    is_box_shown: bool = True
+
+    def with_found(self, found: Found, place: Letterbox) -> RawCase:
+        """The same with what the localizer says.
+
+        Args:
+            found: by the localizer.
+            place: how the image lies in its square.
+        """
+        box = place.to_image(found.box)
+        heat = heat_in_image(found.attention, place).numpy()
+        row, column = np.unravel_index(heat.argmax(), heat.shape)
+        x = (float(column) + 0.5) * place.columns / heat.shape[1]
+        y = (float(row) + 0.5) * place.rows / heat.shape[0]
+        return replace(
+            self,
+            located=(box,) if box else (),
+            presence=found.presence,
+            dense=found.scores[0],
+            class_prob=tuple(found.class_prob.tolist()),
+            heat_peak=(x, y),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +128,13 @@ class ScoringSettings(EngineSettings):
     Attributes:
         alone_neighbors: cases that vote in the baseline `knn`, fitted for the vote alone;
             alone_temperature: divides their scores.
+        scaling: of the final probability; box_score: how sure a box is.
     """
 
     alone_neighbors: int = 32
     alone_temperature: float = 0.1
     scaling: Scaling = field(default_factory=Scaling)
+    box_score: BoxScore = field(default_factory=BoxScore)
 
     def log_weights(self, scores: FloatArray, is_text: NDArray[np.bool_]) -> FloatArray:
         """(K,) nats, normalized; see `aggregate.head_log_weights`."""
@@ -132,7 +166,7 @@ def read_case(
     settings: ScoringSettings,
     *,
     size: tuple[int, int],
-    located: Located | None = None,
+    asks_box: bool = False,
 ) -> RawCase:
     """Read one case beside retrieved, random and no candidates in one batch.
 
@@ -145,7 +179,7 @@ def read_case(
         backbone: (C,) log-probabilities of the linear head.
         settings: decide which label the box belongs to.
         size: (rows, columns) of the query image, px.
-        located: what the localizer says; then the reader is not asked for a box of its own.
+        asks_box: whether the reader says a box of its own.
     """
     start = time.perf_counter()
     count = len(retrieved.inputs)
@@ -155,11 +189,10 @@ def read_case(
     label = int(settings.scaling.apply(marginalize(log_weights, guided)).argmax())
     place = Letterbox(*size, reader.reader.image_size)
     said = None
-    if located is None:
+    if asks_box:
         shares = describe_shares(np.exp(log_weights), len(case.log_prob) + 1)
         said = reader.describe(case, shares, label).box
     own = place.to_image(said) if said else None
-    found = place.to_image(located.box) if located else None
     return RawCase(
         retrieved=case.log_prob[:count],
         drawn=case.log_prob[count:],
@@ -171,24 +204,30 @@ def read_case(
         neighbor_scores=neighbors[1],
         scores=retrieved.scores,
         is_text=retrieved.is_text,
-        boxes=None if located else ((own,) if own else ()),
+        boxes=((own,) if own else ()) if asks_box else None,
         seconds=time.perf_counter() - start,
-        located=(found,) if found else (),
-        presence=located.presence if located else 0.0,
     )
 
 
 def show_located(raw: RawCase, settings: ScoringSettings, empty: Sequence[int]) -> RawCase:
-    """Keep the localizer's box where a finding is likely enough to be drawn, as the app does.
+    """Say how sure the localizer's box is, and whether it is drawn, as the app does.
 
     Args:
         raw: with the task's own labels.
-        settings: how the answer is concluded, and the threshold.
+        settings: how the answer is concluded, how boxes are scored, and the threshold.
         empty: indexes of the labels without a finding.
     """
+    score = settings.box_score.of(*box_parts(raw, settings, empty))
+    return replace(raw, box_score=score, is_box_shown=score >= settings.box_threshold)
+
+
+def box_parts(
+    raw: RawCase, settings: ScoringSettings, empty: Sequence[int]
+) -> tuple[float, float, float]:
+    """What `BoxScore.of` weighs: final probability of a finding, presence, dense score."""
     probabilities = conclude_systems(raw, settings, ("rag",))["rag"].probabilities
-    finding = 1.0 - float(probabilities[list(empty)].sum())
-    return raw if finding >= settings.box_threshold else replace(raw, located=())
+    finding = min(1.0, max(0.0, 1.0 - float(probabilities[list(empty)].sum())))
+    return finding, raw.presence, raw.dense
 
 
 def conclude_systems(
@@ -234,8 +273,10 @@ def conclude_systems(
             weights,
             raw.retrieved_labels,
             [(vote, settings.vote_share), (np.exp(raw.backbone), settings.image_share)],
-            boxes=raw.located,
+            boxes=raw.located if raw.is_box_shown else (),
             seconds=raw.seconds,
+            scored_boxes=tuple((box, raw.box_score or 0.0) for box in raw.located),
+            heat_peak=raw.heat_peak,
         ),
     }
     return {name: scores[name] for name in SYSTEMS if name in systems}

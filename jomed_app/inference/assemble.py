@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jomed_app.data.answers import report_sentence
 from jomed_app.data.tasks import Task
+from jomed_app.inference.box_score import BoxScore
 from jomed_app.inference.conclude import Conclusion
+from jomed_app.inference.reading import Description
 from jomed_app.inference.settings import EngineSettings
-from jomed_app.models.localizer import Located
+from jomed_app.models.found import Found, heat_in_image
 from jomed_app.models.pixels import Letterbox
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.search import Hit
 from jomed_app.retrieval.vote import neighbor_vote
-from jomed_app.types import BoxResult, CandidateResult, FinalResult, Result
+from jomed_app.types import BoxResult, CandidateResult, FinalResult, HeatMap, Result
 
 
 def found_candidate(
@@ -65,27 +69,60 @@ def read_candidate(
 
 
 def found_boxes(
-    located: Located, place: Letterbox, task: Task, final: FinalResult, label: str
+    found: Found, place: Letterbox, task: Task, final: FinalResult, label: str, score: BoxScore
 ) -> tuple[BoxResult, ...]:
-    """Put the localizer's box into the image; its score is the probability of a finding.
+    """Put the localizer's box into the image, with the probability that it covers a lesion.
 
-    Ours: the score is what the diagnosis leaves to labels with a finding, and thus calibrated: an
-    image that is called normal hides its box unless the threshold is lowered.
+    Ours: what the diagnosis leaves to labels with a finding counts too, so that an image that is
+    called normal hides its box unless the threshold is lowered.
 
     Args:
-        located: box on the unit square.
-        place: how the image lies in that square.
+        found: by the localizer.
+        place: how the image lies in its square.
         task: names the finding and the labels without one.
         final: the calibrated probabilities.
         label: the most probable label.
+        score: weighs what the diagnosis and the localizer say.
     """
-    box = place.to_image(located.box) if task.has_boxes else None
+    box = place.to_image(found.box) if task.has_boxes else None
     if box is None:
         return ()
     x0, y0, x1, y1 = box.as_tuple()
-    score = 1.0 - sum(final.probabilities.get(name, 0.0) for name in task.empty_labels)
+    finding = 1.0 - sum(final.probabilities.get(name, 0.0) for name in task.empty_labels)
+    sure = score.of(finding, found.presence, found.scores[0])
     name = task.finding if label in task.empty_labels else label
-    return (BoxResult(x0=x0, y0=y0, x1=x1, y1=y1, score=min(1.0, max(0.0, score)), label=name),)
+    return (BoxResult(x0=x0, y0=y0, x1=x1, y1=y1, score=sure, label=name),)
+
+
+def heat_map(found: Found, place: Letterbox) -> HeatMap:
+    """Where the localizer's class query looked, over the image."""
+    heat = heat_in_image(found.attention, place)
+    rows, columns = heat.shape
+    return HeatMap(rows=rows, columns=columns, values=tuple(heat.flatten().tolist()))
+
+
+def shown_findings(
+    description: Description,
+    found: Found,
+    place: Letterbox,
+    task: Task,
+    final: FinalResult,
+    label: str,
+    score: BoxScore,
+) -> dict[str, Any]:
+    """Boxes, heat map, findings and report as a result holds them; see `found_boxes`."""
+    findings = description.findings
+    top = {name: _likeliest(values) for name, values in findings.items()}
+    return {
+        "boxes": found_boxes(found, place, task, final, label, score),
+        "heatmap": heat_map(found, place),
+        "findings": findings,
+        "report": report_sentence(task, label, top),
+    }
+
+
+def _likeliest(values: Mapping[str, float]) -> str:
+    return max(values, key=lambda value: values[value])
 
 
 def with_conclusion(

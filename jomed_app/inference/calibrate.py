@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax
 
+from jomed_app.inference.box_score import BoxScore
 from jomed_app.inference.reliability import (
     ErrorRate,
     FloatArray,
@@ -161,3 +162,4 @@ class Calibration(Stored):
     reliability: ReliabilityTable | None = None
     conformal: ConformalSets | None = None
     error_rates: dict[str, ErrorRate] = field(default_factory=dict)
+    boxes: BoxScore = field(default_factory=BoxScore)

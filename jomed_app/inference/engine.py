@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app import __version__
-from jomed_app.data.answers import report_sentence
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
 from jomed_app.errors import CancelledError
 from jomed_app.inference.aggregate import guided_log_prob, head_log_weights
 from jomed_app.inference.assemble import (
-    found_boxes,
     found_candidate,
     read_candidate,
+    shown_findings,
     vote_of_nearest,
     with_conclusion,
 )
@@ -29,15 +29,15 @@ from jomed_app.inference.opinions import Opinions
 from jomed_app.inference.reading import CaseReader, Description, describe_shares
 from jomed_app.inference.settings import EngineInfo, EngineSettings, Profile
 from jomed_app.inference.shelf import CandidateShelf, encode_images
+from jomed_app.models.found import Found
 from jomed_app.models.heads import DomainHead, LinearHead
-from jomed_app.models.localizer import Localizer, Located
-from jomed_app.models.pixels import Letterbox
+from jomed_app.models.localizer import Localizer
+from jomed_app.models.pixels import Letterbox, letterbox
 from jomed_app.models.reader import Reader
 from jomed_app.models.retriever import Retriever
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.types import (
     BoxesReady,
-    BoxResult,
     CandidateRead,
     CandidateResult,
     CandidatesFound,
@@ -57,7 +57,7 @@ class Engine:
     """Runs cases. Holds no case: everything it keeps is read-only or a cache of the index.
 
     Args:
-        reader, retriever: models that share one vision tower; localizer: reads its tokens.
+        reader, retriever: models that share one vision tower; localizer: has one of its own.
         backbone: the linear head on the tower; domain: refuses what is no image of the task.
         index: candidates.
         task: what is asked.
@@ -143,8 +143,9 @@ class Engine:
         if reason is not None:
             conclusion = Conclusion.refused(reason)
             yield FinalReady(conclusion.final, conclusion.consistency)
-            result = self._result(info, question, (), conclusion, None, image, clock)
-            yield Completed(result.model_copy(update={"retrieval": retrieval}))
+            yield Completed(
+                self._result(info, question, (), conclusion, None, image, clock, retrieval)
+            )
             return
 
         own = self.index.ids_of_image(info.sha256)
@@ -199,14 +200,15 @@ class Engine:
 
         shares = describe_shares(np.exp(log_weights))
         draft = self.index.candidate(read[0].candidate_id).descriptors
-        located = self.localizer.locate(query.tokens[None])[0]
+        square = letterbox(image.model_input, self.localizer.config.image_size)
+        located = self.localizer.find([square])[0]
         description = self._case_reader.describe(
             reading, shares, conclusion.label_index, box=located.box, draft=draft
         )
         clock.mark("read")
-        found_here = (description, located)
-        result = self._result(info, question, tuple(read), conclusion, found_here, image, clock)
-        result = result.model_copy(update={"retrieval": retrieval, "dropped": searched.dropped})
+        result = self._result(
+            info, question, read, conclusion, (description, located), image, clock, retrieval
+        ).model_copy(update={"dropped": searched.dropped})
         yield BoxesReady(result.boxes, result.findings, result.report)
         yield Completed(result)
 
@@ -265,32 +267,30 @@ class Engine:
         self,
         info: InputInfo,
         question: str,
-        candidates: tuple[CandidateResult, ...],
+        candidates: Sequence[CandidateResult],
         conclusion: Conclusion,
-        found: tuple[Description, Located] | None,
+        found: tuple[Description, Found] | None,
         image: ImageRecord,
         clock: Clock,
+        retrieval: Retrieval,
     ) -> Result:
-        description = found[0] if found else None
-        findings = description.findings if description else {}
-        top = {name: max(p, key=lambda value: p[value]) for name, p in findings.items()}
-        label = self.task.labels[conclusion.label_index] if description else ""
-        boxes: tuple[BoxResult, ...] = ()
+        shown: dict[str, Any] = {}
         if found:
             rows, columns = image.model_input.shape[:2]
-            place = Letterbox(rows, columns, self.reader.image_size)
-            boxes = found_boxes(found[1], place, self.task, conclusion.final, label)
+            place = Letterbox(rows, columns, self.localizer.config.image_size)
+            label = self.task.labels[conclusion.label_index]
+            score = self._profile(retrieval).calibration.boxes
+            shown = shown_findings(*found, place, self.task, conclusion.final, label, score)
         return Result(
             versions=Versions(app=__version__, bundle=self.info.bundle, index=self.info.index),
             input=info,
             question=question,
-            candidates=candidates,
+            candidates=tuple(candidates),
             final=conclusion.final,
             consistency=conclusion.consistency,
-            boxes=boxes,
-            findings=findings,
-            report=report_sentence(self.task, label, top) if description else "",
             timings_ms=clock.timings(),
+            retrieval=retrieval,
+            **shown,
         )
 
 

@@ -46,7 +46,7 @@ class BundleParts:
     Attributes:
         bundle: path and manifest.
         task: the bundle's own task definition.
-        reader, retriever: they share one vision tower; localizer: reads its tokens.
+        reader, retriever: they share one vision tower; localizer: has one of its own.
         backbone: linear head on the tower; domain: refuses foreign images.
         profiles: settings and calibration by kind of corpus, fitted with the bundle's query heads.
         standard_profiles: the same, fitted for the search by similarity alone; may lack any.
@@ -118,7 +118,7 @@ def load_bundle(folder: Path, precision: str = "auto") -> BundleParts:
         task_from_dict(json.loads((path / TASK_FILE).read_text(encoding="utf-8"))),
         reader,
         retriever,
-        load_localizer(path / "localizer"),
+        load_localizer(path / "localizer", reader.dtype),
         backbone,
         domain,
         profiles,

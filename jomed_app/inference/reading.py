@@ -14,7 +14,7 @@ from torch import Tensor
 from jomed_app.boxes import Box
 from jomed_app.data.answers import box_bins
 from jomed_app.data.tasks import Task
-from jomed_app.models.localizer import WINDOW_BINS, peak_expectation
+from jomed_app.models.found import WINDOW_BINS, peak_expectation
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader, Reading
 
 FloatArray = NDArray[np.float64]

@@ -109,4 +109,5 @@ class EngineInfo:
             box_threshold=profile.settings.box_threshold,
             error_rates=rates,
             measured_on=profile.measured_on,
+            box_operating_points=profile.calibration.boxes.operating_points,
         )

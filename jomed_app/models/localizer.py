@@ -1,85 +1,134 @@
-"""The localizer: where on the image a finding lies, from the tower's patch tokens.
+"""The localizer: where on the image a finding lies, from a larger input than the reader's.
 
-Four edge queries and one presence query attend to the tokens; each edge is a distribution over the
-same location bins that the reader's location tokens stand for, so both can be read alike.
-Ours: the reader's own location tokens need far more training than a laptop gives to be worth
-drawing (both are measured in the report); until then the boxes on screen come from here.
+It carries a tower of its own. Stem and stages 0 to 2 stay as they came (`early_map`); the later
+stages are a copy that learned to find. Two read-outs share one map: a dense head (`DenseHead`), the
+specialist detector with the same tower, and location queries (`EdgeQueries`), whose answer is
+written in the reader's location tokens. Ours: the reader's own location tokens need far more
+training than a laptop gives to be worth drawing (both are measured in the report).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from jomed_app.boxes import Box
+from jomed_app.errors import BundleError
+from jomed_app.models.dense_boxes import DenseBoxes, DenseHead, conv_block, edge_prior
+from jomed_app.models.edge_queries import EdgeQueries
+from jomed_app.models.found import Found, join_readings
+from jomed_app.models.pixels import to_pixel_values
+from jomed_app.models.vision_tower import (
+    FINE_STAGE,
+    EfficientNetLiteConfig,
+    EfficientNetLiteModel,
+)
 
-EDGES = 4
-WINDOW_BINS = 5  # the expected place is taken over this many bins to either side of the peak
+EARLY_STAGE = 2  # the stages behind it are copied
+EARLY_STRIDE = 8  # of its output, px
+SCORE_BIAS = -4.0  # few cells are sure before training
 
 
 class LocalizerConfig(PreTrainedConfig):
     """Shape of the localizer.
 
     Attributes:
-        token_size: width of the tower's tokens.
-        width: width inside, a multiple of 6.
-        num_layers: transformer layers.
-        location_bins: bins per axis.
+        image_size: side of the square input, px, a multiple of 32.
+        tower_width: channel multiplier of the tower that the later stages are copied from.
+        width: channels inside, a multiple of 24.
+        stride: of the map that both read-outs see, 8 or 16 px.
+        num_labels: classes, those without a finding included.
+        empty_labels: positions of the classes without a finding.
+        location_bins: bins per axis; distance_bins: bins of a distance in the dense head.
+        reach: longest distance of the dense head, share of the side.
+        num_layers: rounds in which the queries look at the map.
+        use_prior: whether the queries see the dense head's boxes.
     """
 
     model_type = "jomed_localizer"
 
-    token_size: int = 800
-    width: int = 192
-    num_layers: int = 3
+    image_size: int = 320
+    tower_width: float = 1.0
+    width: int = 96
+    stride: int = 16
+    num_labels: int = 3
+    empty_labels: tuple[int, ...] | list[int] = (0,)
     location_bins: int = 64
+    distance_bins: int = 24
+    reach: float = 0.8
+    num_layers: int = 2
+    use_prior: bool = True
+
+    def __post_init__(self, **kwargs: object) -> None:
+        super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
+        if self.image_size % 32:
+            raise ValueError(f"image_size must be a multiple of 32, found {self.image_size}")
+        if self.stride not in (8, 16):
+            raise ValueError(f"stride must be 8 or 16, found {self.stride}")
+        if self.width % 24:
+            raise ValueError(f"width must be a multiple of 24, found {self.width}")
 
 
 @dataclass(frozen=True, slots=True)
-class Located:
-    """What the localizer says of one image.
+class LocalizerOutput:
+    """What both read-outs say.
 
     Attributes:
-        box: on the unit square of the model input.
-        presence: probability in [0, 1] that there is a finding at all.
-        confidence: share of the edges' mass near their peaks, in [0, 1].
+        edge_logits: (B, 4, L) in the order x0, y0, x1, y1.
+        class_logits: (B, C).
+        attention: (B, P) of the class query over the map, each row sums to 1.
+        dense: of the dense head.
     """
 
-    box: Box
-    presence: float
-    confidence: float
+    edge_logits: Tensor
+    class_logits: Tensor
+    attention: Tensor
+    dense: DenseBoxes
+
+
+class EarlyStages(nn.Module):
+    """Stem and first stages of a tower, as they are: nothing here learns."""
+
+    def __init__(self, tower: EfficientNetLiteModel) -> None:
+        super().__init__()
+        self.stem = tower.stem
+        self.stages = tower.stages[: EARLY_STAGE + 1]
+        self.requires_grad_(False)
 
 
 class Localizer(PreTrainedModel):
-    """Patch tokens -> four edge distributions and presence."""
+    """Image, or its stride-8 map -> edge distributions, class, dense boxes."""
 
     config_class = LocalizerConfig
     config: LocalizerConfig
-    main_input_name = "tokens"
+    main_input_name = "early"
 
     def __init__(self, config: LocalizerConfig) -> None:
         super().__init__(config)
-        self.enter = nn.Sequential(
-            nn.LayerNorm(config.token_size), nn.Linear(config.token_size, config.width)
+        shape = EfficientNetLiteConfig(width=config.tower_width)
+        channels = shape.stage_channels
+        width = config.width
+        tower = EfficientNetLiteModel(shape)
+        self.early = EarlyStages(tower)
+        self.stages = tower.stages[EARLY_STAGE + 1 :]
+        laterals = [channels[-1], channels[FINE_STAGE]]
+        if config.stride == EARLY_STRIDE:
+            laterals.append(channels[EARLY_STAGE])
+        self.laterals = nn.ModuleList(nn.Conv2d(each, width, 1) for each in laterals)
+        self.context = nn.Linear(width, width)
+        self.smooth = nn.ModuleList(conv_block(width, width) for _ in laterals)
+        self.dense = DenseHead(width, config.num_labels, config.distance_bins, config.reach)
+        self.queries = EdgeQueries(
+            width, config.num_labels, config.location_bins, config.num_layers
         )
-        self.queries = nn.Parameter(torch.zeros(EDGES + 1, config.width))
-        layer = nn.TransformerEncoderLayer(
-            config.width,
-            6,
-            2 * config.width,
-            dropout=0.1,
-            activation="gelu",
-            batch_first=True,
-            norm_first=True,
-        )
-        self.layers = nn.TransformerEncoder(layer, config.num_layers, enable_nested_tensor=False)
-        self.leave = nn.LayerNorm(config.width)
-        self.edges = nn.Linear(config.width, config.location_bins)
-        self.presence = nn.Linear(config.width, 1)
         self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -87,63 +136,126 @@ class Localizer(PreTrainedModel):
             nn.init.trunc_normal_(module.weight, std=0.02)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, Localizer):
+        elif isinstance(module, EdgeQueries):
             nn.init.trunc_normal_(module.queries, std=0.02)
+        elif isinstance(module, DenseHead):
+            for layer in (module.judge, module.measure):
+                nn.init.normal_(layer.weight, std=0.01)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+            if module.judge.bias is not None:
+                nn.init.constant_(module.judge.bias[:1], SCORE_BIAS)
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Locate.
+    def copy_stages(self, tower: EfficientNetLiteModel) -> None:
+        """Take a tower's early stages, and start the later ones from its own."""
+        carry_early_stages(self, tower)
+        self.stages.load_state_dict(tower.stages[EARLY_STAGE + 1 :].state_dict())
+
+    def join_maps(self, early: Tensor) -> Tensor:
+        """Return the map (B, width, h, w) that both read-outs see: deep features, finer added."""
+        hidden, maps = early, [early]
+        for number, stage in enumerate(self.stages, EARLY_STAGE + 1):
+            hidden = stage(hidden)
+            if number == FINE_STAGE:
+                maps.insert(0, hidden)
+        joined: Tensor = self.laterals[0](hidden)
+        joined = joined + self.context(joined.mean((2, 3)))[:, :, None, None]
+        joined = self.smooth[0](joined)
+        levels = zip(self.laterals[1:], self.smooth[1:], maps, strict=False)
+        for lateral, smooth, finer in levels:
+            raised = functional.interpolate(joined, scale_factor=2.0, mode="bilinear")
+            joined = smooth(raised + lateral(finer))
+        return joined
+
+    def forward(self, early: Tensor) -> LocalizerOutput:
+        """Read out.
 
         Args:
-            tokens: (B, P, token_size) of the vision tower.
-
-        Returns:
-            (B, 4, L) edge logits in the order x0, y0, x1, y1, and (B,) presence logits.
+            early: (B, C8, S/8, S/8) of the tower's first stages, see `early_map`.
         """
-        entered = self.enter(tokens.to(self.queries.dtype))
-        queries = self.queries.expand(len(tokens), -1, -1)
-        hidden = self.leave(self.layers(torch.cat([queries, entered], dim=1)))
-        return self.edges(hidden[:, :EDGES]), self.presence(hidden[:, EDGES])[:, 0]
+        joined = self.join_maps(early.contiguous(memory_format=torch.channels_last))
+        dense = self.dense(joined)
+        scores, prior = dense.scores.detach(), None
+        if self.config.use_prior:
+            prior = edge_prior(dense.boxes.detach(), scores, self.config.location_bins)
+        edges, classes, attention = self.queries(joined, scores, prior)
+        return LocalizerOutput(edges, classes, attention, dense)
 
     @torch.inference_mode()
-    def locate(self, tokens: Tensor) -> list[Located]:
-        """Locate the main finding of every image; `presence` says whether there is any."""
-        edges, presence = self(tokens)
-        located = []
-        for rows, logit in zip(edges.float().softmax(-1), presence.float(), strict=True):
-            found = [peak_expectation(row, WINDOW_BINS) for row in rows]
-            (x0, _, _), (y0, _, _), (x1, _, _), (y1, _, _) = found
-            half = 0.5 / rows.shape[-1]
-            box = Box(
-                min(x0, x1) - half, min(y0, y1) - half, max(x0, x1) + half, max(y0, y1) + half
-            )
-            confidence = sum(mass for _, _, mass in found) / EDGES
-            located.append(Located(box, float(logit.sigmoid()), confidence))
-        return located
+    def find(self, squares: Sequence[NDArray[np.uint8]]) -> list[Found]:
+        """Find what every image shows.
+
+        Args:
+            squares: letterboxed (S, S, 3) images, S as configured.
+        """
+        pixels = to_pixel_values(squares).to(self.device, self.dtype)
+        return self.find_in_maps(early_map(self.early, pixels))
+
+    @torch.inference_mode()
+    def find_in_maps(self, early: Tensor) -> list[Found]:
+        """Find what every image shows, from (B, C8, S/8, S/8) stride-8 maps."""
+        said = self(early)
+        rows = zip(
+            said.edge_logits.float().softmax(-1),
+            said.class_logits.float().softmax(-1),
+            said.attention.unflatten(1, (self.grid, self.grid)),
+            said.dense.boxes,
+            said.dense.scores.sigmoid(),
+            strict=True,
+        )
+        return [join_readings(*row, list(self.config.empty_labels)) for row in rows]
+
+    @property
+    def grid(self) -> int:
+        """Cells per side of the map that both read-outs see."""
+        return self.config.image_size // self.config.stride
 
 
-def peak_expectation(probability: Tensor, window: int) -> tuple[float, int, float]:
-    """Locate a value by its bins: the mean around the highest one.
+def early_map(tower: EfficientNetLiteModel | EarlyStages, pixel_values: Tensor) -> Tensor:
+    """Return the stride-8 map (B, C8, S/8, S/8) of (B, 3, S, S) pixels."""
+    pixels = pixel_values.contiguous(memory_format=torch.channels_last)
+    hidden = functional.relu6(tower.stem(pixels), inplace=True)
+    for stage in tower.stages[: EARLY_STAGE + 1]:
+        hidden = stage(hidden)
+    return hidden
 
-    Ours: finer than the bin itself, and deaf to a second peak far away.
+
+def carry_early_stages(localizer: Localizer, tower: EfficientNetLiteModel) -> None:
+    """Give a localizer the early stages of the tower that it was trained behind."""
+    localizer.early.stem.load_state_dict(tower.stem.state_dict())
+    localizer.early.stages.load_state_dict(tower.stages[: EARLY_STAGE + 1].state_dict())
+    localizer.early.requires_grad_(False)
+
+
+def load_localizer(
+    folder: Path,
+    dtype: torch.dtype = torch.float32,
+    tower: EfficientNetLiteModel | None = None,
+) -> Localizer:
+    """Load a localizer from the folder that `save_pretrained` wrote.
 
     Args:
-        probability: (L,) >= 0, not all zero.
-        window: bins to either side of the peak that count.
+        folder: of the localizer.
+        dtype: that it runs in.
+        tower: whose early stages it takes; needed where the folder holds none.
 
-    Returns:
-        The value on [0, 1], the peak's bin, and the share of the mass inside the window.
+    Raises:
+        BundleError: if the folder holds no whole localizer.
     """
-    total = probability.sum()
-    peak = int(probability.argmax())
-    low, high = max(0, peak - window), min(len(probability), peak + window + 1)
-    inside = probability[low:high]
-    centers = (torch.arange(low, high, dtype=torch.float32) + 0.5) / len(probability)
-    value = float((inside * centers).sum() / inside.sum())
-    return value, peak, float(inside.sum() / total)
-
-
-def load_localizer(folder: Path) -> Localizer:
-    """Load a localizer from the folder that `save_pretrained` wrote."""
-    localizer: Localizer = Localizer.from_pretrained(folder, dtype=torch.float32)
+    loaded: Any = Localizer.from_pretrained(folder, dtype=dtype, output_loading_info=True)
+    localizer: Localizer = loaded[0]
+    is_carried = tower is not None
+    missing = [
+        each for each in loaded[1]["missing_keys"] if not (is_carried and each[:6] == "early.")
+    ]
+    if missing:
+        raise BundleError(
+            f"a localizer must hold all its weights, '{min(missing)}' is missing in "
+            f"'{folder.name}'; train it, or export the bundle, again"
+        )
+    if tower is not None:
+        carry_early_stages(localizer, tower)
+    localizer.early.requires_grad_(False)
+    localizer.to(memory_format=torch.channels_last)  # type: ignore[call-arg]
     localizer.eval()  # type: ignore[no-untyped-call]
     return localizer

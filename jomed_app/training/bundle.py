@@ -21,6 +21,7 @@ from jomed_app.errors import BundleError
 from jomed_app.models.bundle import (
     BaseWeights,
     BundleManifest,
+    FittedManifest,
     ProfileManifest,
     TrainingData,
     TrainingInfo,
@@ -32,12 +33,13 @@ from jomed_app.models.loading import merge_lora, store_quantized, store_quantize
 from jomed_app.models.localizer import load_localizer
 from jomed_app.models.pixels import letterbox, to_pixel_values
 from jomed_app.models.reader import Reader
-from jomed_app.models.retriever import pool_tokens, store_fingerprint
+from jomed_app.models.retriever import RetrieverProjections, pool_tokens, store_fingerprint
 from jomed_app.progress import OnProgress
 from jomed_app.prompts import NO_REFERENCE, candidate_text, query_text
 from jomed_app.training.base_weights import BASE_PACKAGES
 from jomed_app.training.heads import fit_domain_head, fit_linear_head
 from jomed_app.training.loop import no_progress
+from jomed_app.training.model_card import write_card
 from jomed_app.training.table import load_reader_table
 from jomed_app.training.workspace import Workspace
 from jomed_app.types import CorpusKind
@@ -48,7 +50,6 @@ CONFIG_FILE = "config.json"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 BASE_LICENCE = "Apache-2.0"
 STEPS = ("reader", "heads", "seal")
-FIGURES = ("accuracy", "auroc")  # of the model card
 
 
 def write_config(run: Path, config: Any) -> None:
@@ -82,7 +83,8 @@ def make_bundle(
     work = Workspace(run, config_from_dict(json.loads((run / CONFIG_FILE).read_text())))
     has_real = bool(work.config.train_reader.data)
     checkpoint = work.shipped
-    parts = [f"{part}/{checkpoint}" for part in ("reader", "localizer")]
+    located = work.chosen_localizer(checkpoint)
+    parts = [f"reader/{checkpoint}", located.relative_to(run).as_posix()]
     _require(run, *parts, *(["cv/settings.json"] if has_real else []))
     folder = out.with_name(f".{out.name}.partial")
     shutil.rmtree(folder, ignore_errors=True)
@@ -101,7 +103,12 @@ def make_bundle(
     table = load_reader_table(work, reader)
     held_out = work.config.train_reader.shipped_fold if has_real else -1
     fold = held_out if held_out >= 0 else None
-    table.fold_projections(fold).save_pretrained(folder / "retriever" / "projections")
+    heads = work.retriever(checkpoint) / "seed0" / "projections"
+    has_heads = (heads / "config.json").is_file()
+    projections = (
+        RetrieverProjections.from_pretrained(heads) if has_heads else table.fold_projections(fold)
+    )
+    projections.save_pretrained(folder / "retriever" / "projections")
     position_dim = int(reader.model.config.vision_config.position_dim)
     features = pool_tokens(table.tokens, position_dim).numpy()
     labels = np.array([work.task.labels.index(r.label) for r in table.records], dtype=np.intp)
@@ -113,7 +120,7 @@ def make_bundle(
     save_heads(folder / "heads", fit_linear_head(features[rows], labels[rows]), domain)
     on_progress(2, len(STEPS))
 
-    load_localizer(work.localizer(checkpoint)).save_pretrained(folder / "localizer")
+    load_localizer(located, torch.bfloat16).save_pretrained(folder / "localizer")
     (folder / "task.json").write_text(work.task.model_dump_json(indent=1), encoding="utf-8")
     store_fingerprint(folder / "retriever")
     values = {
@@ -124,7 +131,7 @@ def make_bundle(
     metrics = _metrics(run)
     real = [table.records[int(row)] for row in rows] if has_real else []
     data = _training_data(work, real)
-    _write_card(folder, name, version, work, data, metrics)
+    write_card(folder, name, version, work, data, metrics)
     manifest = write_manifest(
         folder,
         name=name,
@@ -136,9 +143,9 @@ def make_bundle(
             "candidate": candidate_text("{label}", "{passage}"),
             "no_candidate": NO_REFERENCE,
         },
-        profiles=_profiles(run, work.config.index.k_per_head) if has_real else {},
+        profiles=_profiles(run, work.config.index.k_per_head, has_heads) if has_real else {},
         training=TrainingInfo(
-            stages=("align", "reader"),
+            stages=_stages_run(work, checkpoint),
             seeds={
                 "align": work.config.align.seed,
                 "reader": work.config.train_reader.seed,
@@ -162,17 +169,33 @@ def make_bundle(
     return manifest
 
 
-def _profiles(run: Path, k_per_head: int) -> dict[CorpusKind, ProfileManifest]:
-    """What was fitted on out-of-fold cases, by kind of corpus."""
+def _profiles(run: Path, k_per_head: int, has_heads: bool) -> dict[CorpusKind, ProfileManifest]:
+    """What was fitted on out-of-fold cases, by kind of corpus.
+
+    Without trained heads in the bundle, what was fitted for the standard search is its profile.
+    """
     stored = json.loads((run / "cv" / "settings.json").read_text(encoding="utf-8"))
+    found: dict[CorpusKind, ProfileManifest] = {}
+    for kind, each in stored.items():
+        standard = each.get("standard")
+        chosen = each if has_heads or not standard else standard
+        nested = FittedManifest(**_fitted(standard, k_per_head)) if has_heads and standard else None
+        found[kind] = ProfileManifest(**_fitted(chosen, k_per_head), standard=nested)
+    return found
+
+
+def _fitted(stored: dict[str, Any], k_per_head: int) -> dict[str, Any]:
     return {
-        kind: ProfileManifest(
-            thresholds=each["thresholds"] | {"k_per_head": k_per_head},
-            calibration=each["calibration"],
-            measured_on=each["measured_on"],
-        )
-        for kind, each in stored.items()
+        "thresholds": stored["thresholds"] | {"k_per_head": k_per_head},
+        "calibration": stored["calibration"],
+        "measured_on": stored["measured_on"],
     }
+
+
+def _stages_run(work: Workspace, checkpoint: str) -> tuple[str, ...]:
+    """The stages whose output the run holds, in order."""
+    optional = {"rewards": work.tuned(checkpoint), "retriever": work.retriever(checkpoint)}
+    return ("align", "reader", *(name for name, folder in optional.items() if folder.is_dir()))
 
 
 def _require(run: Path, *names: str) -> None:
@@ -206,6 +229,7 @@ def _without_paths(values: dict[str, Any]) -> dict[str, Any]:
     """A manifest tells no folder of the machine that trained it."""
     for stage in ("align", "train_reader"):
         values[stage]["data"] = bool(values[stage]["data"])
+    values["train_reader"]["start_from"] = bool(values["train_reader"]["start_from"])
     return values
 
 
@@ -235,46 +259,3 @@ def _metrics(run: Path) -> dict[str, Any]:
             for system, values in report["systems"].items()
         }
     return metrics
-
-
-def _write_card(
-    folder: Path,
-    name: str,
-    version: str,
-    work: Workspace,
-    data: Sequence[TrainingData],
-    metrics: dict[str, Any],
-) -> None:
-    learned = "; ".join(f"{each.name}: {each.cases} cases" for each in data)
-    rows = [
-        f"| {task} | {system} | "
-        + " | ".join(f"{values[key]:.3f}" if key in values else "-" for key in FIGURES)
-        + " |"
-        for task, systems in metrics.items()
-        for system, values in systems.items()
-    ]
-    text = (
-        f"""# {name} {version}
-
-Research demo. Not a medical device; not for diagnosis.
-
-- Task: {work.task.title}; labels {", ".join(work.task.labels)}.
-- Reader: EfficientNet-Lite0 (ImageNet) aligned on simulated cases, projector, first
-  {work.config.reader.num_layers} layers of SmolLM2-135M-Instruct with a pruned vocabulary, LoRA
-  merged, stored in NF4. Retriever: the same tower and all-MiniLM-L6-v2, a projection each.
-- Learned from {learned}. Real cases, where there are any, are of one collection with burnt-in
-  calipers: do not expect these figures elsewhere.
-- Boxes come from the localizer, the main finding only. Descriptors were learned from simulated
-  cases and are not measured on real ones.
-- How candidates, nearest cases and the tower's linear head are weighed was fitted twice: beside
-  real known cases, and beside the simulated cases of the embedded index.
-
-Out-of-fold figures (grouped folds):
-
-| task, known cases | system | accuracy | AUROC |
-|---|---|---|---|
-"""
-        + "\n".join(rows)
-        + "\n"
-    )
-    (folder / "MODEL_CARD.md").write_text(text, encoding="utf-8")

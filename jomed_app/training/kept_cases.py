@@ -12,7 +12,7 @@ from torch import Tensor
 
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
-from jomed_app.models.fine_localizer import EARLY_STAGE, EARLY_STRIDE, early_map
+from jomed_app.models.localizer import EARLY_STAGE, EARLY_STRIDE, early_map
 from jomed_app.models.pixels import Letterbox
 from jomed_app.models.vision_tower import EfficientNetLiteModel
 from jomed_app.progress import OnProgress

@@ -1,14 +1,14 @@
-"""Stage 3, localize: edge distributions from patch tokens; the tower stays as it is.
+"""Stage 3, localize: the tower's later stages learn to find, on a larger input.
 
-The tokens of a few random views per image are computed once; then the small localizer trains on
-them in minutes. Like the reader it learns on simulated cases first, then per fold on real ones.
+The stride-8 maps of a few random views per image are computed once, through the stages that stay
+as they are; then the later stages and both read-outs train on them. Like the reader they learn on
+simulated cases first, then per fold on real ones.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,150 +17,189 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from jomed_app.models.localizer import Localizer, LocalizerConfig
-from jomed_app.models.reader import Reader
+from jomed_app.data.corpus import assign_folds, load_corpus
+from jomed_app.data.tasks import Task
+from jomed_app.models.dense_boxes import cell_centers
+from jomed_app.models.localizer import Localizer, LocalizerConfig, LocalizerOutput
+from jomed_app.models.vision_tower import EfficientNetLiteModel
+from jomed_app.objectives.dense_boxes import dense_loss
 from jomed_app.objectives.edges import edge_loss
 from jomed_app.progress import OnProgress
 from jomed_app.stage_config import LocalizerTrainingConfig
-from jomed_app.training.augment import view_batches
-from jomed_app.training.image_set import ImageSet
+from jomed_app.training.image_set import load_images
+from jomed_app.training.kept_cases import KeptCases, Part, draw_batch, keep_cases
 from jomed_app.training.loop import LoopSettings, no_progress, run_loop
-from jomed_app.training.table import ReaderTable
 from jomed_app.training.workspace import Workspace
 
+LABEL_SMOOTHING = 0.05
+# Ours: weights of the losses; those of the dense head follow arXiv:2006.04388 (2 and 0.25)
+LOSS_WEIGHTS = {"score": 1.0, "giou": 2.0, "spread": 0.25, "kind": 0.2, "edges": 1.0, "label": 0.5}
 
-@dataclass(frozen=True, slots=True)
-class ViewTokens:
-    """Tokens of V views per image, the first one unchanged.
 
-    Attributes:
-        tokens: (V, N, P, C) bf16.
-        boxes: (V, N, 4) XYXY on the unit square, NaN for none.
+def localizer_loss(
+    said: LocalizerOutput, boxes: Tensor, labels: Tensor, *, reach: float, sigma: float = 1.0
+) -> dict[str, Tensor]:
+    """Join the losses of both read-outs; "loss" is their weighted sum.
+
+    Args:
+        said: by the localizer.
+        boxes: (B, K, 4) XYXY on the unit square, largest first, NaN for none; the queries are
+            taught the first one, the dense head all.
+        labels: (B,).
+        reach: longest distance of the dense head.
+        sigma: width of an edge's bell, bins.
     """
-
-    tokens: Tensor
-    boxes: Tensor
-
-
-@torch.inference_mode()
-def encode_views(
-    reader: Reader, images: ImageSet, num_views: int, seed: int, batch_size: int = 16
-) -> ViewTokens:
-    """Encode every image unchanged and in `num_views - 1` random views."""
-    tower = reader.model.model.vision_tower
-    generator = torch.Generator().manual_seed(seed)
-    all_tokens, all_boxes = [], []
-    for view in range(num_views):
-        tokens, boxes = [], []
-        for seen in view_batches(images, view, generator, batch_size):
-            pixels = seen.pixel_values.to(reader.dtype)
-            tokens.append(tower(pixels).last_hidden_state.to(torch.bfloat16))
-            boxes.append(seen.boxes)
-        all_tokens.append(torch.cat(tokens))
-        all_boxes.append(torch.cat(boxes))
-    return ViewTokens(torch.stack(all_tokens), torch.stack(all_boxes))
+    cells = round(said.dense.scores.shape[1] ** 0.5)
+    centers = cell_centers(cells, cells)
+    terms = dense_loss(
+        said.dense.scores,
+        said.dense.distance_logits,
+        said.dense.class_logits,
+        said.dense.boxes,
+        centers,
+        boxes,
+        labels,
+        reach=reach,
+    )
+    has_box = boxes[:, 0].isfinite().all(-1)
+    terms["edges"] = edge_loss(said.edge_logits[has_box], boxes[has_box, 0], sigma=sigma)
+    terms["label"] = functional.cross_entropy(
+        said.class_logits, labels, label_smoothing=LABEL_SMOOTHING
+    )
+    weighted = [LOSS_WEIGHTS[name] * value for name, value in terms.items()]
+    return {"loss": torch.stack(weighted).sum(), **terms}
 
 
 def train_localizer(
     localizer: Localizer,
-    views: ViewTokens,
-    rows: NDArray[np.int64],
+    parts: Sequence[Part],
     config: LocalizerTrainingConfig,
     out: Path,
     *,
     steps: int,
-    lr: float,
     resume: bool = False,
     on_progress: OnProgress = no_progress,
 ) -> list[dict[str, float]]:
-    """Train in place on some rows of the table.
+    """Train in place; at the end the weights are their running mean.
 
     Args:
-        localizer: fresh, or trained on simulated cases.
-        views: tokens and boxes of all rows.
-        rows: rows to train on.
-        config: batch, seed and weights.
+        localizer: fresh with a tower's stages, or trained on simulated cases.
+        parts: what batches are made of.
+        config: batch, rates and seed.
         out: checkpoint folder.
-        steps: optimizer steps of this part.
-        lr: peak learning rate of this part.
+        steps: optimizer steps.
         resume: continue from its checkpoint.
         on_progress: called after every step.
 
     Returns:
         The log of the steps run now.
     """
-    torch.manual_seed(config.seed)
+    localizer.to(memory_format=torch.channels_last)  # type: ignore[call-arg]
     localizer.train()
-    num_views = len(views.tokens)
 
     def step_loss(step: int) -> Mapping[str, Tensor]:
-        rng = np.random.default_rng([config.seed, step])
-        chosen = torch.from_numpy(rng.choice(rows, size=min(config.batch_size, len(rows))))
-        view = torch.from_numpy(rng.integers(num_views, size=len(chosen)))
-        boxes = views.boxes[view, chosen]
+        torch.manual_seed(config.seed * 1_000_003 + step)  # of the dropout
+        maps, boxes, labels = draw_batch(parts, config.batch_size, config.seed, step)
         with torch.autocast("cpu", torch.bfloat16):
-            edges, presence = localizer(views.tokens[view, chosen].float())
-        has_box = ~boxes.isnan().any(-1)
-        place = edge_loss(edges[has_box].float(), boxes[has_box], sigma=config.sigma)
-        there = functional.binary_cross_entropy_with_logits(presence.float(), has_box.float())
-        return {"loss": place + config.presence_weight * there, "place": place, "presence": there}
+            said = localizer(maps)
+        return localizer_loss(said, boxes, labels, reach=localizer.config.reach, sigma=config.sigma)
 
     history = run_loop(
-        {"localizer": localizer},
+        {name: part for name, part in localizer.named_children() if name != "early"},
         step_loss,
-        LoopSettings(steps, lr, weight_decay=config.weight_decay, checkpoint_every=200),
+        LoopSettings(
+            steps,
+            config.lr,
+            weight_decay=config.weight_decay,
+            clip_norm=5.0,
+            checkpoint_every=200,
+            average=config.average,
+        ),
         out,
         resume=resume,
         on_progress=on_progress,
+        lr_factors={"stages": config.stage_factor},
     )
     localizer.eval()  # type: ignore[no-untyped-call]
     return history
 
 
+def fresh_localizer(
+    tower: EfficientNetLiteModel, task: Task, config: LocalizerTrainingConfig, location_bins: int
+) -> Localizer:
+    """A localizer that knows what the tower knows."""
+    torch.manual_seed(config.seed)
+    localizer = Localizer(
+        LocalizerConfig(
+            image_size=config.image_size,
+            tower_width=tower.config.width,
+            stride=int(config.stride),
+            num_labels=len(task.labels),
+            empty_labels=[task.labels.index(name) for name in task.empty_labels],
+            location_bins=location_bins,
+        )
+    )
+    localizer.copy_stages(tower)
+    return localizer
+
+
+def frozen_tower(work: Workspace) -> EfficientNetLiteModel:
+    """The base tower, whose early stages every localizer carries."""
+    tower: EfficientNetLiteModel = EfficientNetLiteModel.from_pretrained(work.base("tower"))
+    tower.train(False)
+    return tower
+
+
+def keep_simulated(
+    work: Workspace, tower: EfficientNetLiteModel, on_progress: OnProgress = no_progress
+) -> KeptCases | None:
+    """Kept views of the simulated cases; None where the task has no simulator."""
+    config, records = work.config.train_localizer, work.simulated("reader")
+    if not records:
+        return None
+    images = load_images(work.corpus("reader"), records, config.image_size)
+    views, seed = config.simulated_views, config.seed
+    return keep_cases(tower, images, work.task, views, seed, on_progress=on_progress)
+
+
+def keep_real(
+    work: Workspace, tower: EfficientNetLiteModel, on_progress: OnProgress = no_progress
+) -> tuple[KeptCases, NDArray[np.int64]]:
+    """Kept views of the real cases, and the fold of each."""
+    config, settings = work.config.train_localizer, work.config.train_reader
+    folder, records = load_corpus(work.task, Path(settings.data), ("train", "val"))
+    images = load_images(folder, records, config.image_size)
+    kept = keep_cases(tower, images, work.task, config.views, config.seed, on_progress=on_progress)
+    return kept, assign_folds(records, settings.folds, settings.fold_seed)
+
+
 def localizer_stage(
-    work: Workspace,
-    reader: Reader,
-    table: ReaderTable,
-    *,
-    resume: bool = False,
-    on_progress: OnProgress = no_progress,
+    work: Workspace, *, resume: bool = False, on_progress: OnProgress = no_progress
 ) -> None:
     """Train on simulated cases, then one localizer per fold and one on all real cases."""
-    config = work.config.train_localizer
-    views = encode_views(reader, table.images, config.num_views, config.seed)
-    shape = LocalizerConfig(
-        token_size=views.tokens.shape[-1], location_bins=work.config.reader.location_bins
-    )
-    torch.manual_seed(config.seed)
-    start = Localizer(shape)
-    folder = work.localizer("simulated")
-    train_localizer(
-        start,
-        views,
-        table.simulated,
-        config,
-        folder,
-        steps=config.simulated_steps,
-        lr=config.lr,
-        resume=resume,
-        on_progress=on_progress,
-    )
-    start.save_pretrained(folder)
-    for fold in work.trained_folds:
-        localizer = copy.deepcopy(start)
-        folder = work.localizer(work.fold_name(fold))
-        real = table.training_rows(fold)
-        rng = np.random.default_rng([config.seed, 13])
-        extra = rng.choice(table.simulated, size=min(len(real) // 2, len(table.simulated)))
+    config, tower = work.config.train_localizer, frozen_tower(work)
+    localizer = fresh_localizer(tower, work.task, config, work.config.reader.location_bins)
+    share, drawn = config.simulated_share, list[Part]()
+    if config.simulated_steps or share:
+        simulated = keep_simulated(work, tower, on_progress)
+        if simulated is not None:
+            drawn = [Part(simulated, np.arange(len(simulated.labels)), share or 1.0)]
+
+    def train(name: str, start: Localizer, parts: Sequence[Part], steps: int) -> Localizer:
+        trained, folder = copy.deepcopy(start), work.localizer(name)
         train_localizer(
-            localizer,
-            views,
-            np.concatenate([real, extra]),
-            config,
-            folder,
-            steps=config.steps,
-            lr=config.lr / 2,
-            resume=resume,
-            on_progress=on_progress,
+            trained, parts, config, folder, steps=steps, resume=resume, on_progress=on_progress
         )
-        localizer.save_pretrained(folder)
+        trained.save_pretrained(folder)
+        return trained
+
+    if drawn and config.simulated_steps:
+        localizer = train("simulated", localizer, drawn, config.simulated_steps)
+    if not work.trained_folds:
+        return
+    mixed = drawn if share else []
+    kept, folds = keep_real(work, tower, on_progress)
+    for fold in work.trained_folds:
+        rows = np.flatnonzero(folds != fold) if fold is not None else np.arange(len(folds))
+        parts = [Part(kept, rows, 1 - share if mixed else 1.0), *mixed]
+        train(work.fold_name(fold), localizer, parts, config.steps)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,32 +12,20 @@ import torch
 from numpy.typing import NDArray
 
 from jomed_app.config import JomedConfig
-from jomed_app.errors import ConfigError
-from jomed_app.models.localizer import load_localizer
 from jomed_app.models.reader import Reader
 from jomed_app.progress import OnProgress
 from jomed_app.training.align import KeptViews, encode_wordings, keep_views, train_align
 from jomed_app.training.describe import train_projector
 from jomed_app.training.image_set import ImageSet
-from jomed_app.training.localize import ViewTokens, encode_views, localizer_stage
-from jomed_app.training.localizer_policy import (
-    LocalizerPolicy,
-    ViewQueries,
-    presence_classes,
-    presence_labels,
-    rewarded_rows,
-)
+from jomed_app.training.localize import localizer_stage
 from jomed_app.training.loop import no_progress
 from jomed_app.training.reader import build_pool, encode_corpus_tokens, train_reader
-from jomed_app.training.rewards import greedy_localization, tune_with_rewards
 from jomed_app.training.sampling import Pool, RowSampler
 from jomed_app.training.table import ReaderTable, load_reader_table
 from jomed_app.training.triples import extended_texts, load_triples
 from jomed_app.training.workspace import Workspace, groups_of
 
 logger = logging.getLogger(__name__)
-
-HELD_OUT_FILE = "held_out.json"
 
 
 def align_stage(
@@ -182,71 +169,7 @@ def reader_stage(
         reader, _ = work.starting_reader()
         tune_on_mixture(work, reader, table, fold, resume=resume, on_progress=on_progress)
     if work.task.has_boxes:
-        localizer_stage(work, reader, table, resume=resume, on_progress=on_progress)
-
-
-def rewards_stage(
-    config: JomedConfig, out: Path, *, resume: bool = False, on_progress: OnProgress = no_progress
-) -> None:
-    """Tune the localizers that the stage `reader` left with rewards; writes `rewards/<name>`.
-
-    Each is tuned on the cases that it was trained on. The bundle carries the untuned ones.
-
-    Raises:
-        ConfigError: if the stage `reader` has not been run.
-    """
-    work = Workspace(out, config)
-    names = ["final" if fold is None else f"fold{fold}" for fold in work.trained_folds]
-    for name in names or ["simulated"]:
-        if not (work.localizer(name) / "config.json").is_file():
-            raise ConfigError(
-                f"the stage 'rewards' requires the localizer '{name}'; run: train reader first"
-            )
-    reader = work.plain_reader()
-    table = load_reader_table(work, reader)
-    settings = config.train_localizer
-    views = encode_views(reader, table.images, settings.num_views, settings.seed)
-    nothing = table.real[:0]
-    parts = [("simulated", table.simulated, nothing)] if not names else []
-    for name, fold in zip(names, work.trained_folds, strict=True):
-        held_out = nothing if fold is None else table.held_out_rows(fold)
-        parts.append((name, table.training_rows(fold), held_out))
-    for name, rows, held_out in parts:
-        _tune_localizer(work, name, table, views, rows, held_out, resume, on_progress)
-
-
-def _tune_localizer(
-    work: Workspace,
-    name: str,
-    table: ReaderTable,
-    views: ViewTokens,
-    rows: NDArray[np.int64],
-    held_out: NDArray[np.int64],
-    resume: bool,
-    on_progress: OnProgress,
-) -> None:
-    """Tune one; `held_out.json` tells the mean localization reward of held-out cases."""
-    settings, folder = work.config.train_rewards, work.tuned(name)
-    torch.manual_seed(settings.seed)
-    policy = LocalizerPolicy(load_localizer(work.localizer(name)))
-    classes = presence_classes(work.task)
-    labels = presence_labels(work.task, table.records)
-    rows, held_out = (rewarded_rows(each, labels, views.boxes[0]) for each in (rows, held_out))
-    watched = ViewQueries(views, labels, held_out).unchanged()
-    before = greedy_localization(policy, watched, classes) if len(held_out) else None
-    tune_with_rewards(
-        policy,
-        ViewQueries(views, labels, rows),
-        classes,
-        settings,
-        folder,
-        resume=resume,
-        on_progress=on_progress,
-    )
-    after = greedy_localization(policy, watched, classes) if len(held_out) else None
-    policy.localizer.save_pretrained(folder)
-    figures = {"cases": len(held_out), "before": before, "after": after}
-    (folder / HELD_OUT_FILE).write_text(json.dumps(figures) + "\n", encoding="utf-8")
+        localizer_stage(work, resume=resume, on_progress=on_progress)
 
 
 def _pool(

@@ -90,9 +90,9 @@ class Workspace:
         """Folder of a localizer that was tuned with rewards, of the same name."""
         return self.root / "rewards" / name
 
-    def fine_localizer(self, name: str) -> Path:
-        """Folder of a fine localizer: `simulated`, `fold0` ... or `final`."""
-        return self.root / "fine_localizer" / name
+    def chosen_localizer(self, name: str) -> Path:
+        """Folder of the localizer that is read with and exported: tuned, or as it was trained."""
+        return self.tuned(name) if self.config.train_rewards.ship else self.localizer(name)
 
     @property
     def shipped(self) -> str:

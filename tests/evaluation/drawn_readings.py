@@ -45,6 +45,9 @@ def draw_reading(
         seconds=0.25,
         located=(BOX.shifted(1, 1),),
         presence=0.1 if label == 0 else 0.9,
+        dense=0.2 if label == 0 else 0.6,
+        class_prob=(0.9, 0.05, 0.05) if label == 0 else (0.1, 0.5, 0.4),
+        heat_peak=(12.0, 40.0),
     )
 
 

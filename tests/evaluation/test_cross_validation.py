@@ -26,7 +26,6 @@ from jomed_app.training.image_set import ImageSet
 from jomed_app.training.reader import encode_corpus_tokens
 from jomed_app.training.table import ReaderTable
 from tests.evaluation.drawn_readings import draw_readings
-from tests.tiny_bundle import build_tiny_localizer
 
 TASK = load_task("breast")
 POSITION_DIM = 8
@@ -86,7 +85,7 @@ def seen(monkeypatch):
     """What would be read beside what, by rows of the table; no model runs."""
     cases = []
 
-    def remember(reader, query, retrieved, drawn, neighbors, backbone, settings, *, size, located):
+    def remember(reader, query, retrieved, drawn, neighbors, backbone, settings, *, size, asks_box):
         def rows(found):
             return [int(each.passage.split()[1]) for each in found.inputs]
 
@@ -99,7 +98,7 @@ def seen(monkeypatch):
                 neighbors=neighbors,
                 backbone=backbone,
                 size=size,
-                located=located,
+                asks_box=asks_box,
             )
         )
         return cases[-1]
@@ -141,15 +140,11 @@ def test_a_fold_is_read_beside_cases_of_the_other_folds(reader, work, table, see
     assert steps[-1] == (len(found), len(found))
 
 
-def test_the_folds_localizer_says_where(reader, work, table, seen):
-    localizer = build_tiny_localizer(reader)
+def test_the_reader_is_asked_for_boxes_where_told(reader, work, table, seen):
     tokens = table.tokens[table.real]
-    asked = read_fold(reader, work, table, 1, tokens)
-    assert all(case.located is None for case in asked.values())
-    found = read_fold(reader, work, table, 1, tokens, localizer=localizer)
-    for row, case in found.items():
-        (expected,) = localizer.locate(table.tokens[row : row + 1])
-        assert case.located.box.as_tuple() == pytest.approx(expected.box.as_tuple(), abs=1e-4)
+    for asks_box in (False, True):
+        found = read_fold(reader, work, table, 1, tokens, asks_box=asks_box)
+        assert {case.asks_box for case in found.values()} == {asks_box}
 
 
 def test_the_nearest_image_is_among_the_candidates(reader, work, table, seen):

@@ -74,6 +74,28 @@ def test_boxes_lie_in_their_images(folder, tiny_real_cases):
             assert 0 <= y0 < y1 <= record.rows
 
 
+@pytest.mark.parametrize("name", ["raw", "raw.masked", "raw.index"])
+def test_what_the_localizer_says_is_kept(folder, tiny_real_cases, name):
+    records = [each for each in read_records(tiny_real_cases) if each.split != "test"]
+    for row, case in readings(folder, name).items():
+        record = records[int(row) - 12]
+        assert sum(case["class_prob"]) == pytest.approx(1.0, abs=1e-4)
+        assert case["presence"] == pytest.approx(1 - case["class_prob"][0], abs=1e-4)
+        assert 0 <= case["dense"] <= 1
+        x, y = case["heat_peak"]
+        assert 0 < x < record.columns
+        assert 0 < y < record.rows
+        for x0, y0, x1, y1 in case["located"]:
+            assert 0 <= x0 < x1 <= record.columns
+            assert 0 <= y0 < y1 <= record.rows
+
+
+def test_only_the_app_scores_its_boxes_and_shows_a_heat_map(folder):
+    systems = read_report(folder / "report.json").systems
+    for name, system in systems.items():
+        assert (system.froc is not None) is (system.pointing is not None) is (name == "rag")
+
+
 def test_the_settings_can_be_read_back(folder):
     profiles = json.loads((folder / "settings.json").read_text())
     assert set(profiles) == {"real", "simulated"}
@@ -102,7 +124,7 @@ def test_a_fold_that_was_read_is_not_read_again(tiny_run, tiny_real_cases, tmp_p
     def again(*args, **more):
         raise AssertionError("read twice")
 
-    monkeypatch.setattr("jomed_app.evaluation.folds.read_fold", again)
+    monkeypatch.setattr("jomed_app.evaluation.fold_readings.read_fold", again)
     steps = []
     fitted = cross_validate(
         tiny_config(tiny_real_cases), run, on_progress=lambda done, total, **_: steps.append(done)

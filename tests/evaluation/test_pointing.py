@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jomed_app.boxes import Box
-from jomed_app.evaluation.pointing import pointing_hit, pointing_scores
+from jomed_app.evaluation.pointing import peak_hit_rate, pointing_hit, pointing_scores
 
 LEFT = Box(0, 0, 0.5, 1)
 
@@ -64,3 +64,11 @@ def test_errors_say_what_was_required() -> None:
         pointing_hit([[math.nan]], [])
     with pytest.raises(ValueError, match="found 1 and 0"):
         pointing_scores([[[1.0]]], [])
+
+
+def test_known_peaks_are_hits_inside_a_box():
+    boxes = [(Box(0, 0, 10, 10),), (Box(0, 0, 5, 5), Box(20, 20, 30, 30)), ()]
+    assert peak_hit_rate([(10.0, 5.0), (25.0, 20.0), (1.0, 1.0)], boxes) == 0.5
+    assert math.isnan(peak_hit_rate([(1.0, 1.0)], [()]))
+    with pytest.raises(ValueError, match="every case must have a peak and its boxes, found 1 and"):
+        peak_hit_rate([(1.0, 1.0)], [])

@@ -24,3 +24,16 @@ def test_readings_are_kept_as_plain_numbers(tmp_path):
             np.testing.assert_array_equal(
                 getattr(again[row], field.name), getattr(case, field.name)
             )
+
+
+def test_a_file_from_before_the_localizer_said_more_can_be_read(tmp_path):
+    raw = dict(enumerate(draw_readings(2)[0]))
+    save_raw(tmp_path / "raw.json", raw)
+    stored = json.loads((tmp_path / "raw.json").read_text())
+    for case in stored.values():
+        for name in ("dense", "class_prob", "heat_peak"):
+            del case[name]
+    (tmp_path / "raw.json").write_text(json.dumps(stored))
+    old = load_raw(tmp_path / "raw.json")[1]
+    assert (old.dense, old.class_prob, old.heat_peak) == (0.0, (), None)
+    assert old.presence == raw[1].presence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -16,6 +17,7 @@ from jomed_app.evaluation.scored_boxes import (
     froc_curve,
     froc_score,
     mark_true_boxes,
+    operating_points,
     threshold_for_false_share,
 )
 
@@ -179,3 +181,13 @@ def test_errors_say_what_was_required() -> None:
         box_reliability([1.2], [True])
     with pytest.raises(ValueError, match="num_bins must be >= 1, found 0"):
         box_reliability([0.2], [True], 0)
+
+
+def test_operating_points_by_hand():
+    boxes = ScoredBoxes(
+        np.array([0.9, 0.6, 0.4]), np.array([True, False, True]), num_lesions=4, num_images=5
+    )
+    low, high = operating_points(boxes, (0.5, 0.7, 0.95))
+    assert (low.threshold, low.false_share, low.found_share) == (0.5, 0.5, 0.25)
+    assert (high.threshold, high.false_share, high.found_share) == (0.7, 0.0, 0.25)
+    assert operating_points(dataclasses.replace(boxes, num_lesions=0)) == ()

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 from jomed_app.boxes import Box
 from jomed_app.data.simulated_ultrasound import simulate_case
@@ -13,14 +14,16 @@ from jomed_app.evaluation.systems import (
     Candidates,
     RawCase,
     ScoringSettings,
+    box_parts,
     conclude_systems,
     read_case,
     show_located,
 )
+from jomed_app.inference.box_score import BoxScore
 from jomed_app.inference.calibrate import Scaling
 from jomed_app.inference.reading import CaseReader
-from jomed_app.models.localizer import Located
-from jomed_app.models.pixels import letterbox, to_pixel_values
+from jomed_app.models.found import Found
+from jomed_app.models.pixels import Letterbox, letterbox, to_pixel_values
 from jomed_app.models.tiny import build_tiny_reader
 from jomed_app.types import ConsistencyState
 from tests.evaluation.drawn_readings import BOX, draw_reading
@@ -52,6 +55,9 @@ CASE = RawCase(
     seconds=0.5,
     located=(SHIFTED,),
     presence=0.7,
+    dense=0.6,
+    class_prob=(0.3, 0.7),
+    heat_peak=(5.0, 6.0),
 )
 
 
@@ -89,7 +95,17 @@ def test_a_box_is_shown_from_the_threshold_on():
     finding = conclude_systems(CASE, ScoringSettings())["rag"].probabilities[1]
     for threshold, boxes in ((finding - 1e-6, (SHIFTED,)), (finding + 1e-6, ())):
         settings = ScoringSettings(box_threshold=float(threshold))
-        assert show_located(CASE, settings, [0]).located == boxes
+        shown = show_located(CASE, settings, [0])
+        rag = conclude_systems(shown, settings)["rag"]
+        assert rag.boxes == boxes
+        assert rag.scored_boxes == ((SHIFTED, pytest.approx(finding)),)
+        assert rag.heat_peak == (5.0, 6.0)
+
+
+def test_a_box_is_as_sure_as_its_parts_by_their_weights():
+    settings = ScoringSettings(box_score=BoxScore(0.0, 0.0, 1.0, 0.0))
+    assert show_located(CASE, settings, [0]).box_score == pytest.approx(0.7)
+    assert box_parts(CASE, settings, [0]) == pytest.approx((0.4, 0.7, 0.6))
 
 
 def test_the_vote_is_mixed_into_what_the_app_shows_alone():
@@ -178,11 +194,11 @@ def read():
     near = Candidates(inputs[:2], indexes(1, 1), np.array([1.0, 0.9]), np.array([False, True]))
     drawn = Candidates(inputs[2:], indexes(0, 2), np.ones(2), np.zeros(2, dtype=bool))
 
-    def run(settings=PLAIN, located=None):
+    def run(settings=PLAIN, asks_box=True):
         backbone = logs((0.2, 0.3, 0.5))[0]
         nearest = indexes(1, 1, 0), np.array([0.7, 0.6, 0.5])
         return read_case(
-            reader, query, near, drawn, nearest, backbone, settings, size=size, located=located
+            reader, query, near, drawn, nearest, backbone, settings, size=size, asks_box=asks_box
         )
 
     return reader, query, near, drawn, size, run
@@ -209,13 +225,19 @@ def test_the_box_belongs_to_the_answer_of_the_retrieved_candidates(read):
     assert run(ScoringSettings(scaling=Scaling(bias=(50.0, 0.0, 0.0)))).boxes == ()
 
 
-def test_where_the_localizer_speaks_the_reader_is_not_asked_for_a_box(read):
-    *_, (rows, columns), run = read
-    raw = run(located=Located(Box(0.25, 0.25, 0.75, 0.75), presence=0.6, confidence=0.9))
-    assert (raw.boxes, raw.presence) == (None, 0.6)
-    (box,) = raw.located
-    side = max(rows, columns) / 2
-    assert (box.x1 - box.x0, box.y1 - box.y0) == pytest.approx((side, side))
-    assert (box.x0 + box.x1, box.y0 + box.y1) == pytest.approx((columns, rows), abs=2.0)
-    without = run()
-    assert (without.located, without.presence) == ((), 0.0)
+def test_the_reader_is_not_asked_for_a_box_unless_told(read):
+    *_, run = read
+    raw = run(asks_box=False)
+    assert (raw.boxes, raw.located, raw.class_prob, raw.heat_peak) == (None, (), (), None)
+
+
+def test_what_the_localizer_says_is_put_into_the_image():
+    attention = torch.zeros(4, 4)
+    attention[1, 3] = 1.0
+    box, dense = Box(0.25, 0.25, 0.75, 0.5), (0.75, 0.5)
+    said = Found(box, 0.6, 0.9, (box, box), dense, torch.tensor([0.25, 0.75]), attention)
+    raw = CASE.with_found(said, Letterbox(50, 100, 64))
+    (inside,) = raw.located
+    assert inside.as_tuple() == pytest.approx((25, 0, 75, 25))
+    assert (raw.presence, raw.dense, raw.class_prob) == (0.6, 0.75, (0.25, 0.75))
+    assert raw.heat_peak == (87.5, 12.5), "the first of the two rows that lie on the image"

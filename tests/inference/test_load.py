@@ -56,6 +56,8 @@ def test_an_engine_says_what_it_runs_on(tiny_engine, tiny_index):
     assert info.box_threshold == 0.5
     assert info.error_rates == {"consistent": 0.2}
     assert info.measured_on == "40 tiny images"
+    assert [each.threshold for each in info.box_operating_points] == [0.25, 0.5]
+    assert info.box_operating_points[1].found_share == 0.8
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from jomed_app.boxes import Box
 from jomed_app.data.simulated_ultrasound import simulate_case
 from jomed_app.data.tasks import load_task, task_from_dict
 from jomed_app.inference.reading import CaseReader
-from jomed_app.models.localizer import WINDOW_BINS, peak_expectation
+from jomed_app.models.found import WINDOW_BINS, peak_expectation
 from jomed_app.models.pixels import letterbox, to_pixel_values
 from jomed_app.models.tiny import build_tiny_reader
 

@@ -1,123 +1,221 @@
+"""The localizer: shapes, both read-outs by hand, its own early stages, saving."""
+
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 
+from jomed_app.errors import BundleError
+from jomed_app.models.dense_boxes import DenseBoxes, boxes_from_distances, cell_centers
 from jomed_app.models.localizer import (
-    WINDOW_BINS,
     Localizer,
     LocalizerConfig,
+    LocalizerOutput,
+    carry_early_stages,
+    early_map,
     load_localizer,
-    peak_expectation,
 )
+from jomed_app.models.pixels import to_pixel_values
+from jomed_app.models.tiny import build_tiny_tower
 
-BINS = 16
+SIDE, BINS, LABELS = 64, 16, 3
+
+
+def build(stride: int = 16, **more: object) -> Localizer:
+    """Small and of random weights."""
+    torch.manual_seed(0)
+    shape = LocalizerConfig(
+        image_size=SIDE,
+        tower_width=0.1,
+        width=24,
+        stride=stride,
+        location_bins=BINS,
+        distance_bins=8,
+        empty_labels=[1],
+        **more,
+    )
+    localizer = Localizer(shape)
+    localizer.copy_stages(build_tiny_tower())
+    return localizer.eval()
+
+
+def squares(count: int = 3) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8) for _ in range(count)]
 
 
 @pytest.fixture
-def localizer():
-    """Small and of random weights, drawn large enough that images differ."""
-    torch.manual_seed(0)
-    small = Localizer(LocalizerConfig(token_size=10, width=12, num_layers=1, location_bins=BINS))
-    return small.eval()
+def maps():
+    with torch.no_grad():
+        return early_map(build_tiny_tower(), to_pixel_values(squares()))
 
 
-def tokens(count: int = 3) -> torch.Tensor:
-    return torch.randn(count, 9, 10, generator=torch.Generator().manual_seed(1))
+def speak(localizer: Localizer, *answers: LocalizerOutput) -> None:
+    """Let the localizer say these things, one after the other, whatever it sees."""
+    said = iter(answers)
+    localizer.forward = lambda early: next(said)  # type: ignore[method-assign,assignment]
 
 
-def point_at(localizer: Localizer, edges: tuple[int, ...], presence: float) -> None:
-    """Let the four edge queries name these bins for whatever image."""
-    heads = torch.full((4, BINS), -40.0)
-    heads[range(4), list(edges)] = 40.0
-    logits = heads.expand(1, -1, -1), torch.tensor([presence])
-    localizer.forward = lambda tokens: logits  # type: ignore[method-assign,assignment]
+def answer(
+    edges: tuple[int, ...], box: tuple[float, ...], classes: tuple[float, ...], cell: int = 0
+) -> LocalizerOutput:
+    """One image: sure edges, one sure cell with a box, class logits, attention on that cell."""
+    cells = (SIDE // 16) ** 2
+    logits = torch.full((1, 4, BINS), -40.0)
+    logits[0, range(4), list(edges)] = 40.0
+    scores = torch.full((1, cells), -40.0)
+    scores[0, cell] = 0.0
+    attention = torch.zeros(1, cells)
+    attention[0, cell] = 1.0
+    dense = DenseBoxes(
+        scores,
+        torch.zeros(1, cells, 4, 8),
+        torch.zeros(1, cells, LABELS),
+        torch.tensor(box).expand(1, cells, 4),
+    )
+    return LocalizerOutput(logits, torch.tensor([classes]), attention, dense)
 
 
-def test_edges_and_presence_have_their_shapes(localizer):
-    edges, presence = localizer(tokens())
-    assert (edges.shape, presence.shape) == ((3, 4, BINS), (3,))
+@pytest.mark.parametrize(("stride", "cells"), [(16, 16), (8, 64)])
+def test_everything_has_its_shape(maps, stride, cells):
+    said = build(stride)(maps)
+    assert said.edge_logits.shape == (3, 4, BINS)
+    assert said.class_logits.shape == (3, LABELS)
+    assert said.attention.shape == said.dense.scores.shape == (3, cells)
+    assert said.dense.boxes.shape == (3, cells, 4)
+    torch.testing.assert_close(said.attention.sum(-1), torch.ones(3))
 
 
-def test_images_do_not_touch_each_other(localizer):
-    together, there = localizer(tokens())
-    alone, here = localizer(tokens()[1:2])
-    torch.testing.assert_close(alone[0], together[1])
-    torch.testing.assert_close(here[0], there[1])
-    assert not torch.allclose(together[0], together[1], atol=1e-4)
+def test_the_early_map_is_what_the_tower_goes_on_from():
+    tower = build_tiny_tower(image_size=SIDE)
+    pixels = torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    localizer = build()
+    hidden = early_map(tower, pixels)
+    assert hidden.shape == (2, tower.config.stage_channels[2], SIDE // 8, SIDE // 8)
+    for stage in localizer.stages[:2]:
+        hidden = stage(hidden)
+    torch.testing.assert_close(hidden, tower.fine_map(pixels))
 
 
-def test_the_box_is_whole_and_inside(localizer):
-    for scale in (1.0, 30.0):
-        for found in localizer.locate(scale * tokens(8)):
-            x0, y0, x1, y1 = found.box.as_tuple()
-            assert 0 <= x0 < x1 <= 1
-            assert 0 <= y0 < y1 <= 1
-            assert 0 <= found.presence <= 1
-            assert 0 < found.confidence <= 1 + 1e-5
+def test_images_do_not_touch_each_other(maps):
+    localizer = build()
+    together, alone = localizer(maps), localizer(maps[1:2])
+    torch.testing.assert_close(alone.edge_logits[0], together.edge_logits[1], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(alone.dense.boxes[0], together.dense.boxes[1], atol=1e-4, rtol=1e-4)
 
 
-def test_a_sure_localizer_by_hand(localizer):
-    """Edges count with half a bin to either side: bins 4 to 11 are a half of the square."""
-    point_at(localizer, (4, 2, 11, 5), 0.0)
-    (found,) = localizer.locate(tokens(1))
-    assert found.box.as_tuple() == pytest.approx((0.25, 0.125, 0.75, 0.375))
-    assert (found.presence, found.confidence) == pytest.approx((0.5, 1.0))
+def test_the_dense_head_guides_the_queries_and_learns_nothing_from_them(maps):
+    localizer = build()
+    localizer(maps).edge_logits.square().mean().backward()
+    assert localizer.dense.measure.weight.grad is None
+    assert localizer.stages[0][0].project.weight.grad.abs().sum() > 0
+    blind = build(use_prior=False)
+    blind.load_state_dict(localizer.state_dict())
+    assert not torch.allclose(blind(maps).edge_logits, localizer(maps).edge_logits)
 
 
-def test_edges_said_the_wrong_way_round_are_the_same_box(localizer):
-    point_at(localizer, (11, 2, 4, 5), 2.0)
-    (found,) = localizer.locate(tokens(1))
-    assert found.box.as_tuple() == pytest.approx((0.25, 0.125, 0.75, 0.375))
+def test_one_answer_by_hand():
+    """The queries' edges are bin centers and make the box; the dense head's stands beside it."""
+    localizer = build()
+    speak(localizer, answer((4, 2, 11, 5), (0.3, 0.2, 0.7, 0.4), (0.0, 0.0, 0.0)))
+    (found,) = localizer.find_in_maps(torch.zeros(1))
+    told = (4.5 / 16, 2.5 / 16, 11.5 / 16, 5.5 / 16)
+    assert found.box.as_tuple() == pytest.approx(told)
+    assert found.boxes[0].as_tuple() == pytest.approx((0.3, 0.2, 0.7, 0.4))
+    assert (len(found.boxes), found.scores[0]) == (1, pytest.approx(0.5))
+    assert found.presence == pytest.approx(2 / 3)
+    assert found.confidence == pytest.approx(1.0)
+    assert found.attention.argmax() == 0
 
 
-def test_a_file_keeps_what_was_learned(localizer, tmp_path):
+def test_a_box_is_whole_and_inside_whatever_is_said():
+    localizer = build()
+    speak(localizer, answer((15, 0, 0, 0), (-0.5, 1.2, -0.1, 1.7), (0.0, 0.0, 0.0)))
+    (found,) = localizer.find_in_maps(torch.zeros(1))
+    for box in (found.box, *found.boxes):
+        x0, y0, x1, y1 = box.as_tuple()
+        assert 0 <= x0 < x1 <= 1
+        assert 0 <= y0 < y1 <= 1
+
+
+def test_a_round_trip_through_distances_keeps_a_box():
+    """A cell that is sure of the true distances says the true box."""
+    localizer = build()
+    localizer.config.reach = 0.7
+    centers, truth = cell_centers(4, 4), torch.tensor([0.2, 0.1, 0.8, 0.7])
+    bins = 8
+    away = torch.cat([centers[5] - truth[:2], truth[2:] - centers[5]]) / 0.7 * (bins - 1)
+    low = away.floor().long()
+    probability = torch.zeros(4, bins)
+    probability[range(4), low] = 1 - (away - low)
+    probability[range(4), low + 1] += away - low
+    distances = probability @ torch.linspace(0, 0.7, bins)
+    torch.testing.assert_close(boxes_from_distances(centers[5:6], distances[None])[0], truth)
+
+
+def test_it_sees_images_with_its_own_early_stages():
+    """Squares lead to the same answer as the tower's maps; nothing of the tower is needed."""
+    localizer = build()
+    with torch.no_grad():
+        early = early_map(build_tiny_tower(), to_pixel_values(squares()))
+    expected = localizer.find_in_maps(early)
+    for one, other in zip(localizer.find(squares()), expected, strict=True):
+        assert one.box.as_tuple() == pytest.approx(other.box.as_tuple(), abs=1e-5)
+        torch.testing.assert_close(one.class_prob, other.class_prob)
+    assert not any(each.requires_grad for each in localizer.early.parameters())
+
+
+def test_it_runs_in_half_precision():
+    localizer = build()
+    (exact, *_), (rough, *_) = localizer.find(squares()), localizer.bfloat16().find(squares())
+    assert rough.presence == pytest.approx(exact.presence, abs=0.05)
+    assert rough.attention.sum() == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_file_keeps_what_was_learned(tmp_path):
+    localizer = build()
     localizer.save_pretrained(tmp_path)
     again = load_localizer(tmp_path)
     assert not again.training
-    assert again.locate(tokens()) == localizer.locate(tokens())
+    assert again.config.empty_labels == [1]
+    assert not any(each.requires_grad for each in again.early.parameters())
+    for one, other in zip(again.find(squares()), localizer.find(squares()), strict=True):
+        assert one.box == other.box
+        assert one.presence == other.presence
 
 
-def test_the_place_of_a_single_bin_is_its_middle():
-    probability = torch.zeros(10)
-    probability[3] = 1.0
-    assert peak_expectation(probability, 2) == pytest.approx((0.35, 3, 1.0))
+def test_a_folder_without_early_stages_takes_those_of_a_tower(tmp_path):
+    localizer = build()
+    localizer.save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    late = {name: value for name, value in weights.items() if not name.startswith("early.")}
+    save_file(late, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(BundleError, match=r"must hold all its weights, 'early.stages.* is missing"):
+        load_localizer(tmp_path)
+    again = load_localizer(tmp_path, tower=build_tiny_tower())
+    for name, value in localizer.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value), name
 
 
-def test_the_place_is_the_mean_around_the_peak():
-    probability = torch.tensor([0.0, 0.2, 0.6, 0.2, 0.0, 0.0, 0.0, 0.0])
-    value, peak, mass = peak_expectation(probability, 1)
-    assert (value, peak, mass) == pytest.approx((2.5 / 8, 2, 1.0))
+def test_early_stages_are_carried_from_a_tower():
+    localizer, other = build(), build_tiny_tower(7)
+    carry_early_stages(localizer, other)
+    assert torch.equal(localizer.early.stem.weight, other.stem.weight)
+    assert torch.equal(localizer.stages[0][0].project.weight, build().stages[0][0].project.weight)
+    localizer.early.stem.weight.data.zero_()
+    assert other.stem.weight.any(), "a copy, not the tower's own"
 
 
-def test_a_second_peak_far_away_moves_nothing_but_the_mass():
-    probability = torch.zeros(20)
-    probability[2], probability[3], probability[17] = 0.4, 0.2, 0.4 - 1e-3
-    value, peak, mass = peak_expectation(probability, 2)
-    assert (value, peak) == pytest.approx(((0.4 * 2.5 + 0.2 * 3.5) / 0.6 / 20, 2))
-    assert mass == pytest.approx(0.6 / 0.999)
-
-
-bins = st.lists(st.floats(2**-20, 1.0, width=32), min_size=2, max_size=64)
-
-
-@settings(deadline=None)  # a busy machine is no fault
-@given(bins)
-def test_the_place_stays_near_the_peak(values):
-    probability = torch.tensor(values)
-    value, peak, mass = peak_expectation(probability, WINDOW_BINS)
-    assert probability[peak] == probability.max()
-    assert 0 < value < 1
-    assert abs(value - (peak + 0.5) / len(values)) <= WINDOW_BINS / len(values) + 1e-6
-    assert 0 < mass <= 1 + 1e-5
-
-
-@settings(deadline=None)  # a busy machine is no fault
-@given(bins, st.floats(0.01, 100.0))
-def test_the_place_does_not_depend_on_the_scale(values, factor):
-    probability = torch.tensor(values, dtype=torch.float64)
-    assert peak_expectation(factor * probability, 3) == pytest.approx(
-        peak_expectation(probability, 3), rel=1e-4
-    )
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("image_size", 100, "image_size must be a multiple of 32, found 100"),
+        ("stride", 4, "stride must be 8 or 16, found 4"),
+        ("width", 100, "width must be a multiple of 24, found 100"),
+    ],
+)
+def test_a_shape_that_cannot_be_is_refused(field, value, message):
+    with pytest.raises(ValueError, match=message):
+        LocalizerConfig(**{field: value})

@@ -11,6 +11,7 @@ from jomed_app.config import config_from_dict
 from jomed_app.errors import BundleError
 from jomed_app.inference.load import load_bundle
 from jomed_app.models.bundle import open_bundle
+from jomed_app.models.retriever import RetrieverProjections
 from jomed_app.training import bundle as export
 from jomed_app.training.bundle import make_bundle, write_config
 from tests.tiny_run import NUM_REAL, tiny_config
@@ -92,8 +93,33 @@ def test_one_folds_models_can_be_shipped(tiny_run, tiny_export, tmp_path):
     stored = load_file(tmp_path / "bundle" / weights)
     trained = load_file(run / "localizer" / "fold1" / "model.safetensors")
     assert stored.keys() == trained.keys()
-    assert all(torch.equal(stored[name], value) for name, value in trained.items())
+    assert all(torch.equal(stored[name], value.bfloat16()) for name, value in trained.items())
     assert (tmp_path / "bundle" / weights).read_bytes() != (tiny_export / weights).read_bytes()
+
+
+def test_trained_heads_are_shipped_with_both_profiles(tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    settings = json.loads((run / "cv" / "settings.json").read_text())
+    for each in settings.values():
+        plain = dict(each)
+        each |= {"measured_on": "trained", "standard": plain}
+    (run / "cv" / "settings.json").write_text(json.dumps(settings))
+    manifest = make_bundle(run, tmp_path / "plain")
+    for kind, profile in manifest.profiles.items():
+        assert profile.standard is None
+        assert profile.measured_on == settings[kind]["standard"]["measured_on"]
+    heads = RetrieverProjections.from_pretrained(tmp_path / "plain" / "retriever" / "projections")
+    for head in heads.query_heads.values():
+        torch.nn.init.normal_(head.weight)
+    heads.save_pretrained(run / "retriever" / "final" / "seed0" / "projections")
+    manifest = make_bundle(run, tmp_path / "trained")
+    assert manifest.training.stages == ("align", "reader", "retriever")
+    for kind, profile in manifest.profiles.items():
+        assert profile.measured_on == "trained"
+        assert profile.standard.measured_on == settings[kind]["standard"]["measured_on"]
+    parts = load_bundle(tmp_path / "trained", "fp32")
+    assert parts.has_trained_heads
+    assert set(parts.standard_profiles) == {"real", "simulated"}
 
 
 def test_an_older_bundle_is_replaced_and_nothing_is_left_beside(tiny_run, tmp_path):

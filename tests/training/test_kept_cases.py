@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from jomed_app.models.fine_localizer import early_map
+from jomed_app.models.localizer import early_map
 from jomed_app.models.tiny import build_tiny_tower
 from jomed_app.training.kept_cases import KeptCases, Part, draw_batch, keep_cases, unit_boxes
 from tests.training.small_cases import SIDE, TASK, drawn_cases

@@ -14,7 +14,8 @@ from jomed_app.errors import ConfigError
 from jomed_app.models.localizer import load_localizer
 from jomed_app.models.retriever import RetrieverProjections
 from jomed_app.models.vision_tower import EfficientNetLiteModel
-from jomed_app.training.stages import HELD_OUT_FILE, align_stage, reader_stage, rewards_stage
+from jomed_app.training.rewards_stage import HELD_OUT_FILE, rewards_stage
+from jomed_app.training.stages import align_stage, reader_stage
 from jomed_app.training.table import load_reader_table
 from jomed_app.training.workspace import Workspace
 from tests.tiny_run import NUM_REAL, tiny_base_weights, tiny_config
@@ -149,15 +150,16 @@ def test_rewards_tune_every_localizer_and_keep_the_old_ones(work, tmp_path):
     out = shutil.copytree(work.root, tmp_path / "run")
     tuned, steps = Workspace(out, work.config), []
 
+    def note(done, total, **figures):
+        steps.extend([figures] if figures else [])
+
     def run(**more):
-        rewards_stage(
-            work.config, out, on_progress=lambda done, total, **f: steps.append(f), **more
-        )
+        rewards_stage(work.config, out, on_progress=note, **more)
 
     run()
     names = ["fold0", "fold1", "final"]
     assert len(steps) == 3 * work.config.train_rewards.steps * work.config.train_rewards.updates
-    assert {"reward", "localization", "kl"} <= set(steps[0])
+    assert {"reward", "localization", "vision", "kl"} <= set(steps[0])
     for name in names:
         old, untouched = (weights(load_localizer(each.localizer(name))) for each in (work, tuned))
         new = weights(load_localizer(tuned.tuned(name)))

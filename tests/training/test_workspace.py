@@ -24,6 +24,10 @@ def test_every_part_has_its_folder(work, tmp_path):
     assert work.reader("fold0") == root / "reader" / "fold0"
     assert work.localizer("fold0") == root / "localizer" / "fold0"
     assert work.tuned("fold0") == root / "rewards" / "fold0"
+    assert work.chosen_localizer("fold0") == work.localizer("fold0")
+    tuned = dataclasses.replace(work.config.train_rewards, ship=True)
+    shipping = Workspace(root, dataclasses.replace(work.config, train_rewards=tuned))
+    assert shipping.chosen_localizer("fold0") == work.tuned("fold0")
     assert work.task.name == "breast"
 
 

@@ -1,0 +1,56 @@
+"""The model card that a bundle carries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jomed_app.models.bundle import TrainingData
+from jomed_app.training.workspace import Workspace
+
+FIGURES = ("accuracy", "auroc")
+
+
+def write_card(
+    folder: Path,
+    name: str,
+    version: str,
+    work: Workspace,
+    data: Sequence[TrainingData],
+    metrics: dict[str, Any],
+) -> None:
+    """Write `MODEL_CARD.md`: what it is, what it learned from, out-of-fold figures."""
+    learned = "; ".join(f"{each.name}: {each.cases} cases" for each in data)
+    rows = [
+        f"| {task} | {system} | "
+        + " | ".join(f"{values[key]:.3f}" if key in values else "-" for key in FIGURES)
+        + " |"
+        for task, systems in metrics.items()
+        for system, values in systems.items()
+    ]
+    text = (
+        f"""# {name} {version}
+
+Research demo. Not a medical device; not for diagnosis.
+
+- Task: {work.task.title}; labels {", ".join(work.task.labels)}.
+- Reader: EfficientNet-Lite0 (ImageNet) aligned on simulated cases, projector, first
+  {work.config.reader.num_layers} layers of SmolLM2-135M-Instruct with a pruned vocabulary, LoRA
+  merged, stored in NF4. Retriever: the same tower and all-MiniLM-L6-v2, a projection each.
+- Learned from {learned}. Real cases, where there are any, are of one collection with burnt-in
+  calipers: do not expect these figures elsewhere.
+- Boxes and heat maps come from the localizer, the main finding only. Descriptors were learned from
+  simulated cases and are not measured on real ones.
+- How candidates, nearest cases and the tower's linear head are weighed was fitted twice: beside
+  real known cases, and beside the simulated cases of the embedded index.
+
+Out-of-fold figures (grouped folds):
+
+| task, known cases | system | accuracy | AUROC |
+|---|---|---|---|
+"""
+        + "\n".join(rows)
+        + "\n"
+    )
+    (folder / "MODEL_CARD.md").write_text(text, encoding="utf-8")

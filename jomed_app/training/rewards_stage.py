@@ -1,0 +1,99 @@
+"""The stage `rewards`: tune the localizers that the stage `reader` left."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from jomed_app.config import JomedConfig
+from jomed_app.errors import ConfigError
+from jomed_app.models.localizer import load_localizer
+from jomed_app.progress import OnProgress
+from jomed_app.training.kept_cases import KeptCases
+from jomed_app.training.localize import frozen_tower, keep_real, keep_simulated
+from jomed_app.training.localizer_policy import LocalizerPolicy, ViewQueries, rewarded_rows
+from jomed_app.training.loop import no_progress
+from jomed_app.training.rewards import class_set, greedy_localization, tune_with_rewards
+from jomed_app.training.workspace import Workspace
+
+HELD_OUT_FILE = "held_out.json"
+Rows = NDArray[np.int64]
+
+
+def rewards_stage(
+    config: JomedConfig, out: Path, *, resume: bool = False, on_progress: OnProgress = no_progress
+) -> None:
+    """Tune the localizers that the stage `reader` left with rewards; writes `rewards/<name>`.
+
+    Each is tuned on the cases that it was trained on. With `train_rewards.ship` the tuned ones are
+    read with and exported, else the untuned ones.
+
+    Raises:
+        ConfigError: if the stage `reader` has not been run.
+    """
+    work = Workspace(out, config)
+    names = [work.fold_name(fold) for fold in work.trained_folds] or ["simulated"]
+    for name in names:
+        if not (work.localizer(name) / "config.json").is_file():
+            raise ConfigError(
+                f"the stage 'rewards' requires the localizer '{name}'; run: train reader first"
+            )
+    cases, parts = _parts(work, on_progress)
+    for name, rows, held_out in parts:
+        _tune_localizer(work, name, cases, rows, held_out, resume, on_progress)
+
+
+def _parts(
+    work: Workspace, on_progress: OnProgress
+) -> tuple[KeptCases, list[tuple[str, Rows, Rows]]]:
+    """Kept cases, and per localizer its name, the rows to tune on and the held-out ones."""
+    tower = frozen_tower(work)
+    nothing = np.zeros(0, dtype=np.int64)
+    if not work.trained_folds:
+        simulated = keep_simulated(work, tower, on_progress)
+        if simulated is None:
+            raise ConfigError("the stage 'rewards' requires cases; set train_reader.data")
+        return simulated, [("simulated", np.arange(len(simulated.labels)), nothing)]
+    cases, folds = keep_real(work, tower, on_progress)
+    parts = []
+    for fold in work.trained_folds:
+        rows = np.arange(len(folds)) if fold is None else np.flatnonzero(folds != fold)
+        held_out = nothing if fold is None else np.flatnonzero(folds == fold)
+        parts.append((work.fold_name(fold), rows, held_out))
+    return cases, parts
+
+
+def _tune_localizer(
+    work: Workspace,
+    name: str,
+    cases: KeptCases,
+    rows: Rows,
+    held_out: Rows,
+    resume: bool,
+    on_progress: OnProgress,
+) -> None:
+    """Tune one; `held_out.json` tells the mean localization reward of held-out cases."""
+    settings, folder, task = work.config.train_rewards, work.tuned(name), work.task
+    torch.manual_seed(settings.seed)
+    policy = LocalizerPolicy(load_localizer(work.localizer(name)))
+    classes = class_set(task.labels, task.empty_labels)
+    rows, held_out = (rewarded_rows(cases, each, classes.empty) for each in (rows, held_out))
+    watched = ViewQueries(cases, held_out).unchanged()
+    before = greedy_localization(policy, watched, classes) if len(held_out) else None
+    tune_with_rewards(
+        policy,
+        ViewQueries(cases, rows),
+        classes,
+        settings,
+        folder,
+        resume=resume,
+        on_progress=on_progress,
+    )
+    after = greedy_localization(policy, watched, classes) if len(held_out) else None
+    policy.localizer.save_pretrained(folder)
+    figures = {"cases": len(held_out), "before": before, "after": after}
+    (folder / HELD_OUT_FILE).write_text(json.dumps(figures) + "\n", encoding="utf-8")
