@@ -117,7 +117,7 @@ class FinalResult(Frozen):
         default=0.0, ge=0, le=1, description="share of the vote in the final probability"
     )
     image_head: dict[str, float] = Field(
-        default={}, description="probabilities of the tower's linear head, image alone"
+        default={}, description="probabilities from the image alone, no candidate"
     )
     image_head_weight: float = Field(
         default=0.0, ge=0, le=1, description="share of that head in the final probability"

@@ -263,6 +263,9 @@ def merge_labels(raw: RawCase, merge: Sequence[Sequence[int]]) -> RawCase:
         drawn=joined(raw.drawn),
         plain=joined(raw.plain),
         backbone=joined(raw.backbone),
+        class_prob=tuple(sum(raw.class_prob[each] for each in members) for members in merge)
+        if raw.class_prob
+        else (),
         retrieved_labels=place_of[raw.retrieved_labels],
         drawn_labels=place_of[raw.drawn_labels],
         neighbor_labels=place_of[raw.neighbor_labels],

@@ -26,7 +26,7 @@ WEIGHT_TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0)
 TEXT_OFFSETS = (0.0, -1.0, -2.0, -4.0)
 NEIGHBORS = (16, 32, 64)
 VOTE_TEMPERATURES = (0.05, 0.1, 0.2)
-SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8)  # of the vote, and of the linear head
+SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8)  # of the vote, and of the image alone
 MAX_SHARE = 0.8  # ours: the candidates that were read keep a fifth, or they would decide nothing
 GUIDANCE = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 CONFORMAL_ALPHA = 0.1  # at 0.05 one real case in nine got no answer
@@ -111,7 +111,7 @@ class _Arrays:
         self.plain = np.stack([case.plain for case in raw])
         self.scores = np.stack([case.scores for case in raw])
         self.is_text = np.stack([case.is_text for case in raw])
-        self.image_head = np.exp(np.stack([case.backbone for case in raw]))
+        self.image_head = np.stack([case.image_opinion for case in raw])
         self._votes: dict[tuple[int, float], NDArray[np.float64]] = {}
 
     def log_prob(self, settings: ScoringSettings) -> NDArray[np.float64]:

@@ -1,10 +1,11 @@
 """The systems that are compared, read together on one case and concluded by arithmetic.
 
-`backbone`: the vision tower with a linear head. `knn`: the share of each label among the nearest
-corpus images. `no_retrieval`: the reader without a candidate. `random_candidates`: the reader
+`backbone`: the vision tower with a linear head. `image_alone`: the localizer's class query, from
+later tower stages of its own (the linear head again where a task has no boxes). `knn`: the share of
+each label among the nearest corpus images. `no_retrieval`: the reader without a candidate. `random_candidates`: the reader
 beside candidates drawn at random. `reader`: the reader beside the frozen retriever's
 candidates, with the boxes it says itself. `rag`: that, mixed with the vote of the nearest
-cases and the linear head, and with the localizer's boxes; what the app shows.
+cases and with `image_alone`, and with the localizer's boxes; what the app shows.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from jomed_app.models.reader import CandidateInput, ImageEncoding
 from jomed_app.retrieval.vote import neighbor_vote
 
 FloatArray = NDArray[np.float64]
-SYSTEMS = ("backbone", "knn", "no_retrieval", "random_candidates", "reader", "rag")
+SYSTEMS = ("backbone", "image_alone", "knn", "no_retrieval", "random_candidates", "reader", "rag")
 NEIGHBORS = 64  # nearest cases kept; how many of them vote is a setting
 
 
@@ -98,6 +99,11 @@ class RawCase:
     heat_peak: tuple[float, float] | None = None
     box_score: float | None = None
     is_box_shown: bool = True
+
+    @property
+    def image_opinion(self) -> FloatArray:
+        """(C,) what the image alone says: the localizer's class query, else the linear head."""
+        return np.array(self.class_prob) if self.class_prob else np.exp(self.backbone)
 
     def with_found(self, found: Found, place: Letterbox) -> RawCase:
         """The same with what the localizer says.
@@ -264,6 +270,7 @@ def conclude_systems(
 
     scores = {
         "backbone": SystemScores(np.exp(raw.backbone)),
+        "image_alone": SystemScores(raw.image_opinion),
         "knn": SystemScores(settings.vote_alone(raw, num_labels)),
         "no_retrieval": SystemScores(np.exp(settings.scaling.apply(raw.plain))),
         "random_candidates": marginal(drawn, equal, raw.drawn_labels),
@@ -272,7 +279,7 @@ def conclude_systems(
             guided,
             weights,
             raw.retrieved_labels,
-            [(vote, settings.vote_share), (np.exp(raw.backbone), settings.image_share)],
+            [(vote, settings.vote_share), (raw.image_opinion, settings.image_share)],
             boxes=raw.located if raw.is_box_shown else (),
             seconds=raw.seconds,
             scored_boxes=tuple((box, raw.box_score or 0.0) for box in raw.located),

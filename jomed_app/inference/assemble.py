@@ -15,6 +15,7 @@ from jomed_app.inference.conclude import Conclusion
 from jomed_app.inference.reading import Description
 from jomed_app.inference.settings import EngineSettings
 from jomed_app.models.found import Found, heat_in_image
+from jomed_app.models.heads import LinearHead
 from jomed_app.models.pixels import Letterbox
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.search import Hit
@@ -136,6 +137,24 @@ def with_conclusion(
             "consistency": conclusion.consistency,
         }
     )
+
+
+def image_opinion(
+    task: Task, found: Found, backbone: LinearHead, features: NDArray[np.float32]
+) -> dict[str, float]:
+    """What the image alone says: the localizer's class query, else the linear head.
+
+    Args:
+        task: names the labels; where it has no boxes the localizer is not asked.
+        found: by the localizer.
+        backbone: linear head on the tower.
+        features: (F,) pooled tower features of the query.
+    """
+    if task.has_boxes:
+        said = found.class_prob.tolist()
+    else:
+        said = np.exp(backbone.log_prob(features[None])[0]).tolist()
+    return dict(zip(task.labels, said, strict=True))
 
 
 def vote_of_nearest(

@@ -15,6 +15,7 @@ from jomed_app.errors import CancelledError
 from jomed_app.inference.aggregate import guided_log_prob, head_log_weights
 from jomed_app.inference.assemble import (
     found_candidate,
+    image_opinion,
     read_candidate,
     shown_findings,
     vote_of_nearest,
@@ -188,9 +189,10 @@ class Engine:
 
         plain = self.task.labels[int(reading.plain_log_prob.argmax())]
         vote = vote_of_nearest(self.index, self.task, vector, own, settings)
-        alone = np.exp(self.backbone.log_prob(features[None])[0]).tolist()
-        head = dict(zip(self.task.labels, alone, strict=True))
-        conclusion = self._conclude(read, plain, vote, head, retrieval)
+        square = letterbox(image.model_input, self.localizer.config.image_size)
+        located = self.localizer.find([square])[0]
+        alone = image_opinion(self.task, located, self.backbone, features)
+        conclusion = self._conclude(read, plain, vote, alone, retrieval)
         if conclusion.final.prediction is not None:
             named = conclusion.final.prediction
             counter = self.index.nearest_other_label(vector, "image", named, own)
@@ -200,8 +202,6 @@ class Engine:
 
         shares = describe_shares(np.exp(log_weights))
         draft = self.index.candidate(read[0].candidate_id).descriptors
-        square = letterbox(image.model_input, self.localizer.config.image_size)
-        located = self.localizer.find([square])[0]
         description = self._case_reader.describe(
             reading, shares, conclusion.label_index, box=located.box, draft=draft
         )

@@ -1,7 +1,8 @@
-"""What is heard beside the candidates: the vote of the nearest cases and the tower's linear head.
+"""What is heard beside the candidates: the vote of the nearest cases, and the image alone.
 
 Source: kNN language models, arXiv:1911.00172 (a retrieval distribution mixed into the model's own).
-Ours: a third voice, the linear head on the query's own features. All shares are fitted on cases
+Ours: a third voice, the localizer's class query (or the tower's linear head, where a task has no
+boxes), which looks at the query alone. All shares are fitted on cases
 that nothing was trained on, so a voice that adds nothing is not heard.
 """
 
@@ -21,8 +22,8 @@ class Opinions:
     Attributes:
         vote: label -> share among the nearest cases; empty for none.
         vote_share: weight of the vote, in [0, 1].
-        image_head: label -> probability of the linear head; empty for none.
-        image_share: weight of the head, in [0, 1].
+        image_head: label -> probability of the image alone; empty for none.
+        image_share: weight of the image alone, in [0, 1].
     """
 
     vote: Mapping[str, float] = field(default_factory=dict)

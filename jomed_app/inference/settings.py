@@ -23,7 +23,7 @@ class EngineSettings:
         max_spread: probability spread above which agreeing candidates count as mixed.
         num_neighbors: nearest cases that vote; vote_temperature: divides their scores.
         vote_share: weight of the vote in the final mixture, in [0, 1].
-        image_share: weight of the tower's linear head in it, in [0, 1].
+        image_share: weight of the image alone in it, in [0, 1].
         box_threshold: box score from which a box is shown at first.
         k_per_head: hits per search.
         domain_probability: least probability that an image is of the domain.

@@ -87,7 +87,7 @@ ABSTAIN_CASES = "The similar cases, and what was read beside each, stay visible 
 UNDECIDED = "Too close to name one:"
 
 NEAREST_LABELS = "labels of nearest cases"
-IMAGE_HEAD = "image alone, linear head"
+IMAGE_HEAD = "image alone, no similar case"
 NOT_MEASURED = "Not calibrated: no bundle figures exist for this kind of index."
 
 
