@@ -23,14 +23,15 @@ def main(run: Path) -> int:
     kept = RESULTS / "reports"
     kept.mkdir(parents=True, exist_ok=True)
     reports = [
-        Path(shutil.copy2(path, kept / f"breast.{path.name}"))
+        Path(shutil.copy2(path, kept / f"{_task(path)}.{path.name}"))
         for path in sorted((run / "cv").glob("report*.json"))
     ]
     repeats = run / "cv" / "fold_seeds.json"
     if repeats.is_file():
-        shutil.copy2(repeats, kept / "breast.fold_seeds.json")
+        task = _task(run / "cv" / "report.json")
+        shutil.copy2(repeats, kept / f"{task}.fold_seeds.json")
         rows = json.loads(repeats.read_text(encoding="utf-8"))
-        (RESULTS / "breast-fold-seeds.md").write_text(fold_seeds_page(rows), encoding="utf-8")
+        (RESULTS / f"{task}-fold-seeds.md").write_text(fold_seeds_page(rows), encoding="utf-8")
     pages = write_results(reports, RESULTS) if reports else []
     asked = sorted((run / "vqa").glob("report.*.json"))
     if asked:
@@ -43,6 +44,11 @@ def main(run: Path) -> int:
     for page in pages:
         sys.stdout.write(f"{page.name}\n")
     return 0 if pages else 2
+
+
+def _task(report: Path) -> str:
+    """The task of a report, without what is asked of it."""
+    return str(json.loads(report.read_text(encoding="utf-8"))["task"]).split("-")[0]
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 
 `backbone`: the vision tower with a linear head. `image_alone`: the localizer's class query, from
 later tower stages of its own (the linear head again where a task has no boxes). `knn`: the share of
-each label among the nearest corpus images. `no_retrieval`: the reader without a candidate. `random_candidates`: the reader
-beside candidates drawn at random. `reader`: the reader beside the frozen retriever's
-candidates, with the boxes it says itself. `rag`: that, mixed with the vote of the nearest
-cases and with `image_alone`, and with the localizer's boxes; what the app shows.
+each label among the nearest corpus images. `no_retrieval`: the reader without a candidate.
+`random_candidates`: the reader beside candidates drawn at random. `reader`: the reader beside the
+frozen retriever's candidates, with the boxes it says itself. `rag`: that, mixed with the vote of
+the nearest cases and with `image_alone`, and with the localizer's boxes; what the app shows.
 """
 
 from __future__ import annotations
