@@ -1,4 +1,4 @@
-"""Two pictures of a report: accuracy with intervals, and stated against observed probability.
+"""Pictures: accuracy with intervals, stated against observed probability, lesions found.
 
 matplotlib is a development need; it is imported when a picture is drawn.
 """
@@ -6,7 +6,9 @@ matplotlib is a development need; it is imported when a picture is drawn.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 INCH_PER_SYSTEM = 0.4
 PANELS_PER_ROW = 4
 INK = "#1f2d3a"
+LINES = ("-", "--", "-.", ":")
 
 
 def draw_accuracy(report: EvaluationReport, path: Path) -> None:
@@ -58,6 +61,26 @@ def draw_reliability(report: EvaluationReport, path: Path) -> None:
         axes.set_title(f"{name}, ECE {system.ece:.3f}", fontsize="small")
     figure.supxlabel("stated probability of the predicted class", fontsize="small")
     figure.supylabel("share right (Wilson 95 %)", fontsize="small")
+    _save(figure, path)
+
+
+def draw_froc(curves: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:
+    """Draw the share of lesions found against false boxes per image, one line a system.
+
+    Args:
+        curves: system -> `false_per_image` and `sensitivity`, of the same length.
+        path: SVG or PNG by its ending.
+    """
+    figure = _new_figure(width=6.4, height=3.6)
+    axes = figure.add_subplot()
+    for (name, curve), style in zip(curves.items(), cycle(LINES), strict=False):
+        axes.step(
+            curve["false_per_image"], curve["sensitivity"], where="post", label=name, ls=style
+        )
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.set_xlabel("false boxes per image")
+    axes.set_ylabel("share of lesions found, IoU ≥ 0.5")
+    axes.legend(fontsize="small")
     _save(figure, path)
 
 

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from jomed_app.data.records import read_records
-from jomed_app.evaluation.folds import COMPARISONS, cross_validate
+from jomed_app.evaluation.folds import COMPARISONS, JOINT_COMPARISONS, cross_validate
+from jomed_app.evaluation.joint import JOINT_NAMES
+from jomed_app.evaluation.oracle_gap import ENSEMBLE, REFERENCE
 from jomed_app.evaluation.report import read_report
+from jomed_app.evaluation.rerank import RERANKERS
 from jomed_app.evaluation.systems import SYSTEMS
 from jomed_app.inference.calibrate import Calibration
 from tests.tiny_run import NUM_REAL, tiny_config
@@ -34,8 +37,10 @@ def readings(folder, name="raw"):
 def test_every_real_case_is_answered_by_every_system(folder, name):
     report = read_report(folder / f"{name}.json")
     assert report.n == NUM_REAL
-    assert tuple(report.systems) == SYSTEMS
-    assert {(each.first, each.second) for each in report.differences} == set(COMPARISONS)
+    joint = () if "masked" in name else tuple(JOINT_NAMES.values())
+    assert tuple(report.systems) == (*SYSTEMS, *joint)
+    compared = {(each.first, each.second) for each in report.differences}
+    assert compared == {*COMPARISONS, *(JOINT_COMPARISONS if joint else ())}
     assert ("masked" in report.split) is ("masked" in name)
     binary = "binary" in name
     assert report.labels == (
@@ -93,13 +98,39 @@ def test_what_the_localizer_says_is_kept(folder, tiny_real_cases, name):
 def test_only_the_app_scores_its_boxes_and_shows_a_heat_map(folder):
     systems = read_report(folder / "report.json").systems
     for name, system in systems.items():
-        assert (system.froc is not None) is (system.pointing is not None) is (name == "rag")
+        shows = name in ("rag", "joint")
+        assert (system.froc is not None) is (system.pointing is not None) is shows
+
+
+def test_trained_heads_change_candidates_and_voters_and_nothing_else(folder):
+    standard, joint = readings(folder), readings(folder, "raw.joint0")
+    assert standard.keys() == joint.keys()
+    for row, case in joint.items():
+        for name in ("plain", "backbone", "drawn", "class_prob"):
+            assert case[name] == standard[row][name]
+        assert len(case["retrieved"]) == 4
+    assert any(joint[row]["scores"] != standard[row]["scores"] for row in joint)
+
+
+def test_each_seed_of_the_heads_has_a_report_of_its_own(folder):
+    for kind in ("report", "report.index"):
+        first, second = (read_report(folder / f"{kind}{name}.json") for name in ("", ".joint1"))
+        assert (first.seed, second.seed) == (0, 1)
+        assert first.systems["rag"] == second.systems["rag"]
+        assert first.systems.keys() == second.systems.keys()
+
+
+def test_every_way_to_use_the_candidates_is_reported(folder):
+    systems = read_report(folder / "report.gap.json").systems
+    assert {REFERENCE, "useful", "joint_useful", *RERANKERS, ENSEMBLE} <= systems.keys()
+    assert systems["rerank_cosine"].oracle_accuracy == systems[REFERENCE].oracle_accuracy
 
 
 def test_the_settings_can_be_read_back(folder):
     profiles = json.loads((folder / "settings.json").read_text())
     assert set(profiles) == {"real", "simulated"}
-    for settings in profiles.values():
+    assert all("standard" in settings for settings in profiles.values())
+    for settings in (*profiles.values(), *(each["standard"] for each in profiles.values())):
         calibration = Calibration.from_dict(settings["calibration"])
         assert calibration.reliability is not None
         assert sum(calibration.reliability.counts) == NUM_REAL
@@ -132,4 +163,4 @@ def test_a_fold_that_was_read_is_not_read_again(tiny_run, tiny_real_cases, tmp_p
     assert steps[-1] == 3 * NUM_REAL
     kept = json.loads((tiny_run / "cv" / "settings.json").read_text())
     for corpus, each in fitted.items():
-        assert each.to_dict().items() <= kept[corpus].items()
+        assert each.to_dict().items() <= kept[corpus]["standard"].items()
