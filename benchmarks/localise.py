@@ -181,7 +181,9 @@ def beyond_boxes(looks: Sequence[Look], localizers: Mapping[int, Localizer], tas
         for look in lesions
     ]
     answers = [int(look.found.class_prob.argmax()) for look in lesions]
-    right = [task.labels[each] == look.record.label for each, look in zip(answers, lesions)]
+    right = [
+        task.labels[each] == look.record.label for each, look in zip(answers, lesions, strict=True)
+    ]
     ious = [float(lesion_ious(look.boxes(STAGE_1), look.reference)[0]) for look in lesions]
     rng, said_of = np.random.default_rng(0), []
     for look, answer in zip(lesions, answers, strict=True):
@@ -202,7 +204,9 @@ def beyond_boxes(looks: Sequence[Look], localizers: Mapping[int, Localizer], tas
         "accuracy_by_iou": [asdict(each) for each in accuracy_by_iou(ious, right)],
         "deletion": asdict(deletion_scores(*np.array(said_of).T)),
         "accuracy": float(
-            np.mean([task.labels[c] == look.record.label for c, look in zip(whole, looks)])
+            np.mean(
+                [task.labels[c] == look.record.label for c, look in zip(whole, looks, strict=True)]
+            )
         ),
         "ms_per_case": 1000 * float(np.median([look.seconds for look in looks])),
     }
@@ -268,9 +272,9 @@ def page(values: Mapping[str, Any]) -> str:
         "",
         f"## BUSI, grouped folds, {busi['images']} held-out images",
         "",
-        "Left: every image gets a box. Right: a box is drawn above a threshold of the system's own",
+        "Left: every image gets a box. Right: one is drawn above a threshold of the system's own",
         f"score, fitted on the other folds ({FALSE_BOXES} false boxes per normal image); the app's",
-        f"score also knows the diagnosis. `{REWARDED}` covers {busi.get('tuned_images', 0)} images.",
+        f"score also knows the diagnosis. `{REWARDED}`: {busi.get('tuned_images', 0)} images.",
         "",
         *_table(busi["systems"]),
         "",
