@@ -61,7 +61,10 @@ def diagnose(
     bundle: BundleOption = DEFAULT_BUNDLE,
     index: IndexOption = DEFAULT_INDEX,
     k: Annotated[int | None, typer.Option("--k", min=1, help="candidates to read")] = None,
-    standard: Annotated[bool, typer.Option("--standard", help="by similarity alone")] = False,
+    standard: Annotated[
+        bool | None,
+        typer.Option("--standard/--joint", help="the search: similarity alone, or trained"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON only")] = False,
     out: Annotated[Path | None, typer.Option(help="folder for result.json")] = None,
 ) -> None:
@@ -76,7 +79,8 @@ def diagnose(
         from jomed_app.types import Completed
 
         engine = load_engine(bundle, index)
-        search: Retrieval = "standard" if standard else "joint"
+        chosen: dict[bool | None, Retrieval] = {True: "standard", False: "joint"}
+        search = chosen.get(standard)
         completed = list(engine.run(record, question=question, k=k, retrieval=search))[-1]
     assert isinstance(completed, Completed), "the engine's last event carries the result"
     text = completed.result.model_dump_json(by_alias=True)

@@ -77,14 +77,6 @@ class CaseRecord(BaseModel):
     questions: tuple[AskedQuestion, ...] = ()
     provenance: dict[str, str] = {}
 
-    @model_serializer(mode="wrap")
-    def _leave_out_no_questions(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Most corpora ask nothing: their lines and hashes are the same as without the field."""
-        values: dict[str, Any] = handler(self)
-        if not self.questions:
-            values.pop("questions", None)
-        return values
-
     @field_validator("boxes")
     @classmethod
     def _boxes_are_boxes(
@@ -108,9 +100,11 @@ class CaseRecord(BaseModel):
 
     @model_serializer(mode="wrap")
     def _leave_out_what_is_not_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Most corpora ask nothing and name no box: their lines and hashes stay as they were."""
         values: dict[str, Any] = handler(self)
-        if not self.box_labels:
-            del values["box_labels"]  # the hash of a corpus without labels of boxes stays
+        for name in ("box_labels", "questions"):
+            if not getattr(self, name):
+                values.pop(name, None)
         return values
 
     @property

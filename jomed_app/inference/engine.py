@@ -110,7 +110,7 @@ class Engine:
         *,
         question: str | None = None,
         k: int | None = None,
-        retrieval: Retrieval = "joint",
+        retrieval: Retrieval | None = None,
         cancel: Callable[[], bool] | None = None,
     ) -> Iterator[Event]:
         """Answer one case step by step.
@@ -119,8 +119,8 @@ class Engine:
             image: the decoded query.
             question: asked instead of the task's own.
             k: candidates to read, about half from each head; None takes the bundle's.
-            retrieval: the search whose candidates are read; the other is made to compare. With
-                untrained query heads both are the standard one.
+            retrieval: the search whose candidates are read, None for `info.opens_with`; the
+                other is made to compare. With untrained heads both are the standard one.
             cancel: asked between steps.
 
         Yields:
@@ -132,6 +132,7 @@ class Engine:
         """
         clock = Clock(image.decode_ms)
         question = question or self.task.question
+        retrieval = retrieval or self.info.opens_with
         if not self.retriever.projections.has_trained_heads:
             retrieval = "standard"
         settings = self._profile(retrieval).settings

@@ -155,6 +155,7 @@ def load_engine(bundle: Path, index: Path, *, precision: str = "auto") -> Engine
         index_size=len(candidates),
         task=parts.task,
         box_threshold=profile.settings.box_threshold,
+        opens_with="standard" if candidates.info.simulated else "joint",
     ).with_profile(profile)
     if standard is not None:
         info = dataclasses.replace(info, standard=info.with_profile(standard))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from jomed_app.data.tasks import Task
 from jomed_app.errors import BundleError
 from jomed_app.inference.calibrate import Calibration
-from jomed_app.types import OperatingPoint
+from jomed_app.types import OperatingPoint, Retrieval
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,8 @@ class EngineInfo:
         standard: what is said of the search by similarity alone; None where the query heads are
             untrained, and there is no other search.
         box_operating_points: what box thresholds mean on validation cases, ascending.
+        opens_with: the search that is made when none is asked for: the trained one, but not
+            beside simulated cases, since the heads were taught beside real ones.
     """
 
     bundle: str
@@ -100,6 +102,7 @@ class EngineInfo:
     measured_on: str = ""
     standard: EngineInfo | None = None
     box_operating_points: tuple[OperatingPoint, ...] = ()
+    opens_with: Retrieval = "joint"
 
     def with_profile(self, profile: Profile) -> EngineInfo:
         """Say the same of another profile."""

@@ -193,9 +193,10 @@ def _fitted(stored: dict[str, Any], k_per_head: int) -> dict[str, Any]:
 
 
 def _stages_run(work: Workspace, checkpoint: str) -> tuple[str, ...]:
-    """The stages whose output the run holds, in order."""
-    optional = {"rewards": work.tuned(checkpoint), "retriever": work.retriever(checkpoint)}
-    return ("align", "reader", *(name for name, folder in optional.items() if folder.is_dir()))
+    """The stages whose output the bundle carries, in order."""
+    rewards = ("rewards",) if work.config.train_rewards.ship else ()
+    retriever = ("retriever",) if work.retriever(checkpoint).is_dir() else ()
+    return ("align", "reader", *rewards, *retriever)
 
 
 def _require(run: Path, *names: str) -> None:

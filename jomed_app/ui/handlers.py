@@ -73,7 +73,7 @@ def open_case(
             image=image,
             file_bytes=data if image.num_frames > 1 else None,
             is_simulated=is_simulated,
-            retrieval=store.search(session),
+            retrieval=store.search(session, engine.info.opens_with),
         )
         reading = Reading(info=image.info, retrieval=case.retrieval)
         value = viewer_value(case, reading, engine)

@@ -72,6 +72,10 @@ class InfoView(Protocol):
         """Score at or above which a box is drawn at first, in [0, 1]."""
 
     @property
+    def opens_with(self) -> Retrieval:
+        """The search that is made when none is asked for."""
+
+    @property
     def error_rates(self) -> Mapping[str, float]:
         """Consistency state -> share of wrong answers on validation data, in [0, 1]."""
 
@@ -106,7 +110,7 @@ class ReadingEngine(Protocol):
         *,
         question: str | None = None,
         k: int | None = None,
-        retrieval: Retrieval = "joint",
+        retrieval: Retrieval | None = None,
         cancel: Callable[[], bool] | None = None,
     ) -> Iterator[Event]:
         """Yield typed events; the last is `Completed`."""

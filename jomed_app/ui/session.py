@@ -126,10 +126,10 @@ class CaseStore:
         with self._lock:
             return self._forget(session)
 
-    def search(self, session: str) -> Retrieval:
-        """Return the search that the session chose last; the trained one at first."""
+    def search(self, session: str, opens_with: Retrieval = "joint") -> Retrieval:
+        """Return the search that the session chose last, or `opens_with` at first."""
         with self._lock:
-            return self._searches.get(session, "joint")
+            return self._searches.get(session, opens_with)
 
     def choose_search(self, session: str, retrieval: Retrieval) -> None:
         """Remember a session's choice, for its next cases too, until it ends."""

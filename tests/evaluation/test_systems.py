@@ -117,11 +117,15 @@ def test_the_vote_is_mixed_into_what_the_app_shows_alone():
         np.testing.assert_array_equal(scores[name].probabilities, plain[name].probabilities)
 
 
-def test_the_linear_head_is_mixed_in_too():
+@pytest.mark.parametrize(("asked", "said"), [(True, 0.3), (False, 0.35)])
+def test_the_image_alone_is_mixed_in_too(asked, said):
+    """The localizer's class query speaks; the linear head where it was not asked."""
+    case = CASE if asked else dataclasses.replace(CASE, class_prob=())
     settings = ScoringSettings(vote_share=0.25, image_share=0.5)
-    expected = 0.25 * 0.6 + 0.25 * 2 / 3 + 0.5 * 0.35
-    found = conclude_systems(CASE, settings)["rag"].probabilities
-    np.testing.assert_allclose(found, (expected, 1 - expected))
+    expected = 0.25 * 0.6 + 0.25 * 2 / 3 + 0.5 * said
+    scores = conclude_systems(case, settings)
+    np.testing.assert_allclose(scores["rag"].probabilities, (expected, 1 - expected))
+    np.testing.assert_allclose(scores["image_alone"].probabilities, (said, 1 - said))
 
 
 def test_as_many_neighbors_vote_as_told_and_near_ones_count_more():

@@ -25,7 +25,7 @@ def manifest(tiny_export):
 def test_the_manifest_says_what_it_was_made_from(manifest, tiny_run):
     assert (manifest.name, manifest.version, manifest.task) == ("tiny-export", "3", "breast")
     assert manifest.labels == ("normal", "benign", "malignant")
-    assert manifest.training.stages == ("align", "reader")
+    assert manifest.training.stages == ("align", "reader", "retriever")
     assert set(manifest.training.seeds) == {"align", "reader", "folds", "simulation"}
     cases = {each.name: each.cases for each in manifest.training_data}
     assert list(cases.values()) == [6, 12, NUM_REAL]
@@ -99,19 +99,21 @@ def test_one_folds_models_can_be_shipped(tiny_run, tiny_export, tmp_path):
 
 def test_trained_heads_are_shipped_with_both_profiles(tiny_run, tmp_path):
     run = shutil.copytree(tiny_run, tmp_path / "run")
+    place = run / "retriever" / "final" / "seed0" / "projections"
+    heads = RetrieverProjections.from_pretrained(place)
     settings = json.loads((run / "cv" / "settings.json").read_text())
     for each in settings.values():
-        plain = dict(each)
-        each |= {"measured_on": "trained", "standard": plain}
+        each["measured_on"] = "trained"
     (run / "cv" / "settings.json").write_text(json.dumps(settings))
+    shutil.rmtree(run / "retriever")
     manifest = make_bundle(run, tmp_path / "plain")
+    assert manifest.training.stages == ("align", "reader")
     for kind, profile in manifest.profiles.items():
         assert profile.standard is None
         assert profile.measured_on == settings[kind]["standard"]["measured_on"]
-    heads = RetrieverProjections.from_pretrained(tmp_path / "plain" / "retriever" / "projections")
     for head in heads.query_heads.values():
         torch.nn.init.normal_(head.weight)
-    heads.save_pretrained(run / "retriever" / "final" / "seed0" / "projections")
+    heads.save_pretrained(place)
     manifest = make_bundle(run, tmp_path / "trained")
     assert manifest.training.stages == ("align", "reader", "retriever")
     for kind, profile in manifest.profiles.items():

@@ -112,6 +112,7 @@ class FakeInfo:
     measured_on: str = "40 fake images"
     standard: FakeInfo | None = None
     box_operating_points: tuple[OperatingPoint, ...] = POINTS
+    opens_with: str = "joint"
 
 
 @dataclass
