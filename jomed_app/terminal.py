@@ -77,7 +77,14 @@ def show_report(report: Mapping[str, Any], console: Console | None = None) -> No
     console = console or Console()
     console.print(f"{report['task']} {report['split']}: {report['n']} cases")
     systems: Mapping[str, Mapping[str, Any]] = report["systems"]
-    figures = list(dict.fromkeys(name for row in systems.values() for name in row))
+    figures = list(
+        dict.fromkeys(
+            name
+            for row in systems.values()
+            for name, value in row.items()
+            if not isinstance(value, Mapping)  # tables in tables are for the file
+        )
+    )
     table = Table("figure", *(escape(name) for name in systems))
     for figure in figures:
         table.add_row(figure, *(_cell(row.get(figure)) for row in systems.values()))

@@ -25,6 +25,7 @@ from jomed_app.training.retriever_stage import FoldCorpus
 from jomed_app.training.table_reader import TableReader
 
 JOINT_NAMES = {"reader": "joint_reader", "rag": "joint"}
+JOINT_SYSTEMS = tuple(JOINT_NAMES.values())
 
 
 def read_joint(
