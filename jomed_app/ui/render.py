@@ -57,8 +57,8 @@ def panel(
             parts.append(sum_table(reading.candidates, reading.final))
     parts.append(f'<div class="narrow-only">{findings(reading)}</div>')
     if reading.result is not None:
-        is_standard = info.standard is not None and reading.retrieval == "standard"
-        parts.append(provenance(reading.result, is_standard=is_standard))
+        is_other = info.standard is not None and reading.retrieval != info.opens_with
+        parts.append(provenance(reading.result, is_other=is_other))
     return "".join(parts) + "</section>"
 
 
@@ -247,13 +247,12 @@ def _box_words(reading: Reading) -> str:
     )
 
 
-def provenance(result: Result, *, is_standard: bool = False) -> str:
+def provenance(result: Result, *, is_other: bool = False) -> str:
     """Return versions, timings, the API call and the result file.
 
     Args:
         result: one case.
-        is_standard: whether the search by similarity alone stands in for a trained one, which is
-            what the API answers with.
+        is_other: whether it came from another search than the one the API answers with.
     """
     times, versions = result.timings_ms, result.versions
     rows = (
@@ -270,7 +269,8 @@ def provenance(result: Result, *, is_standard: bool = False) -> str:
     table = "".join(
         f"<tr><th scope='row'>{name}</th><td>{escape(value)}</td></tr>" for name, value in rows
     )
-    note = f'<p class="muted">{text.API_NOTE}</p>' if is_standard else ""
+    call = text.API_NOTE.format(search=result.retrieval)
+    note = f'<p class="muted">{call}</p>' if is_other else ""
     document = escape(result.model_dump_json(by_alias=True, indent=2))
     return (
         '<div class="jblock"><h2>Versions and time</h2>'

@@ -157,8 +157,8 @@ def count_words(probability: float) -> str:
 
 
 API_NOTE = (
-    "The calls below answer with the jointly optimised search. For this answer: "
-    "<code>python -m jomed_app diagnose image.png --standard</code>"
+    "The calls below answer with the other search. For this answer: "
+    "<code>python -m jomed_app diagnose image.png --{search}</code>"
 )
 
 PYTHON_CALL = """\
