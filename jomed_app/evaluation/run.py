@@ -81,7 +81,7 @@ def evaluate_task(
         )
     if not is_own and not set(chosen) <= set(UNTRAINED_SYSTEMS):
         raise ConfigError(
-            f"the bundle's own heads answer the task '{parts.task.name}', asked for was "
+            f"the bundle's linear head answers the task '{parts.task.name}', asked for was "
             f"'{task.name}'; leave out the systems {[*TRAINED_SYSTEMS, *JOINT_SYSTEMS]} or name "
             "another bundle"
         )

@@ -116,9 +116,9 @@ def test_a_case_of_the_index_is_never_its_own_candidate(evaluate, tiny_corpus, t
 
 def test_an_unknown_system_is_refused_before_anything_is_read(tmp_path):
     absent = tmp_path / "absent"
-    with pytest.raises(ConfigError, match=r"systems must be among .*found \['joint'\]"):
+    with pytest.raises(ConfigError, match=r"systems must be among .*found \['jointly'\]"):
         evaluate_task(
-            "breast", absent, "val", absent, absent, ["rag", "joint"], None, absent, print
+            "breast", absent, "val", absent, absent, ["rag", "jointly"], None, absent, print
         )
 
 

@@ -35,10 +35,11 @@ def ids(result):
     return [each.candidate_id for each in result.candidates]
 
 
-def test_the_trained_search_is_read_unless_told_otherwise(moved_engine, query, both):
+def test_beside_simulated_cases_the_standard_search_comes_first(moved_engine, query, both):
     result = answered(moved_engine, query)
-    assert result.retrieval == "joint"
-    assert ids(result) == ids(both["joint"])
+    assert moved_engine.info.opens_with == result.retrieval == "standard"
+    assert ids(result) == ids(both["standard"])
+    assert both["joint"].retrieval == "joint"
     assert both["standard"].retrieval == "standard"
     assert ids(both["joint"]) != ids(both["standard"])
 
@@ -77,7 +78,8 @@ def test_what_the_other_search_showed_is_named_with_rank_and_label(moved_engine,
 
 
 def test_the_first_event_with_candidates_says_it_already(moved_engine, query, both):
-    (found,) = [event for event in moved_engine.run(query) if isinstance(event, CandidatesFound)]
+    events = moved_engine.run(query, retrieval="joint")
+    (found,) = [event for event in events if isinstance(event, CandidatesFound)]
     assert found.dropped == both["joint"].dropped
     assert [each.other_rank for each in found.candidates] == [
         each.other_rank for each in both["joint"].candidates
@@ -86,7 +88,7 @@ def test_the_first_event_with_candidates_says_it_already(moved_engine, query, bo
 
 def test_beyond_the_depth_a_candidate_has_no_place(moved_engine, query, both, monkeypatch):
     monkeypatch.setattr(compare, "COMPARED_DEPTH", 1)
-    result = answered(moved_engine, query)
+    result = answered(moved_engine, query, retrieval="joint")
     shown = set(ids(both["standard"]))
     assert {each.other_rank is None for each in result.candidates} == {
         each not in shown for each in ids(result)
