@@ -106,10 +106,11 @@ def read_folds(work: Workspace, on_progress: OnProgress) -> FoldReadings:
     table = load_reader_table(work, plain, with_index=True)
     view = view_of(table, work.task, int(plain.model.config.vision_config.position_dim))
     kinds = kinds_of(work.task)
+    queries = _Queries(plain, table)
     raw: dict[str, dict[int, RawCase]] = {}
     done, total = 0, len(kinds) * len(table.held_out)
     for fold in range(work.config.train_reader.folds):
-        reading = _Fold(work, table, view, fold, plain)
+        reading = _Fold(work, table, view, fold, queries)
         for kind in kinds:
             for name, cases in reading.read(kind, _after(on_progress, done, total)).items():
                 raw.setdefault(name, {}).update(cases)
@@ -130,14 +131,30 @@ def _parts(table: ReaderTable, folds: int) -> list[frozenset[int]]:
     return [frozenset(rows[parts == part].tolist()) for part in range(NUM_PARTS)]
 
 
+class _Queries:
+    """Patch tokens of the real cases; the tower is the same in all folds, so masks cost once."""
+
+    def __init__(self, reader: Reader, table: ReaderTable) -> None:
+        self._reader, self._table = reader, table
+        self._masked: torch.Tensor | None = None
+
+    def tokens(self, is_masked: bool) -> torch.Tensor:
+        """(R, P, C) of the R real cases, as they are or with annotations masked."""
+        if not is_masked:
+            return self._table.tokens[self._table.real]
+        if self._masked is None:
+            self._masked = _masked_tokens(self._reader, self._table)
+        return self._masked
+
+
 class _Fold:
     """One held-out fold and what is needed to read it; the reader is loaded when it is."""
 
     def __init__(
-        self, work: Workspace, table: ReaderTable, view: TableView, fold: int, plain: Reader
+        self, work: Workspace, table: ReaderTable, view: TableView, fold: int, queries: _Queries
     ) -> None:
         self.work, self.table, self.view, self.fold = work, table, view, fold
-        self.plain = plain
+        self.queries = queries
         self.name = work.fold_name(fold)
         self._reader: Reader | None = None
         self._found: dict[bool, Mapping[int, tuple[Found, Letterbox]]] = {}
@@ -152,7 +169,6 @@ class _Fold:
         """One kind of reading, and the same with every set of trained heads."""
         table = self.table
         corpus = table.index if kind.corpus == "simulated" else table.training_rows(self.fold)
-        queries = _masked_tokens(self.plain, table) if kind.is_masked else table.tokens[table.real]
         file = self._file(kind.name)
         if not file.is_file():
             found = read_fold(
@@ -160,7 +176,7 @@ class _Fold:
                 self.work,
                 table,
                 self.fold,
-                queries,
+                self.queries.tokens(kind.is_masked),
                 corpus=corpus,
                 asks_box=kind.asks_reader and self.work.task.has_boxes,
                 on_progress=on_progress,

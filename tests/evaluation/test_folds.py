@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jomed_app.data.records import read_records
+from jomed_app.evaluation.fold_readings import read_folds
 from jomed_app.evaluation.folds import COMPARISONS, JOINT_COMPARISONS, cross_validate
 from jomed_app.evaluation.joint import JOINT_NAMES
 from jomed_app.evaluation.oracle_gap import ENSEMBLE, REFERENCE
@@ -14,6 +15,9 @@ from jomed_app.evaluation.report import read_report
 from jomed_app.evaluation.rerank import RERANKERS
 from jomed_app.evaluation.systems import SYSTEMS
 from jomed_app.inference.calibrate import Calibration
+from jomed_app.training.loop import no_progress
+from jomed_app.training.reader import encode_corpus_tokens
+from jomed_app.training.workspace import Workspace
 from tests.tiny_run import NUM_REAL, tiny_config
 
 REPORTS = tuple(
@@ -164,3 +168,26 @@ def test_a_fold_that_was_read_is_not_read_again(tiny_run, tiny_real_cases, tmp_p
     kept = json.loads((tiny_run / "cv" / "settings.json").read_text())
     for corpus, each in fitted.items():
         assert each.to_dict().items() <= kept[corpus]["standard"].items()
+
+
+@pytest.mark.parametrize(("absent", "times"), [((), 0), ((1,), 1), ((0, 1), 1)])
+def test_masked_images_are_encoded_when_needed_and_once_for_all_folds(
+    tiny_run, tiny_real_cases, tmp_path, monkeypatch, absent, times
+):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    for fold in absent:
+        (run / "cv" / f"raw.masked.fold{fold}.json").unlink()
+    encoded = []
+
+    def counted(reader, images):
+        encoded.append(len(images.squares))
+        return encode_corpus_tokens(reader, images)
+
+    monkeypatch.setattr("jomed_app.evaluation.fold_readings.encode_corpus_tokens", counted)
+    work = Workspace(run, tiny_config(tiny_real_cases))
+    again = read_folds(work, no_progress).raw["raw.masked"]
+    assert encoded == [NUM_REAL] * times
+    kept = readings(tiny_run / "cv", "raw.masked")
+    assert {str(row) for row in again} == kept.keys()
+    for row, case in again.items():
+        np.testing.assert_allclose(case.plain, kept[str(row)]["plain"], atol=1e-5)
