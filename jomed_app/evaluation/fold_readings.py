@@ -59,7 +59,7 @@ class ReadingKind:
 
     def joint(self, seed: int) -> str:
         """Name of the same reading with trained query heads."""
-        return f"{self.name}.joint{seed}"
+        return Workspace.joint_name(self.name, seed)
 
 
 PLAIN = ReadingKind("raw", "real", asks_reader=True)
@@ -233,7 +233,7 @@ class _Fold:
         return load_raw(file)
 
     def _file(self, name: str) -> Path:
-        return self.work.root / "cv" / f"{name}.{self.name}.json"
+        return self.work.reading(name, self.name)
 
 
 def _load_heads(folder: Path) -> RetrieverProjections:

@@ -56,7 +56,8 @@ def cross_validate(
 ) -> dict[CorpusKind, Fitted]:
     """Read all folds in every way, fit, write `cv/` in the run's folder.
 
-    A fold that was read before is not read again. Writes for each kind of reading a report over the
+    A fold that was read before is not read again; training the query heads forgets what was read
+    with the older ones. Writes for each kind of reading a report over the
     task's labels and one of the positive label against the rest (`.binary`), with the trained
     heads' systems where there are any; for every further seed of the heads a report of its own
     (`.joint1` ...); `settings.json`, the profile of each kind of corpus, fitted on all folds, for
@@ -155,7 +156,7 @@ def _write_reports(
 ) -> None:
     task, settings = work.task, work.config.train_reader
     rest = [place for place in range(len(task.labels)) if place != task.positive_index]
-    name = kind.name.replace("raw", "report") + (f".joint{seed}" if seed else "")
+    name = (kind.joint(seed) if seed else kind.name).replace("raw", "report")
     has_heads = kind.joint(seed) in read.raw
     trained = _fit_others(read, kind.joint(seed)) if has_heads else []
     for suffix, merge, labels in (

@@ -98,7 +98,8 @@ def retriever_stage(
 ) -> None:
     """Train the query heads of every fold, several seeds each; writes `retriever/<fold>/seed<n>`.
 
-    Nothing of the readers and of the index changes.
+    Nothing of the readers and of the index changes. What was read of a fold with heads of an
+    earlier run is removed, so that it is read again with the new ones.
     """
     work = Workspace(out, config)
     table: ReaderTable | None = None
@@ -108,6 +109,7 @@ def retriever_stage(
         table = table or load_reader_table(work, reader, with_index=True)
         corpus = FoldCorpus(table, fold)
         cache = open_cache(work, name, table)
+        work.forget_joint_readings(name)
         for seed in range(config.train_retriever.num_seeds):
             settings = replace(config.train_retriever, seed=config.train_retriever.seed + seed)
             heads = teach_heads(

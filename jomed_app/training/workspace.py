@@ -77,6 +77,21 @@ class Workspace:
         """Folder of a fold's cached answers and trained query heads: `fold0` ... or `final`."""
         return self.root / "retriever" / name
 
+    def reading(self, name: str, fold: str) -> Path:
+        """File of what was read of a fold's held-out cases, in the way that `name` says."""
+        return self.root / "cv" / f"{name}.{fold}.json"
+
+    @staticmethod
+    def joint_name(name: str, seed: int | str) -> str:
+        """Name of a reading with the trained query heads of a seed; `*` stands for every one."""
+        return f"{name}.joint{seed}"
+
+    def forget_joint_readings(self, fold: str) -> None:
+        """Remove what was read of a fold with its trained query heads, which are to change."""
+        every = self.reading(self.joint_name("*", "*"), fold)
+        for path in every.parent.glob(every.name):
+            path.unlink()
+
     @staticmethod
     def fold_name(fold: int | None) -> str:
         """Name of what was trained with a fold held out; None stands for all cases together."""

@@ -31,6 +31,29 @@ def test_every_part_has_its_folder(work, tmp_path):
     assert work.task.name == "breast"
 
 
+def test_readings_with_the_heads_of_one_fold_are_forgotten(work):
+    seeds = (None, 0, 1)
+    names = ("raw", "raw.index")
+    files = {
+        (name, seed, fold): work.reading(
+            name if seed is None else work.joint_name(name, seed), fold
+        )
+        for name in names
+        for seed in seeds
+        for fold in ("fold1", "fold11")
+    }
+    report = work.root / "cv" / "report.joint1.json"
+    report.parent.mkdir(parents=True)
+    for path in (*files.values(), report):
+        path.write_text("{}")
+    work.forget_joint_readings("fold1")
+    for (_, seed, fold), path in files.items():
+        assert path.is_file() is (seed is None or fold == "fold11"), path.name
+    assert report.is_file()
+    work.forget_joint_readings("fold1")  # again, and where nothing was read: no fault
+    work.forget_joint_readings("final")
+
+
 @pytest.mark.parametrize(
     ("data", "shipped_fold", "shipped", "trained"),
     [
