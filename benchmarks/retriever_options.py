@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from jomed_app.config import CONFIG_FOLDER, JomedConfig, config_from_dict, load_config
+from jomed_app.config import CONFIG_FOLDER, JomedConfig, load_config, read_stored_config
 from jomed_app.evaluation.cross_validation import pick_per_head
 from jomed_app.evaluation.metrics import accuracy, binary_auroc
 from jomed_app.inference.aggregate import candidate_log_weights, marginalize
@@ -133,7 +133,7 @@ def page(rows: Sequence[dict[str, Any]]) -> str:
 
 def main(run: Path, num_seeds: int = 3) -> int:
     """Measure every option, write the page."""
-    config = config_from_dict(json.loads((run / "config.json").read_text(encoding="utf-8")))
+    config = read_stored_config(run / "config.json")
     work = Workspace(run, config)
     reader, _ = work.trainable_reader()
     table = load_reader_table(work, reader, with_index=True)

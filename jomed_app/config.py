@@ -28,6 +28,8 @@ from jomed_app.stage_config import (
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
 
+RETIRED = (("train_retriever", "num_views"),)  # section and key that older runs still hold
+
 
 @dataclass(frozen=True, slots=True)
 class TowerConfig(Section):
@@ -198,3 +200,17 @@ def config_to_dict(config: JomedConfig) -> dict[str, Any]:
     """Return the resolved configuration as JSON would read it, for checkpoints and manifests."""
     values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
     return values
+
+
+def read_stored_config(path: Path) -> JomedConfig:
+    """Read the resolved configuration that a run keeps, by an older version of this app too.
+
+    Settings in `RETIRED`, which decided nothing, are left out; any other unknown key is refused.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    values = json.loads(path.read_text(encoding="utf-8"))
+    for section, key in RETIRED:
+        values.get(section, {}).pop(key, None)
+    return config_from_dict(values)

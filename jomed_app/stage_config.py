@@ -227,12 +227,10 @@ class RetrieverTrainingConfig(Section):
         rank: of the heads' matrices; 0 trains full ones.
         only_disagreeing: queries whose candidates all lead to one answer teach nothing.
         refresh_rounds: times that candidates are searched anew with the heads trained so far.
-        num_views: random views of a training query, the first one unchanged; the reader's answers
-            are those of the unchanged one.
         steps: optimizer steps per head and round; batch_size: queries per step.
         lr: peak learning rate; weight_decay: of AdamW.
         num_seeds: heads trained per fold, from `seed` on; the first ones are shipped.
-        seed: of batches and views.
+        seed: of batches.
     """
 
     target: Literal["posterior", "released", "marginal"] = "posterior"
@@ -244,7 +242,6 @@ class RetrieverTrainingConfig(Section):
     rank: int = setting(0, low=0, high=1024)
     only_disagreeing: bool = False
     refresh_rounds: int = setting(0, low=0, high=10)
-    num_views: int = setting(1, low=1, high=64)  # ours
     steps: int = setting(300, low=1)
     batch_size: int = setting(64, low=2)
     lr: float = setting(1e-3, low=1e-8, high=1.0)

@@ -17,6 +17,7 @@ from jomed_app.config import (
     config_from_dict,
     config_to_dict,
     load_config,
+    read_stored_config,
 )
 from jomed_app.errors import ConfigError
 from jomed_app.settings import Section, build_section, setting, valid_keys
@@ -172,3 +173,20 @@ def test_the_machinery_takes_lists_and_optional_values():
         build_section(Outer, {"inner": {"sizes": ["a"]}})
     with pytest.raises(ConfigError, match=r"'ratio' must be at most 1\.0, found 2\.0"):
         build_section(Outer, {"inner": {"ratio": 2.0}})
+
+
+def test_a_run_kept_by_an_older_version_can_be_read(tmp_path):
+    stored = config_to_dict(JomedConfig())
+    stored["train_retriever"] |= {"num_views": 1, "steps": 7}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(stored))
+    assert read_stored_config(path).train_retriever.steps == 7
+    stored["train_retriever"]["num_vews"] = 1
+    path.write_text(json.dumps(stored))
+    with pytest.raises(ConfigError, match=r"unknown key 'train_retriever.num_vews'"):
+        read_stored_config(path)
+
+
+def test_a_retired_setting_cannot_be_set_anew(write):
+    with pytest.raises(ConfigError, match=r"unknown key 'train_retriever.num_views'"):
+        load_config(write("[train_retriever]\nnum_views = 2\n"))

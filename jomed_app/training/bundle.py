@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from jomed_app.config import config_from_dict, config_to_dict
+from jomed_app.config import config_to_dict, read_stored_config
 from jomed_app.data.corpus import corpus_hash
 from jomed_app.data.foreign import foreign_images
 from jomed_app.data.records import CaseRecord
@@ -80,7 +80,7 @@ def make_bundle(
         BundleError: if a part of the run is missing, or the bundle exceeds 64 MiB.
     """
     _require(run, CONFIG_FILE)
-    work = Workspace(run, config_from_dict(json.loads((run / CONFIG_FILE).read_text())))
+    work = Workspace(run, read_stored_config(run / CONFIG_FILE))
     has_real = bool(work.config.train_reader.data)
     checkpoint = work.shipped
     located = work.chosen_localizer(checkpoint)

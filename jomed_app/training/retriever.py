@@ -2,7 +2,7 @@
 
 Source: arXiv:2508.17394: text head first, then image head, reader and index frozen. Ours: the
 reader's answers come from a cache (`answer_cache`); a head is a residual linear map on `f0`, so
-training takes seconds; views of a query share its answers.
+training takes seconds.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class TaughtQueries:
     """Training queries and what the frozen reader answers beside their candidates.
 
     Attributes:
-        features: (Q, V, F) pooled tower features of V views of every query.
+        features: (Q, F) pooled tower features of every query.
         candidates: (Q, M) rows of the case table, 0 where there is none.
         keep_mask: (Q, M) True where there is one.
         log_prob: (Q, M, C) log p(label | query, candidate), normalized over labels, nats.
@@ -79,7 +79,7 @@ def teach_from_cache(
     Args:
         cache: holds every pair that is wanted.
         wanted: query row -> candidate rows, Q queries.
-        features: (V, N, F) pooled features of all rows, or (N, F) of one view.
+        features: (N, F) pooled features of all rows.
         labels: (N,) label indexes.
     """
     answers = [cache[query].of(rows) for query, rows in wanted.items()]
@@ -91,10 +91,9 @@ def teach_from_cache(
         candidates[row, : len(found)] = torch.as_tensor(found)
         keep[row, : len(found)] = True
         log_prob[row, : len(found)] = torch.from_numpy(said).log_softmax(-1)
-    views = features if features.ndim == 3 else features[None]
     rows = torch.tensor(list(wanted))
     return TaughtQueries(
-        views[:, rows].transpose(0, 1).contiguous(),
+        features[rows],
         candidates,
         keep,
         log_prob,
@@ -182,13 +181,12 @@ def _train_head(
     learner = _Learner(projections.query_heads[head], config.rank)
     projections.query_heads[head] = learner
     learner.requires_grad_(True)
-    count, views = taught.features.shape[:2]
+    count = len(taught.features)
 
     def step_loss(step: int) -> Mapping[str, Tensor]:
         rng = np.random.default_rng([config.seed, HEADS.index(head), step])
         rows = torch.from_numpy(rng.permutation(count)[: config.batch_size])
-        view = torch.from_numpy(rng.integers(views, size=len(rows)))
-        queries = projections.embed_query(taught.features[rows, view], head)
+        queries = projections.embed_query(taught.features[rows], head)
         scores = torch.einsum("bd,bmd->bm", queries, corpus[taught.candidates[rows]])
         return {"loss": retriever_loss(scores, taught, rows, config)}
 

@@ -37,8 +37,8 @@ def taught():
     """Two labels; candidates 0-4 lead to label 0 for every query, 5-9 to label 1."""
     generator = torch.Generator().manual_seed(2)
     labels = torch.arange(QUERIES) % 2
-    features = torch.randn(QUERIES, 1, FEATURES, generator=generator)
-    features[:, 0, 0] += 3.0 * (2 * labels - 1)
+    features = torch.randn(QUERIES, FEATURES, generator=generator)
+    features[:, 0] += 3.0 * (2 * labels - 1)
     said = torch.tensor([[0.9, 0.1]] * 5 + [[0.1, 0.9]] * 5).log()
     return TaughtQueries(
         features,
@@ -52,7 +52,7 @@ def taught():
 def gold_mass(projections, taught, corpus, head):
     """Share of the retriever's mass on candidates that lead to the right answer."""
     with torch.no_grad():
-        queries = projections.embed_query(taught.features[:, 0], head)
+        queries = projections.embed_query(taught.features, head)
     said = (queries @ corpus[head].T / CONFIG.score_temperature).softmax(-1)
     return float((said * (taught.gold > np.log(0.5))).sum(-1).mean())
 
@@ -87,8 +87,8 @@ def test_nothing_but_the_heads_moves(projections, taught, corpus, tmp_path):
 
 def test_before_the_first_step_the_search_is_the_frozen_one(projections, taught):
     for head in HEADS:
-        base = projections.embed_features(taught.features[:, 0], head)
-        assert torch.equal(projections.embed_query(taught.features[:, 0], head), base)
+        base = projections.embed_features(taught.features, head)
+        assert torch.equal(projections.embed_query(taught.features, head), base)
 
 
 def test_an_interrupted_run_ends_like_an_unbroken_one(projections, taught, corpus, tmp_path):
