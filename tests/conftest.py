@@ -7,8 +7,9 @@ import os
 import random
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,25 @@ def _seeds() -> None:
     np.random.seed(0)
     if (torch := sys.modules.get("torch")) is not None:
         torch.manual_seed(0)
+
+
+@pytest.fixture
+def log_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line keeps its log in the test's folder and leaves logging as it is."""
+    from jomed_app import cli
+
+    monkeypatch.setenv("JOMED_LOG_DIR", str(tmp_path / "log"))
+    monkeypatch.setattr(cli, "start_log", lambda: None)
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Put a stand-in in the place of a heavy module."""
+
+    def put(module: str, **names: Any) -> None:
+        monkeypatch.setitem(sys.modules, module, SimpleNamespace(**names))
+
+    return put
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,6 +27,7 @@ from jomed_app.types import (
     Versions,
 )
 
+pytestmark = pytest.mark.usefixtures("log_elsewhere")
 REPOSITORY = Path(__file__).resolve().parent.parent
 INFO = InputInfo(sha256="0" * 64, format="png", rows=4, columns=4, photometric="L")
 RESULT = Result(
@@ -52,22 +52,6 @@ RESULT = Result(
     consistency=Consistency(state=ConsistencyState.DISAGREE, counts={"malignant": 1, "benign": 1}),
     boxes=(BoxResult(x0=1, y0=2, x1=3, y1=4, score=0.8, label="mass"),),
 )
-
-
-@pytest.fixture(autouse=True)
-def _log_elsewhere(tmp_path, monkeypatch):
-    monkeypatch.setenv("JOMED_LOG_DIR", str(tmp_path / "log"))
-    monkeypatch.setattr(cli, "start_log", lambda: None)
-
-
-@pytest.fixture
-def stand_in(monkeypatch):
-    """Put a stand-in in the place of a heavy module."""
-
-    def put(module: str, **names):
-        monkeypatch.setitem(sys.modules, module, SimpleNamespace(**names))
-
-    return put
 
 
 @pytest.fixture

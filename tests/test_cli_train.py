@@ -1,29 +1,12 @@
 from __future__ import annotations
 
-import sys
-from types import SimpleNamespace
-
 import pytest
 
 from jomed_app import cli
 from jomed_app.config import CONFIG_FOLDER
 from jomed_app.pipeline import READ_AFTER, STAGES, stages_of
 
-
-@pytest.fixture(autouse=True)
-def _log_elsewhere(tmp_path, monkeypatch):
-    monkeypatch.setenv("JOMED_LOG_DIR", str(tmp_path / "log"))
-    monkeypatch.setattr(cli, "start_log", lambda: None)
-
-
-@pytest.fixture
-def stand_in(monkeypatch):
-    """Put a stand-in in the place of a heavy module."""
-
-    def put(module: str, **names):
-        monkeypatch.setitem(sys.modules, module, SimpleNamespace(**names))
-
-    return put
+pytestmark = pytest.mark.usefixtures("log_elsewhere")
 
 
 @pytest.fixture
