@@ -20,15 +20,15 @@ from torch import Tensor
 from jomed_app.config import JomedConfig
 from jomed_app.data.questions import taught_answer
 from jomed_app.data.records import AskedQuestion
-from jomed_app.models.forward import call_hidden, pool_grid
+from jomed_app.models.forward import pool_grid
 from jomed_app.models.loading import merge_lora
 from jomed_app.models.reader import Reader
 from jomed_app.models.rows import RowEncoder
-from jomed_app.objectives.answers import answer_loss
 from jomed_app.progress import OnProgress
 from jomed_app.stage_config import QuestionTrainingConfig
+from jomed_app.training.answer_step import answer_step_loss
 from jomed_app.training.loop import LoopSettings, no_progress, run_loop
-from jomed_app.training.packing import IGNORED, Block, pack
+from jomed_app.training.packing import Block
 from jomed_app.training.question_table import QuestionTable, load_question_table
 from jomed_app.training.sampling import Pool
 from jomed_app.training.workspace import Workspace
@@ -142,7 +142,6 @@ def train_questions(
     model, pool = reader.model, table.pool(table.training)
     model.train()
     model.model.vision_tower.eval().requires_grad_(False)
-    pad_id = int(reader.tokenizer.pad_token_id or 0)
 
     def step_loss(step: int) -> Mapping[str, Tensor]:
         rng = np.random.default_rng([config.seed, step])
@@ -153,22 +152,13 @@ def train_questions(
             for each in planned
         ]
         shared = split_query(reader.rows, "?")[0]
-        batch = pack([shared] * len(images), blocks, pad_id)
-        with torch.autocast("cpu", torch.bfloat16):
-            features = _features_in_order(reader, table.tokens, images, planned)
-            hidden = call_hidden(
-                model, batch.input_ids, batch.attention, batch.position_ids, features
-            )
-            is_asked = batch.targets != IGNORED
-            logits = model.get_output_embeddings()(hidden[is_asked])
-        loss = answer_loss(
-            logits,
-            batch.targets[is_asked],
-            batch.weights[is_asked],
-            reader.location_ids,
-            label_smoothing=config.label_smoothing,
+        return answer_step_loss(
+            reader,
+            [shared] * len(images),
+            blocks,
+            lambda: _features_in_order(reader, table.tokens, images, planned),
+            config.label_smoothing,
         )
-        return {"loss": loss, "tokens": torch.tensor(float(batch.input_ids.numel()))}
 
     history = run_loop(
         {"reader": model},

@@ -17,17 +17,16 @@ from torch import Tensor
 
 from jomed_app.boxes import Box
 from jomed_app.errors import BoxError
-from jomed_app.models.forward import call_hidden, pool_grid
+from jomed_app.models.forward import pool_grid
 from jomed_app.models.pixels import to_pixel_values
 from jomed_app.models.reader import Reader
 from jomed_app.models.retriever import Head, RetrieverProjections, pool_tokens
-from jomed_app.objectives.answers import answer_loss
 from jomed_app.progress import OnProgress
 from jomed_app.stage_config import ReaderTrainingConfig
+from jomed_app.training.answer_step import answer_step_loss
 from jomed_app.training.augment import random_view
 from jomed_app.training.image_set import ImageSet
 from jomed_app.training.loop import LoopSettings, no_progress, run_loop
-from jomed_app.training.packing import IGNORED, pack
 from jomed_app.training.sampling import PlannedQuery, Pool, RowSampler, to_block
 
 logger = logging.getLogger(__name__)
@@ -101,7 +100,6 @@ def train_reader(
     model.train()
     model.model.vision_tower.eval().requires_grad_(False)
     location_ids = set(reader.location_ids.tolist())
-    pad_id = int(reader.tokenizer.pad_token_id or 0)
 
     def step_loss(step: int) -> Mapping[str, Tensor]:
         rng = np.random.default_rng([config.seed, step])
@@ -118,24 +116,14 @@ def train_reader(
             ]
             for one in planned
         ]
-        batch = pack([reader.rows.query(one.question) for one in planned], blocks, pad_id)
-        with torch.autocast("cpu", torch.bfloat16):
+
+        def features() -> list[Tensor]:
             with torch.no_grad():
                 seen = model.model.vision_tower(view.pixel_values).last_hidden_state
-            features = _features_in_order(reader, seen, corpus_tokens, planned)
-            hidden = call_hidden(
-                model, batch.input_ids, batch.attention, batch.position_ids, features
-            )
-            asked = batch.targets != IGNORED
-            logits = model.get_output_embeddings()(hidden[asked])
-        loss = answer_loss(
-            logits,
-            batch.targets[asked],
-            batch.weights[asked],
-            reader.location_ids,
-            label_smoothing=config.label_smoothing,
-        )
-        return {"loss": loss, "tokens": torch.tensor(float(batch.input_ids.numel()))}
+            return _features_in_order(reader, seen, corpus_tokens, planned)
+
+        shown = [reader.rows.query(one.question) for one in planned]
+        return answer_step_loss(reader, shown, blocks, features, config.label_smoothing)
 
     history = run_loop(
         {"reader": model},
