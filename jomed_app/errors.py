@@ -5,6 +5,11 @@ No message may carry a patient attribute; name a file by its position or content
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 class JomedError(Exception):
     """Base of all errors that a user can mend; the command line exits with 2, one line."""
@@ -40,3 +45,13 @@ class IndexMismatchError(JomedError):
 
 class CancelledError(JomedError):
     """The caller asked a running case to stop; nothing was kept."""
+
+
+def first_fault(error: ValidationError, whole: str) -> str:
+    """Word the first fault that pydantic found: its place, `whole` where it has none, and what.
+
+    The value is left out: it may tell who the patient is.
+    """
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or whole
+    return f"{place}: {first['msg']}"

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
 
+from jomed_app.errors import first_fault
 from jomed_app.types import Frozen
 
 MANIFEST_FILE = "manifest.json"
@@ -126,10 +127,8 @@ def read_sealed(
     try:
         manifest = manifest_type.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
         raise SealError(
-            f"file '{MANIFEST_FILE}' breaks its schema at {where}: {first['msg']}"
+            f"file '{MANIFEST_FILE}' breaks its schema at {first_fault(error, 'file')}"
         ) from error
     if not manifest.is_sealed() or manifest.to_text() != text:
         raise SealError(f"file '{MANIFEST_FILE}' was altered, its seal does not fit")

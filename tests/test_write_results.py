@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import write_results
+from jomed_app.evaluation.schema import write_report
 from jomed_app.evaluation.vqa import AnsweredQuestion
-from jomed_app.evaluation.vqa_report import build_vqa_report, read_vqa_report, write_vqa_report
+from jomed_app.evaluation.vqa_report import build_vqa_report, read_vqa_report
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def test_reports_on_questions_become_one_page(results, tmp_path, capsys):
         report = build_vqa_report(
             asked, task=task, split="val", bundle="b", index="i", num_resamples=10
         )
-        write_vqa_report(report, tmp_path / "run" / "vqa" / f"report.{task}.json")
+        write_report(report, tmp_path / "run" / "vqa" / f"report.{task}.json")
     assert write_results.main(tmp_path / "run") == 0
     assert capsys.readouterr().out == "vqa.md\n"
     page = (results / "vqa.md").read_text(encoding="utf-8")

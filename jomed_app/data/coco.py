@@ -8,7 +8,6 @@ Ours: an image may also carry `split`, `group` and `caption`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,7 +22,7 @@ from jomed_app.data.boxed import (
 )
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
-from jomed_app.errors import BoxError, RecordError
+from jomed_app.errors import BoxError, RecordError, first_fault
 
 COCO_FILE = "annotations.json"
 
@@ -149,10 +148,8 @@ def _read_file(path: Path) -> _CocoFile:
     try:
         return _CocoFile.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first: Any = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "file"
         raise RecordError(
-            f"{COCO_FILE} must follow the COCO detection format: {where}: {first['msg']}"
+            f"{COCO_FILE} must follow the COCO detection format: {first_fault(error, 'file')}"
         ) from error
 
 

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from jomed_app.boxes import Box
-from jomed_app.errors import BoxError, RecordError
+from jomed_app.errors import BoxError, RecordError, first_fault
 
 RECORDS_FILE = "records.jsonl"
 
@@ -142,10 +142,9 @@ def _parse_lines(lines: Iterable[str]) -> Iterator[CaseRecord]:
         try:
             record = CaseRecord.model_validate_json(line)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "line"
             raise RecordError(
-                f"{RECORDS_FILE} line {number} must follow the case schema: {where}: {first['msg']}"
+                f"{RECORDS_FILE} line {number} must follow the case schema: "
+                f"{first_fault(error, 'line')}"
             ) from error
         if record.case_id in seen:
             raise RecordError(

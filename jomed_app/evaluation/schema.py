@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jomed_app.errors import RecordError
+from jomed_app.errors import RecordError, first_fault
 from jomed_app.inference.reliability import ErrorRate, ReliabilityTable
 from jomed_app.types import Frozen
 
 Range = tuple[float, float]
 MetricName = Literal["accuracy", "auroc"]
 Subset = Literal["all", "clean", "inconsistent"]
+ReportType = TypeVar("ReportType", bound=BaseModel)
 
 
 class SystemReport(Frozen):
@@ -98,14 +99,14 @@ class EvaluationReport(Frozen):
     differences: tuple[Difference, ...] = ()
 
 
-def write_report(report: EvaluationReport, path: Path) -> None:
-    """Write `report.json`, indented, keys in schema order."""
+def write_report(report: BaseModel, path: Path) -> None:
+    """Write a report as JSON, indented, keys in schema order."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(report.model_dump_json(indent=2, by_alias=True) + "\n", encoding="utf-8")
 
 
-def read_report(path: Path) -> EvaluationReport:
-    """Read `report.json`.
+def read_report_as(kind: type[ReportType], path: Path) -> ReportType:
+    """Read a report of the kind that is wanted, its schema's name in its field `schema_`.
 
     Raises:
         RecordError: if the file is missing or does not follow the schema.
@@ -113,11 +114,19 @@ def read_report(path: Path) -> EvaluationReport:
     if not path.is_file():
         raise RecordError(f"a report must be a file, found none at '{path.name}'; run evaluate")
     try:
-        return EvaluationReport.model_validate_json(path.read_text(encoding="utf-8"))
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "file"
+        schema = kind.model_fields["schema_"].default
         raise RecordError(
-            f"'{path.name}' must follow schema jomed.report/1: {where}: {first['msg']}; "
+            f"'{path.name}' must follow schema {schema}: {first_fault(error, 'file')}; "
             "run evaluate again"
         ) from error
+
+
+def read_report(path: Path) -> EvaluationReport:
+    """Read `report.json`.
+
+    Raises:
+        RecordError: as `read_report_as`.
+    """
+    return read_report_as(EvaluationReport, path)

@@ -21,8 +21,9 @@ from jomed_app.data.corpus import load_corpus
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
 from jomed_app.errors import ConfigError, RecordError
+from jomed_app.evaluation.schema import write_report
 from jomed_app.evaluation.vqa import AnsweredQuestion, KnownAnswers
-from jomed_app.evaluation.vqa_report import build_vqa_report, vqa_page, write_vqa_report
+from jomed_app.evaluation.vqa_report import build_vqa_report, vqa_page
 from jomed_app.imaging import read_image
 from jomed_app.inference.aggregate import candidate_log_weights
 from jomed_app.inference.free_answers import answer_freely
@@ -171,7 +172,7 @@ def evaluate_questions(
         index=candidates.info.name,
         seconds=time.perf_counter() - start,
     )
-    write_vqa_report(report, out)
+    write_report(report, out)
     values: dict[str, Any] = report.model_dump(mode="json", by_alias=True)
     return values
 
@@ -240,7 +241,7 @@ def measure_held_out(
             seconds=time.perf_counter() - start,
         )
         paths.append(out / "vqa" / f"report.{name}.json")
-        write_vqa_report(report, paths[-1])
+        write_report(report, paths[-1])
         reports.append(report)
     page = out / "vqa" / PAGE_FILE
     page.write_text(vqa_page(reports), encoding="utf-8")

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
-from jomed_app.errors import RecordError
 from jomed_app.evaluation.intervals import Interval, paired_bootstrap
-from jomed_app.evaluation.schema import Range
+from jomed_app.evaluation.schema import Range, read_report_as
 from jomed_app.evaluation.tables import NOTHING
 from jomed_app.evaluation.vqa import AnsweredQuestion, VqaScores
 from jomed_app.types import Frozen
@@ -125,29 +124,13 @@ def build_vqa_report(
     )
 
 
-def write_vqa_report(report: VqaReport, path: Path) -> None:
-    """Write the report as JSON, indented, keys in schema order."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(report.model_dump_json(indent=2, by_alias=True) + "\n", encoding="utf-8")
-
-
 def read_vqa_report(path: Path) -> VqaReport:
     """Read a report.
 
     Raises:
-        RecordError: if the file is missing or does not follow the schema.
+        RecordError: as `read_report_as`.
     """
-    if not path.is_file():
-        raise RecordError(f"a report must be a file, found none at '{path.name}'; run evaluate")
-    try:
-        return VqaReport.model_validate_json(path.read_text(encoding="utf-8"))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "file"
-        raise RecordError(
-            f"'{path.name}' must follow schema jomed.vqa/1: {where}: {first['msg']}; "
-            "run evaluate again"
-        ) from error
+    return read_report_as(VqaReport, path)
 
 
 def vqa_page(reports: Sequence[VqaReport]) -> str:

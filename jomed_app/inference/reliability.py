@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter, ValidationError
 from scipy.special import ndtri
 
-from jomed_app.errors import BundleError
+from jomed_app.errors import BundleError, first_fault
 
 FloatArray = NDArray[np.float64]
 
@@ -40,11 +40,9 @@ class Stored:
         try:
             return TypeAdapter(cls).validate_python(stored)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "value"
             raise BundleError(
-                f"{cls.__name__} in the bundle must follow its schema: {where}: {first['msg']}; "
-                "export the bundle again"
+                f"{cls.__name__} in the bundle must follow its schema: "
+                f"{first_fault(error, 'value')}; export the bundle again"
             ) from error
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import Field, JsonValue, ValidationError
 
 from jomed_app import __version__
-from jomed_app.errors import BundleError
+from jomed_app.errors import BundleError, first_fault
 from jomed_app.sealing import (
     MANIFEST_FILE,
     SealedManifest,
@@ -176,10 +176,8 @@ def write_manifest(
         )
         return write_sealed(folder, manifest)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
         raise BundleError(
-            f"a bundle manifest must follow its schema: {where}: {first['msg']}"
+            f"a bundle manifest must follow its schema: {first_fault(error, 'manifest')}"
         ) from error
     except ValueError as error:
         raise BundleError(

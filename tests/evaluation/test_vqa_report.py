@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from jomed_app.errors import RecordError
+from jomed_app.evaluation.schema import write_report
 from jomed_app.evaluation.vqa import AnsweredQuestion
 from jomed_app.evaluation.vqa_report import (
     VqaReport,
     build_vqa_report,
     read_vqa_report,
     vqa_page,
-    write_vqa_report,
 )
 
 
@@ -59,7 +59,7 @@ def test_what_was_not_asked_has_no_figure():
 
 
 def test_the_file_comes_back_equal(report, tmp_path):
-    write_vqa_report(report, tmp_path / "deep" / "report.json")
+    write_report(report, tmp_path / "deep" / "report.json")
     assert read_vqa_report(tmp_path / "deep" / "report.json") == report
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from jomed_app.errors import RecordError
+from jomed_app.errors import RecordError, first_fault
 
 FOLDER = Path(__file__).parent
 
@@ -124,6 +124,4 @@ def task_from_dict(values: dict[str, Any]) -> Task:
     try:
         return Task.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "task"
-        raise RecordError(f"a task must follow the schema: {where}: {first['msg']}") from error
+        raise RecordError(f"a task must follow the schema: {first_fault(error, 'task')}") from error
