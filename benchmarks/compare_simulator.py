@@ -1,6 +1,6 @@
 """Compare simulated breast ultrasound with a real set: grey levels, speckle, lesion size, contrast.
 
-Run: python -m benchmarks.compare_simulator [REAL_SET] [--count N] [--out FILE.md]
+Run: python -m benchmarks.compare_simulator REAL_SET [--count N] [--out FILE.md]
 The real set is a folder `NAME/` with `NAME.parquet` (columns image, busi_class, boxes). Only
 aggregate numbers leave this script; without the real set it says so and ends.
 """
