@@ -86,7 +86,7 @@ def summarize(runs: Sequence[Run]) -> list[dict[str, Any]]:
     for run in runs:
         found.setdefault(run.setting, {}).setdefault(run.way, []).append(run)
     rows = []
-    for (task, fraction, held_out), ways in sorted(found.items(), key=_setting_order):
+    for (task, fraction, held_out), ways in sorted(found.items(), key=lambda each: each[0]):
         pooled = {way: pool(members) for way, members in ways.items()}
         for way in sorted(ways, key=_way_order):
             members = ways[way]
@@ -243,7 +243,7 @@ def _new_class(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         f"index that is read from. {first['class']['cases']} held-out cases of it, "
         f"{first['others']['cases']} of other classes; {100 * first['fraction']:.0f} % of the "
         f"training cases, seeds of tuning: {len(first['seeds'])}."
-        + (" The common start had seen simulated cases of it." if first["is_simulated"] else ""),
+        + (" The common start had seen simulated cases of it." * first["is_simulated"]),
         "",
         "| way | rag, the class | no_retrieval, the class | gap | against plain | rag, the others "
         "| no_retrieval, the others | agreement |",
@@ -280,26 +280,19 @@ def _interval(values: NDArray[np.float64], groups: Sequence[str]) -> list[float]
 
 
 def _percent(values: Sequence[float] | None) -> str:
-    if values is None:
-        return "-"
-    value, low, high = (100 * each for each in values)
-    return f"{value:.1f} [{low:.0f}, {high:.0f}]"
+    return "-" if values is None else "{:.1f} [{:.0f}, {:.0f}]".format(*_hundred(values))
 
 
 def _points(values: Sequence[float] | None) -> str:
-    if values is None:
-        return "-"
-    value, low, high = (100 * each for each in values)
-    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
+    return "-" if values is None else "{:+.1f} [{:+.1f}, {:+.1f}]".format(*_hundred(values))
+
+
+def _hundred(values: Sequence[float]) -> list[float]:
+    return [100 * each for each in values]
 
 
 def _way_order(way: str) -> tuple[int, str]:
     return (ORDER.index(way) if way in ORDER else len(ORDER), way)
-
-
-def _setting_order(item: tuple[Setting, Any]) -> tuple[str, str, float]:
-    task, fraction, held_out = item[0]
-    return task, held_out, -fraction
 
 
 def _read(path: Path) -> Run:
