@@ -103,6 +103,7 @@ class ReaderTrainingConfig(Section):
         query_dropout: least share of query tokens hidden there; the most is all of them.
         random_share: share of candidates drawn from the whole corpus instead of the nearest.
         comparison_share: share of queries asked whether the candidate has the same diagnosis.
+        renamed_share: share of queries whose candidates have a made-up name, see `renaming`.
         plain_share: share of queries that are also read without a candidate.
         label_smoothing: of the answer tokens that are not locations.
         seed: of batches, dropout and initial adapters.
@@ -127,6 +128,7 @@ class ReaderTrainingConfig(Section):
     query_dropout: float = setting(0.5, low=0.0, high=1.0)  # ours
     random_share: float = setting(0.15, low=0.0, high=1.0)  # ours: relevance must be judged
     comparison_share: float = setting(0.15, low=0.0, high=1.0)  # ours
+    renamed_share: float = setting(0.0, low=0.0, high=1.0)  # ours: names that no answer ever had
     plain_share: float = setting(0.6, low=0.0, high=1.0)  # ours: so that the query alone is read
     label_smoothing: float = setting(0.05, low=0.0, high=0.9)  # ours
     seed: int = setting(0, low=0)

@@ -2,8 +2,8 @@
 
 The plain recipe (nearest candidates, same question) makes a reader that ignores its candidates.
 Ours: part of the blocks hide query tokens, part carry random candidates, part compare ("same
-diagnosis?"), part have no candidate at all, so that the candidate is worth reading and its
-relevance must be judged.
+diagnosis?"), part show candidates under made-up names (`renaming`), part have no candidate at all,
+so that the candidate is worth reading and its relevance must be judged.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from jomed_app.models.rows import RowEncoder
 from jomed_app.prompts import SAME_QUESTION
 from jomed_app.stage_config import ReaderTrainingConfig
 from jomed_app.training.packing import Block
+from jomed_app.training.renaming import made_up_names, silent_passage
 
 LABEL_WEIGHT = 3.0  # ours: the label is one token of a dozen, and the one that counts most
 LOCATION_WEIGHT = 0.5
@@ -45,12 +46,20 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class PlannedBlock:
-    """A block before it is put into tokens: candidate row (or None), answer, dropping."""
+    """A block before it is put into tokens.
+
+    Attributes:
+        candidate: row of the candidate, or None.
+        answer: what is answered; complete: whether it ends there.
+        hidden_share: share of the query's image tokens that are hidden.
+        shown: label that the candidate is shown with; empty shows its own.
+    """
 
     candidate: int | None
     answer: str
     complete: bool
     hidden_share: float = 0.0
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,33 +98,66 @@ class RowSampler:
         self.pools = pools
         self.shares = shares
         self.config = config
+        self._names = made_up_names(task.labels) if config.renamed_share else ()
 
     def plan(self, query: int, box: Box | None, rng: np.random.Generator) -> PlannedQuery:
         """Draw the blocks of one query whose (augmented) box on the unit square is given."""
         shares = self.shares[query]
         pool = self.pools[str(rng.choice(list(shares), p=list(shares.values())))]
-        if rng.random() < self.config.comparison_share:
+        kind = rng.random()
+        if kind < self.config.comparison_share:
             return self._comparison(query, pool, rng)
+        is_renamed = kind < self.config.comparison_share + self.config.renamed_share
         record = self.records[query]
         reading = Reading(record.label, box, record.descriptors or None)
         text, complete = answer_text(self.task, reading, self.location_bins)
-        blocks = []
+        if is_renamed:
+            blocks = self._renamed(query, pool, rng)
+        else:
+            blocks = [
+                PlannedBlock(candidate, text, complete, hidden)
+                for candidate, hidden in self._near_or_random(query, pool, rng)
+            ]
+        if rng.random() < self.config.plain_share:
+            blocks.append(PlannedBlock(None, text, complete))
+        return PlannedQuery(query, self.task.question, tuple(blocks))
+
+    def _near_or_random(
+        self, query: int, pool: Pool, rng: np.random.Generator
+    ) -> list[tuple[int, float]]:
+        """Candidates, and the share of the query's tokens that each may not see."""
+        found = []
         near = pool.neighbors[query][: self.config.candidate_depth]
-        chosen = rng.permutation(near)[: self.config.num_candidates]
-        for candidate in chosen:
+        for candidate in rng.permutation(near)[: self.config.num_candidates]:
             if rng.random() < self.config.random_share:
                 candidate = self._other(query, pool, rng)
             hidden = 0.0
             if rng.random() < self.config.hidden_share:
                 hidden = rng.uniform(self.config.query_dropout, 1.0)
-            blocks.append(PlannedBlock(int(candidate), text, complete, hidden))
-        if rng.random() < self.config.plain_share:
-            blocks.append(PlannedBlock(None, text, complete))
-        return PlannedQuery(query, self.task.question, tuple(blocks))
+            found.append((int(candidate), hidden))
+        return found
 
     def _comparison(self, query: int, pool: Pool, rng: np.random.Generator) -> PlannedQuery:
+        blocks = [
+            PlannedBlock(candidate, " yes" if is_same else " no", True)
+            for candidate, is_same in self._same_and_other(query, pool, rng)
+        ]
+        return PlannedQuery(query, SAME_QUESTION, tuple(blocks))
+
+    def _renamed(self, query: int, pool: Pool, rng: np.random.Generator) -> list[PlannedBlock]:
+        """Candidates under one made-up name, the answer beside those of the query's class."""
+        name, label = str(rng.choice(self._names)), self.records[query].label
+        return [
+            PlannedBlock(candidate, f" {name if is_same else label}", False, shown=name)
+            for candidate, is_same in self._same_and_other(query, pool, rng)
+        ]
+
+    def _same_and_other(
+        self, query: int, pool: Pool, rng: np.random.Generator
+    ) -> list[tuple[int, bool]]:
+        """Candidates of the query's class and of others in turn, near ones where there are any."""
         label = self.records[query].label
-        blocks = []
+        found = []
         order = pool.neighbors[query]
         near = order[: max(32, len(order) // 8)]
         for place in range(self.config.num_candidates):
@@ -124,9 +166,8 @@ class RowSampler:
             if not fitting:
                 fitting = [row for row in order if (self.records[row].label == label) == wanted]
             if fitting:
-                answer = " yes" if wanted else " no"
-                blocks.append(PlannedBlock(int(rng.choice(fitting)), answer, True))
-        return PlannedQuery(query, SAME_QUESTION, tuple(blocks))
+                found.append((int(rng.choice(fitting)), wanted))
+        return found
 
     def _other(self, query: int, pool: Pool, rng: np.random.Generator) -> int:
         return int(rng.choice(pool.neighbors[query]))
@@ -142,7 +183,8 @@ def to_block(
 ) -> Block:
     """Put a planned block into tokens.
 
-    A block whose query is hidden is asked for the label only: what cannot be seen is not told.
+    A block whose query is hidden is asked for the label only: what cannot be seen is not told. So
+    is one whose candidate has a made-up name, and its passage does not say the true one.
     A comparison shows the candidate without its label, or the label would be the answer's half.
     """
     comparing = question == SAME_QUESTION
@@ -150,15 +192,16 @@ def to_block(
         prompt = rows.no_candidate()
     else:
         record = records[planned.candidate]
-        label = "unknown" if comparing else record.label
-        prompt = rows.candidate(label, "" if comparing else record.passage)
+        label = "unknown" if comparing else planned.shown or record.label
+        passage = silent_passage(record.passage, record.label) if planned.shown else record.passage
+        prompt = rows.candidate(label, "" if comparing else passage)
     answer = rows.answer(planned.answer, planned.complete)
     label_length = len(rows.answer(" " + planned.answer.replace("<", " <").split()[0]))
     weights = []
     for place, token in enumerate(answer):
         if place < label_length:
             weights.append(LABEL_WEIGHT)
-        elif planned.hidden_share > 0:
+        elif planned.hidden_share > 0 or planned.shown:
             weights.append(0.0)
         elif token in location_ids:
             weights.append(LOCATION_WEIGHT)

@@ -119,10 +119,24 @@ def tune_on_mixture(
     table: ReaderTable,
     held_out: int | None,
     *,
+    out: Path | None = None,
     resume: bool = False,
     on_progress: OnProgress = no_progress,
-) -> None:
-    """Go on with real cases, one fold held out (None: all of them), and some simulated ones."""
+) -> list[dict[str, float]]:
+    """Go on with real cases, one fold held out (None: all of them), and some simulated ones.
+
+    Args:
+        work: the run.
+        reader: tuned in place.
+        table: the cases.
+        held_out: fold that is not trained on.
+        out: checkpoint folder; None takes the fold's own in the run.
+        resume: continue from its checkpoint.
+        on_progress: called after every step.
+
+    Returns:
+        The log of the steps run now.
+    """
     settings = work.config.train_reader
     config = replace(settings, lr=settings.lr / 2)
     real = table.training_rows(held_out)
@@ -141,14 +155,14 @@ def tune_on_mixture(
     extra = rng.choice(table.simulated, size=min(count, len(table.simulated)), replace=False)
     bins = work.config.reader.location_bins
     sampler = RowSampler(work.task, table.records, pools, shares, config, bins)
-    train_reader(
+    return train_reader(
         reader,
         table.images,
         table.tokens,
         sampler,
         np.concatenate([real, extra]),
         config,
-        work.reader(work.fold_name(held_out)),
+        out or work.reader(work.fold_name(held_out)),
         resume=resume,
         on_progress=on_progress,
     )

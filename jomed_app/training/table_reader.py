@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from jomed_app.data.tasks import Task
 from jomed_app.inference.reading import CaseReader
@@ -50,7 +50,11 @@ class TableReader:
 
 def frozen_reader(work: Workspace, name: str) -> Reader:
     """A tuned reader with its adapters merged, in bf16, laid out for answers; nothing learns."""
-    reader, adapted = work.trainable_reader(work.reader(name))
+    return freeze_reader(*work.trainable_reader(work.reader(name)))
+
+
+def freeze_reader(reader: Reader, adapted: nn.Module) -> Reader:
+    """Merge a tuned reader's adapters and lay it out for answers, in bf16; it learns no more."""
     merge_lora(adapted)
     reader.model.to(torch.bfloat16)  # type: ignore[arg-type]
     reader.model.requires_grad_(False)
