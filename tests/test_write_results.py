@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from benchmarks import write_results
 from jomed_app.evaluation.vqa import AnsweredQuestion
 from jomed_app.evaluation.vqa_report import build_vqa_report, read_vqa_report, write_vqa_report
+
+KEPT = Path(__file__).resolve().parent.parent / "docs" / "results" / "reports"
 
 
 @pytest.fixture
@@ -32,3 +37,20 @@ def test_reports_on_questions_become_one_page(results, tmp_path, capsys):
 
 def test_a_run_without_reports_is_told_by_the_exit_code(results, tmp_path):
     assert write_results.main(tmp_path / "empty") == 2
+
+
+def test_every_kept_report_still_becomes_a_page(results, tmp_path):
+    """Reports of an older schema as well; each task is a run of its own."""
+    pytest.importorskip("matplotlib", reason="plots need the development tools")
+    kept = sorted(KEPT.glob("*.report*.json"))
+    assert kept
+    for task in {path.name.split(".")[0] for path in kept}:
+        (tmp_path / task / "cv").mkdir(parents=True)
+        for path in KEPT.glob(f"{task}.report*.json"):
+            shutil.copy2(path, tmp_path / task / "cv" / path.name.removeprefix(f"{task}."))
+        assert write_results.main(tmp_path / task) == 0
+    assert sorted(path.name for path in (results / "reports").glob("*")) == [
+        path.name for path in kept
+    ]
+    pages = [path for path in results.glob("*.md") if "seed" in path.stem]
+    assert len([page for page in pages if page.name != "seeds.md"]) == len(kept)

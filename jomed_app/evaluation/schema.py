@@ -16,6 +16,13 @@ MetricName = Literal["accuracy", "auroc"]
 Subset = Literal["all", "clean", "inconsistent"]
 
 
+class CoverageCurve(Frozen):
+    """Accuracy among the most confident cases, confidence being the top probability."""
+
+    coverages: tuple[float, ...] = Field(description="shares of the cases, ascending, the last 1")
+    accuracies: tuple[float, ...] = Field(description="among that share, four decimals")
+
+
 class SystemReport(Frozen):
     """Figures of one system; None where the cases or the system do not define one."""
 
@@ -58,6 +65,10 @@ class SystemReport(Frozen):
     seconds_per_case: float | None
     error_rates: dict[str, ErrorRate] = Field(description="wrong answers within each state")
     reliability: ReliabilityTable
+    aurc: float | None = Field(
+        default=None, description="area under the risk-coverage curve; None in schema 1"
+    )
+    coverage: CoverageCurve | None = Field(default=None, description="None in schema 1")
 
 
 class Difference(Frozen):
@@ -76,11 +87,13 @@ class Difference(Frozen):
 
 
 class EvaluationReport(Frozen):
-    """The whole report, schema `jomed.report/1`."""
+    """The whole report, schema `jomed.report/2`; 2 added `aurc` and `coverage` to systems."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    schema_: Literal["jomed.report/1"] = Field(default="jomed.report/1", alias="schema")
+    schema_: Literal["jomed.report/1", "jomed.report/2"] = Field(
+        default="jomed.report/2", alias="schema"
+    )
     task: str
     split: str
     labels: tuple[str, ...]
@@ -105,7 +118,7 @@ def write_report(report: EvaluationReport, path: Path) -> None:
 
 
 def read_report(path: Path) -> EvaluationReport:
-    """Read `report.json`.
+    """Read `report.json`, of this schema or of the one before.
 
     Raises:
         RecordError: if the file is missing or does not follow the schema.
@@ -118,6 +131,6 @@ def read_report(path: Path) -> EvaluationReport:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "file"
         raise RecordError(
-            f"'{path.name}' must follow schema jomed.report/1: {where}: {first['msg']}; "
+            f"'{path.name}' must follow schema jomed.report/2: {where}: {first['msg']}; "
             "run evaluate again"
         ) from error
