@@ -19,7 +19,7 @@ from jomed_app.evaluation.cross_validation import (
     to_case_scores,
     view_of,
 )
-from jomed_app.evaluation.systems import ScoringSettings
+from jomed_app.evaluation.systems import ADVERSARIAL, ScoringSettings
 from jomed_app.models.retriever import pool_tokens
 from jomed_app.models.tiny import build_tiny_reader, build_tiny_retriever
 from jomed_app.training.image_set import ImageSet
@@ -85,7 +85,10 @@ def seen(monkeypatch):
     """What would be read beside what, by rows of the table; no model runs."""
     cases = []
 
-    def remember(reader, query, retrieved, drawn, neighbors, backbone, settings, *, size, asks_box):
+    def remember(
+        reader, query, retrieved, drawn, neighbors, backbone, settings, *,
+        size, asks_box, adversarial,
+    ):  # fmt: skip
         def rows(found):
             return [int(each.passage.split()[1]) for each in found.inputs]
 
@@ -95,6 +98,7 @@ def seen(monkeypatch):
                 labels=retrieved.labels.tolist(),
                 scores=retrieved.scores,
                 drawn=rows(drawn),
+                misleading=rows(adversarial),
                 neighbors=neighbors,
                 backbone=backbone,
                 size=size,
@@ -138,6 +142,31 @@ def test_a_fold_is_read_beside_cases_of_the_other_folds(reader, work, table, see
         assert np.exp(case.backbone).sum() == pytest.approx(1.0)
         assert case.size == (64, 64)
     assert steps[-1] == (len(found), len(found))
+
+
+def test_adversarial_candidates_are_the_nearest_of_another_class(reader, work, table, seen):
+    found = read_fold(reader, work, table, 1, table.tokens[table.real])
+    projections = table.fold_projections(1)
+    with torch.no_grad():
+        rows = projections.embed_features(table.features, "image").numpy()
+    for row, case in found.items():
+        allowed = table.training_rows(1)
+        other = allowed[allowed % 3 != row % 3]
+        assert set(case.misleading) <= set(other.tolist())
+        assert len(set(case.misleading)) == 4
+        assert other[(rows[other] @ rows[row]).argmax()] in case.misleading
+
+
+def test_without_another_class_nothing_misleads(reader, work, table, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        "jomed_app.evaluation.cross_validation.read_case",
+        lambda *parts, adversarial, **more: told.append(adversarial),
+    )
+    same = np.array([3, 6, 9, 12, 15])  # of the first label
+    read_fold(reader, work, table, 1, table.tokens[table.real], corpus=same)
+    labels = table.held_out_rows(1) % 3
+    assert [each is None for each in told] == (labels == 0).tolist()
 
 
 def test_the_reader_is_asked_for_boxes_where_told(reader, work, table, seen):
@@ -236,6 +265,8 @@ def test_merging_asks_the_two_class_question(drawn):
             p, q = full.systems[name].probabilities, merged.systems[name].probabilities
             np.testing.assert_allclose(q, [p[0] + p[1], p[2]], err_msg=name)
         assert set(merged.systems["rag"].candidate_labels) <= {0, 1}
+        assert ADVERSARIAL in full.systems
+        assert ADVERSARIAL not in merged.systems, "of another class, but maybe not once merged"
 
 
 def test_merged_labels_by_hand(drawn):
