@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import write_results
+from jomed_app.costs import read_costs, record_costs
 from jomed_app.evaluation.report import read_report
 from jomed_app.evaluation.tables import page_name
 from jomed_app.evaluation.vqa import AnsweredQuestion
@@ -35,6 +36,22 @@ def test_reports_on_questions_become_one_page(results, tmp_path, capsys):
     assert "## slake, val" in page
     assert "## vqa_rad, val" in page
     assert read_vqa_report(results / "reports" / "vqa.slake.json").task == "slake"
+
+
+def test_the_costs_of_every_run_are_on_one_page(results, tmp_path, capsys):
+    def told(done, total, **figures):
+        pass
+
+    for run in ("embedded", "retina"):
+        (tmp_path / run).mkdir()
+        with record_costs(tmp_path / run, "reader", told, adds_up=False) as on_progress:
+            on_progress(1, 1, loss=0.5)
+        assert write_results.main(tmp_path / run) == 0
+    assert capsys.readouterr().out == "costs.md\n" * 2
+    page = (results / "costs.md").read_text(encoding="utf-8")
+    assert page.index("## embedded") < page.index("## retina")
+    assert page.count("| reader | 1 | 0:00:00 |") == 2
+    assert read_costs(results / "reports" / "embedded.costs.json").stages["reader"].steps == 1
 
 
 def test_a_run_without_reports_is_told_by_the_exit_code(results, tmp_path):
