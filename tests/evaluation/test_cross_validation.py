@@ -9,8 +9,6 @@ import torch
 
 from jomed_app.boxes import Box
 from jomed_app.config import JomedConfig
-from jomed_app.data.records import CaseRecord
-from jomed_app.data.tasks import load_task
 from jomed_app.evaluation.cross_validation import (
     TableView,
     merge_labels,
@@ -20,29 +18,9 @@ from jomed_app.evaluation.cross_validation import (
     view_of,
 )
 from jomed_app.evaluation.systems import ADVERSARIAL, ScoringSettings
-from jomed_app.models.retriever import pool_tokens
-from jomed_app.models.tiny import build_tiny_reader, build_tiny_retriever
-from jomed_app.training.image_set import ImageSet
-from jomed_app.training.reader import encode_corpus_tokens
-from jomed_app.training.table import ReaderTable
+from jomed_app.models.tiny import build_tiny_reader
 from tests.evaluation.drawn_readings import draw_readings
-
-TASK = load_task("breast")
-POSITION_DIM = 8
-TWINS = {6: "pair", 7: "pair"}
-
-
-def record(place: int) -> CaseRecord:
-    return CaseRecord(
-        case_id=f"c{place}",
-        image=f"{place}.png",
-        label=TASK.labels[place % 3],
-        passage=f"passage {place}",
-        group=TWINS.get(place, ""),
-        rows=64,
-        columns=64,
-        boxes=() if place % 3 == 0 else ((8, 8, 24, 24),),
-    )
+from tests.evaluation.noise_table import POSITION_DIM, TASK, noise_record, noise_table
 
 
 @pytest.fixture(scope="module")
@@ -57,27 +35,7 @@ def work():
 
 @pytest.fixture(scope="module")
 def table(reader):
-    """Three simulated and 15 real cases of noise, folds 0, 1, 2 in turn but for the twins."""
-    rng = np.random.default_rng(0)
-    squares = [rng.integers(0, 256, (64, 64, 3), dtype=np.uint8) for _ in range(18)]
-    squares[7] = squares[6]
-    records = [record(place) for place in range(18)]
-    images = ImageSet(records, squares, torch.full((18, 4), torch.nan))
-    retriever = build_tiny_retriever(2, image_size=64)
-    tokens = encode_corpus_tokens(reader, images)
-    folds = np.arange(15) // 3 % 3
-    folds[[3, 4]] = 1  # rows 6 and 7
-    return ReaderTable(
-        images,
-        tokens,
-        pool_tokens(tokens, POSITION_DIM),
-        retriever.encode_passages([each.passage for each in records]),
-        retriever.projections,
-        np.arange(3),
-        np.arange(3, 18),
-        folds,
-        np.arange(18, 18),
-    )
+    return noise_table(reader)
 
 
 @pytest.fixture
@@ -241,7 +199,7 @@ def drawn():
     view = TableView(
         labels, np.array([f"g{place}" for place in range(6)]), np.zeros((6, 1), np.float32)
     )
-    table = SimpleNamespace(records=[record(place) for place in range(6)])
+    table = SimpleNamespace(records=[noise_record(place) for place in range(6)])
     return table, view, dict(enumerate(cases))
 
 
