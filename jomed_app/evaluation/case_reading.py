@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,12 +75,7 @@ def read_case(
         shares = describe_shares(np.exp(log_weights), len(case.log_prob) + 1)
         said = reader.describe(case, shares, label).box
     own = place.to_image(said) if said else None
-    seconds = time.perf_counter() - start
-    misled = {}
-    if adversarial is not None:
-        apart = reader.read(query, reader.task.question, adversarial.inputs)
-        misled = {"adversarial": apart.log_prob, "adversarial_labels": adversarial.labels}
-    return RawCase(
+    raw = RawCase(
         retrieved=case.log_prob[:count],
         drawn=case.log_prob[count:],
         plain=case.plain_log_prob,
@@ -92,6 +87,9 @@ def read_case(
         scores=retrieved.scores,
         is_text=retrieved.is_text,
         boxes=((own,) if own else ()) if asks_box else None,
-        seconds=seconds,
-        **misled,
+        seconds=time.perf_counter() - start,
     )
+    if adversarial is None:
+        return raw
+    apart = reader.read(query, reader.task.question, adversarial.inputs)
+    return replace(raw, adversarial=apart.log_prob, adversarial_labels=adversarial.labels)
