@@ -8,6 +8,7 @@ import pytest
 from jomed_app import cli
 from jomed_app.config import CONFIG_FOLDER
 from jomed_app.costs import read_costs
+from jomed_app.errors import BundleError
 from jomed_app.pipeline import READ_AFTER, STAGES, stages_of
 
 
@@ -96,6 +97,24 @@ def test_what_a_resumed_run_costs_adds_up(ran, tmp_path, capsys):
     assert "folds" in capsys.readouterr().out
     assert cli.main(["costs", str(tmp_path / "absent")]) == 2
     assert "run train first" in capsys.readouterr().err
+
+
+def test_an_export_is_counted_too(ran, stand_in, tmp_path, capsys):
+    def make_bundle(run, out, *, on_progress):
+        on_progress(1, 1)
+        if not run.is_dir():
+            raise BundleError("a bundle requires 'config.json' in the run's folder")
+
+    stand_in("jomed_app.training.bundle", make_bundle=make_bundle)
+    for _ in range(2):
+        words = ["--run", str(tmp_path), "--out", str(tmp_path / "bundle")]
+        assert cli.main(["bundle", "export", *words]) == 0
+    assert "export" in capsys.readouterr().out
+    assert read_costs(tmp_path).stages["export"].runs == 1
+    words = ["--run", str(tmp_path / "absent"), "--out", str(tmp_path / "bundle")]
+    assert cli.main(["bundle", "export", *words]) == 2
+    assert "requires 'config.json'" in capsys.readouterr().err
+    assert not (tmp_path / "absent").exists()
 
 
 def test_the_command_line_knows_every_stage():

@@ -14,6 +14,7 @@ from jomed_app.evaluation.plots import (
 )
 from jomed_app.evaluation.report import read_report
 from jomed_app.evaluation.schema import Difference, EvaluationReport, Range, SystemReport
+from jomed_app.evaluation.systems import ADVERSARIAL
 
 NOTHING = "–"
 """Shown where the cases or the system do not define a figure."""
@@ -89,6 +90,11 @@ def markdown(report: EvaluationReport) -> str:
         f"- inconsistent cases (candidates of `{report.reference_system}` disagree): {subset}",
         f"- bundle `{report.bundle}`, index `{report.index}`, seed {report.seed}",
         f"- brackets: 95 % percentile bootstrap over groups, {report.num_resamples} resamples",
+        *(
+            [f"- `{ADVERSARIAL}`: chosen by the true label, to mislead; no way to answer"]
+            if ADVERSARIAL in report.systems
+            else []
+        ),
         "",
     ]
     sections = [

@@ -6,6 +6,7 @@ import pytest
 
 from jomed_app.errors import RecordError
 from jomed_app.evaluation.report import build_report, write_report
+from jomed_app.evaluation.systems import ADVERSARIAL
 from jomed_app.evaluation.tables import (
     consistency_table,
     differences_table,
@@ -75,6 +76,12 @@ def test_page_holds_the_counts_and_the_warning() -> None:
     assert "not a medical device" in page
     assert f"cases: {REPORT.n} in {REPORT.n_groups} groups; {REPORT.n_clean} without" in page
     assert page.count("## ") == 6
+
+
+def test_a_page_says_what_the_truth_chose() -> None:
+    assert ADVERSARIAL not in markdown(REPORT)
+    told = REPORT.model_copy(update={"systems": {ADVERSARIAL: REPORT.systems["rag"]}})
+    assert f"- `{ADVERSARIAL}`: chosen by the true label" in markdown(told)
 
 
 def test_empty_sections_disappear() -> None:
