@@ -10,6 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from jomed_app.costs import COSTS_FILE, costs_page, read_costs
 from jomed_app.evaluation.fold_seeds import fold_seeds_page
 from jomed_app.evaluation.tables import write_results
 from jomed_app.evaluation.vqa_reading import PAGE_FILE
@@ -19,7 +20,7 @@ RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
 
 
 def main(run: Path) -> int:
-    """Copy `cv/report*.json` and `vqa/report.*.json` of a run and write the pages."""
+    """Copy a run's reports (`cv/report*.json`, `vqa/report.*.json`) and costs, write the pages."""
     kept = RESULTS / "reports"
     kept.mkdir(parents=True, exist_ok=True)
     reports = [
@@ -41,9 +42,23 @@ def main(run: Path) -> int:
         ]
         page.write_text(vqa_page([read_vqa_report(path) for path in copied]), encoding="utf-8")
         pages.append(page)
+    if (run / COSTS_FILE).is_file():
+        pages.append(_write_costs(run, kept))
     for page in pages:
         sys.stdout.write(f"{page.name}\n")
     return 0 if pages else 2
+
+
+def _write_costs(run: Path, kept: Path) -> Path:
+    """Keep the costs under the run's name and write the page of all that are kept."""
+    shutil.copy2(run / COSTS_FILE, kept / f"{run.resolve().name}.{COSTS_FILE}")
+    known = {
+        path.name.removesuffix(f".{COSTS_FILE}"): read_costs(path)
+        for path in sorted(kept.glob(f"*.{COSTS_FILE}"))
+    }
+    page = RESULTS / "costs.md"
+    page.write_text(costs_page(known), encoding="utf-8")
+    return page
 
 
 def _task(report: Path) -> str:

@@ -79,11 +79,17 @@ def bundle_export(
     out: OutFolder,
 ) -> None:
     """Write a sealed bundle from finished training."""
+    from jomed_app.costs import read_costs, record_costs
     from jomed_app.progress import show_progress
+    from jomed_app.terminal import show_costs
     from jomed_app.training.bundle import make_bundle
 
-    with show_progress("bundle") as on_progress:
+    with (
+        show_progress("bundle") as shown,
+        record_costs(run, "export", shown, adds_up=False) as on_progress,
+    ):
         make_bundle(run, out, on_progress=on_progress)
+    show_costs(read_costs(run))
 
 
 @bundle_app.command("verify")

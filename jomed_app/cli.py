@@ -128,7 +128,9 @@ def train(
 ) -> None:
     """Train one stage, or all of them in order."""
     from jomed_app.config import load_config
+    from jomed_app.costs import read_costs, record_costs
     from jomed_app.progress import show_progress
+    from jomed_app.terminal import show_costs
 
     settings = load_config(config, overrides or ())
     from jomed_app.evaluation.folds import cross_validate
@@ -138,11 +140,27 @@ def train(
     write_config(out, settings)
     chosen = stages_of(stage.value)
     for name, run_stage in chosen.items():
-        with show_progress(f"train {name}", out / f"{name}.log") as on_progress:
+        with (
+            show_progress(f"train {name}", out / f"{name}.log") as shown,
+            record_costs(out, name, shown, adds_up=resume) as on_progress,
+        ):
             run_stage(settings, out, resume=resume, on_progress=on_progress)
     if READ_AFTER & chosen.keys() and settings.train_reader.data:
-        with show_progress("read the folds", out / "folds.log") as on_progress:
+        with (
+            show_progress("read the folds", out / "folds.log") as shown,
+            record_costs(out, "folds", shown, adds_up=True) as on_progress,  # readings are kept
+        ):
             cross_validate(settings, out, on_progress=on_progress)
+    show_costs(read_costs(out))
+
+
+@app.command()
+def costs(run: Annotated[Path, typer.Argument(help="folder that train wrote to")]) -> None:
+    """Print what a training run has cost, stage by stage."""
+    from jomed_app.costs import read_costs
+    from jomed_app.terminal import show_costs
+
+    show_costs(read_costs(run))
 
 
 @app.command()

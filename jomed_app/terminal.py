@@ -1,4 +1,4 @@
-"""Results and reports as tables on a terminal."""
+"""Results, reports and costs as tables on a terminal."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from jomed_app.costs import COLUMNS, RunCosts, cost_rows
 from jomed_app.types import CandidateResult, ConsistencyState, Result, Retrieval
 
 DISCLAIMER = "Research demo, not a medical device. Not for diagnosis."
@@ -89,6 +90,19 @@ def show_report(report: Mapping[str, Any], console: Console | None = None) -> No
     for figure in figures:
         table.add_row(figure, *(_cell(row.get(figure)) for row in systems.values()))
     console.print(table)
+
+
+def show_costs(costs: RunCosts, console: Console | None = None) -> None:
+    """Print what a run has cost: a row per stage, their sum last.
+
+    Args:
+        costs: the content of `costs.json`.
+        console: where to print; stdout when None.
+    """
+    table = Table(*COLUMNS)
+    for row in cost_rows(costs):
+        table.add_row(*map(escape, row))
+    (console or Console()).print(table)
 
 
 def _candidate_table(result: Result) -> Table:

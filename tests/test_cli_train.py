@@ -4,6 +4,8 @@ import pytest
 
 from jomed_app import cli
 from jomed_app.config import CONFIG_FOLDER
+from jomed_app.costs import read_costs
+from jomed_app.errors import BundleError
 from jomed_app.pipeline import READ_AFTER, STAGES, stages_of
 
 pytestmark = pytest.mark.usefixtures("log_elsewhere")
@@ -32,12 +34,15 @@ def ran(stand_in):
     return calls
 
 
-def test_train_all_runs_the_stages_in_order(ran, tmp_path):
+def test_train_all_runs_the_stages_in_order(ran, tmp_path, capsys):
     words = ["--config", str(CONFIG_FOLDER / "embedded.toml"), "--out", str(tmp_path)]
     assert cli.main(["train", "all", *words, "--set", "align.steps=3", "--resume"]) == 0
     names = ("align", "reader", "rewards", "retriever")
     assert ran == ["config", *((name, 3, tmp_path, True) for name in names)]
     assert "train reader: 1/1 loss 0.5" in (tmp_path / "reader.log").read_text()
+    out = capsys.readouterr().out
+    assert [word for word in (*names, "all") if f" {word} " in out] == [*names, "all"]
+    assert {each.steps for each in read_costs(tmp_path).stages.values()} == {1}
     ran.clear()
     assert cli.main(["train", "reader", *words]) == 0
     assert [name for name, *_ in ran[1:]] == ["reader"]
@@ -59,6 +64,40 @@ def test_real_cases_are_read_in_folds_where_answers_changed(ran, tmp_path, stage
     assert cli.main(["train", stage, *words, "--set", "train_reader.data=elsewhere"]) == 0
     assert [name for name, *_ in ran[1:]] == expected
     assert (tmp_path / "folds.log").is_file() is ("folds" in expected)
+
+
+def test_what_a_resumed_run_costs_adds_up(ran, tmp_path, capsys):
+    words = ["--config", str(CONFIG_FOLDER / "embedded.toml"), "--out", str(tmp_path)]
+    words += ["--set", "train_reader.data=elsewhere"]
+    for more in ((), ("--resume",), ()):
+        assert cli.main(["train", "reader", *words, *more]) == 0
+    stages = read_costs(tmp_path).stages
+    assert (stages["reader"].runs, stages["folds"].runs) == (1, 3), "readings are kept"
+    assert cli.main(["train", "reader", *words, "--resume"]) == 0
+    assert read_costs(tmp_path).stages["reader"].runs == 2
+    capsys.readouterr()
+    assert cli.main(["costs", str(tmp_path)]) == 0
+    assert "folds" in capsys.readouterr().out
+    assert cli.main(["costs", str(tmp_path / "absent")]) == 2
+    assert "run train first" in capsys.readouterr().err
+
+
+def test_an_export_is_counted_too(ran, stand_in, tmp_path, capsys):
+    def make_bundle(run, out, *, on_progress):
+        on_progress(1, 1)
+        if not run.is_dir():
+            raise BundleError("a bundle requires 'config.json' in the run's folder")
+
+    stand_in("jomed_app.training.bundle", make_bundle=make_bundle)
+    for _ in range(2):
+        words = ["--run", str(tmp_path), "--out", str(tmp_path / "bundle")]
+        assert cli.main(["bundle", "export", *words]) == 0
+    assert "export" in capsys.readouterr().out
+    assert read_costs(tmp_path).stages["export"].runs == 1
+    words = ["--run", str(tmp_path / "absent"), "--out", str(tmp_path / "bundle")]
+    assert cli.main(["bundle", "export", *words]) == 2
+    assert "requires 'config.json'" in capsys.readouterr().err
+    assert not (tmp_path / "absent").exists()
 
 
 def test_the_command_line_knows_every_stage():

@@ -82,7 +82,8 @@ def test_index_and_evaluation_without_code(task_file, folder, tiny_bundle, tmp_p
     assert cli.main(words) == 0, capsys.readouterr().err
     found = read_report(report)
     assert (found.task, found.n, found.labels) == ("wrist", 4, load_task(task_file).labels)
-    assert set(found.systems) == {"knn", "no_retrieval", "random_candidates", "reader", "rag"}
+    drawn = {"random_candidates", "adversarial_candidates"}
+    assert set(found.systems) == {"knn", "no_retrieval", "reader", "rag", *drawn}
     assert found.systems["knn"].accuracy == 1.0, "dark and bright images lie far apart"
     assert found.systems["rag"].parse_rate is None, "a task without boxes is not measured on them"
 

@@ -7,7 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from jomed_app.terminal import show_result
+from jomed_app.costs import COLUMNS, RunCosts, StageCost
+from jomed_app.terminal import show_costs, show_result
 from jomed_app.types import (
     CandidateResult,
     Consistency,
@@ -80,3 +81,16 @@ def test_where_nothing_differs_there_is_nothing_to_compare(same):
     out = shown(result(*same, retrieval="standard"))
     assert "->" not in out
     assert "from" not in out
+
+
+def test_costs_are_a_row_per_stage():
+    cost = StageCost(runs=1, wall_s=61, cpu_s=100, steps=7, items=0, peak_bytes=2**30)
+    out = io.StringIO()
+    show_costs(
+        RunCosts(cores=2, stages={"align": cost, "reader": cost}), Console(file=out, width=140)
+    )
+    lines = out.getvalue().splitlines()
+    assert all(title in lines[1] for title in COLUMNS)
+    (row,) = (line for line in lines if "reader" in line)
+    assert all(cell in row for cell in ("0:01:01", "0:01:40", " 7 ", "1.00"))
+    assert any(" all " in line and "0:02:02" in line for line in lines)

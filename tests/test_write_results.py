@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from benchmarks import write_results
-from jomed_app.evaluation.schema import write_report
+from jomed_app.costs import read_costs, record_costs
+from jomed_app.evaluation.schema import read_report, write_report
+from jomed_app.evaluation.tables import page_name
 from jomed_app.evaluation.vqa import AnsweredQuestion
 from jomed_app.evaluation.vqa_report import build_vqa_report, read_vqa_report
+
+KEPT = Path(__file__).resolve().parent.parent / "docs" / "results" / "reports"
 
 
 @pytest.fixture
@@ -31,5 +38,37 @@ def test_reports_on_questions_become_one_page(results, tmp_path, capsys):
     assert read_vqa_report(results / "reports" / "vqa.slake.json").task == "slake"
 
 
+def test_the_costs_of_every_run_are_on_one_page(results, tmp_path, capsys):
+    def told(done, total, **figures):
+        pass
+
+    for run in ("embedded", "retina"):
+        (tmp_path / run).mkdir()
+        with record_costs(tmp_path / run, "reader", told, adds_up=False) as on_progress:
+            on_progress(1, 1, loss=0.5)
+        assert write_results.main(tmp_path / run) == 0
+    assert capsys.readouterr().out == "costs.md\n" * 2
+    page = (results / "costs.md").read_text(encoding="utf-8")
+    assert page.index("## embedded") < page.index("## retina")
+    assert page.count("| reader | 1 | 0:00:00 |") == 2
+    assert read_costs(results / "reports" / "embedded.costs.json").stages["reader"].steps == 1
+
+
 def test_a_run_without_reports_is_told_by_the_exit_code(results, tmp_path):
     assert write_results.main(tmp_path / "empty") == 2
+
+
+@pytest.mark.parametrize("path", sorted(KEPT.glob("*.report*.json")), ids=lambda path: path.name)
+def test_every_kept_report_can_be_read(path):
+    assert read_report(path).systems
+
+
+def test_a_kept_report_still_becomes_a_page(results, tmp_path):
+    """Of an older schema as well."""
+    pytest.importorskip("matplotlib", reason="plots need the development tools")
+    (tmp_path / "run" / "cv").mkdir(parents=True)
+    shutil.copy2(KEPT / "retina.report.json", tmp_path / "run" / "cv" / "report.json")
+    assert write_results.main(tmp_path / "run") == 0
+    page = page_name(read_report(KEPT / "retina.report.json"))
+    assert f"]({page}-states.svg)" in (results / f"{page}.md").read_text(encoding="utf-8")
+    assert (results / "reports" / "retina.report.json").is_file()

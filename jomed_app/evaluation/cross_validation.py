@@ -16,14 +16,13 @@ import torch
 from numpy.typing import NDArray
 
 from jomed_app.data.tasks import Task
+from jomed_app.evaluation.case_reading import Candidates, read_case
 from jomed_app.evaluation.scores import CaseScores
 from jomed_app.evaluation.systems import (
     NEIGHBORS,
-    Candidates,
     RawCase,
     ScoringSettings,
     conclude_systems,
-    read_case,
     show_located,
 )
 from jomed_app.inference.reading import CaseReader
@@ -122,6 +121,7 @@ def read_fold(
             allowed,
             {name: cases[name][allowed] @ queries[name][place] for name in HEADS},
             view,
+            int(view.labels[row]),
             _log_prob(head, pooled[place].numpy()),
             work.config.index.k_per_head,
             np.random.default_rng([seed, int(row)]),
@@ -139,6 +139,7 @@ def _read(
     allowed: NDArray[np.int64],
     scores: Mapping[Head, NDArray[np.float32]],
     view: TableView,
+    label: int,
     backbone: NDArray[np.float64],
     k_per_head: int,
     rng: np.random.Generator,
@@ -148,22 +149,35 @@ def _read(
     places, relative, is_text = pick_per_head(scores, k_per_head)
     near = allowed[places]
     drawn = rng.choice(allowed, size=len(near), replace=False)
+    other = np.flatnonzero(view.labels[allowed] != label)
+    misled = None
+    if len(other):
+        found = pick_per_head({head: scores[head][other] for head in HEADS}, k_per_head)[0]
+        misled = _counting_alike(inputs, allowed[other[found]], view)
     nearest = np.argsort(-scores["image"], kind="stable")[:NEIGHBORS]
     return read_case(
         reader,
         query,
         Candidates([inputs[int(row)] for row in near], view.labels[near], relative, is_text),
-        Candidates(
-            [inputs[int(row)] for row in drawn],
-            view.labels[drawn],
-            np.ones(len(drawn)),
-            np.zeros(len(drawn), dtype=np.bool_),
-        ),
+        _counting_alike(inputs, drawn, view),
         (view.labels[allowed[nearest]], scores["image"][nearest].astype(np.float64)),
         backbone,
         ScoringSettings(),
         size=size,
         asks_box=asks_box,
+        adversarial=misled,
+    )
+
+
+def _counting_alike(
+    inputs: Mapping[int, CandidateInput], rows: NDArray[np.int64], view: TableView
+) -> Candidates:
+    """Candidates that no search weighs."""
+    return Candidates(
+        [inputs[int(row)] for row in rows],
+        view.labels[rows],
+        np.ones(len(rows)),
+        np.zeros(len(rows), dtype=np.bool_),
     )
 
 
@@ -174,7 +188,7 @@ def pick_per_head(
 
     Args:
         scores: head -> (N,) inner products.
-        k_per_head: k; N >= 2 k.
+        k_per_head: k; of fewer than 2 k, N >= 1, all are picked.
 
     Returns:
         Places (2k,), their head-normalized scores, and whether only the text head found them.
@@ -248,7 +262,11 @@ def to_case_scores(
 
 
 def merge_labels(raw: RawCase, merge: Sequence[Sequence[int]]) -> RawCase:
-    """Add up the probabilities of merged labels, row by row."""
+    """Add up the probabilities of merged labels, row by row.
+
+    What was read beside adversarial candidates is left out: of another class under the task's own
+    labels, they may be of the query's class once labels are merged.
+    """
     place_of = np.zeros(sum(map(len, merge)), dtype=np.intp)
     for place, members in enumerate(merge):
         place_of[list(members)] = place
@@ -269,4 +287,6 @@ def merge_labels(raw: RawCase, merge: Sequence[Sequence[int]]) -> RawCase:
         retrieved_labels=place_of[raw.retrieved_labels],
         drawn_labels=place_of[raw.drawn_labels],
         neighbor_labels=place_of[raw.neighbor_labels],
+        adversarial=None,
+        adversarial_labels=raw.adversarial_labels[:0],
     )

@@ -23,7 +23,8 @@ from jomed_app.evaluation.fold_seeds import repeat_baselines
 from jomed_app.evaluation.joint import beside
 from jomed_app.evaluation.oracle_gap import REFERENCE, gap_cases, gap_comparisons
 from jomed_app.evaluation.report import build_report, write_report
-from jomed_app.evaluation.systems import RawCase, ScoringSettings
+from jomed_app.evaluation.scores import with_shared_systems
+from jomed_app.evaluation.systems import ADVERSARIAL, RawCase, ScoringSettings
 from jomed_app.progress import OnProgress
 from jomed_app.training.loop import no_progress
 from jomed_app.training.table import ReaderTable
@@ -41,6 +42,7 @@ COMPARISONS = (
     ("rag", "reader"),
     ("reader", "no_retrieval"),
     ("reader", "random_candidates"),
+    ("reader", ADVERSARIAL),
 )
 JOINT_COMPARISONS = (
     ("joint", "rag"),
@@ -62,7 +64,8 @@ def cross_validate(
     heads' systems where there are any; for every further seed of the heads a report of its own
     (`.joint1` ...); `settings.json`, the profile of each kind of corpus, fitted on all folds, for
     the bundle; and the raw readings. In the reports each fold (or part of a single held-out split)
-    is concluded with settings fitted on the others.
+    is concluded with settings fitted on the others. A system that not every reading holds
+    (`adversarial_candidates` in older ones) is left out.
 
     Returns:
         What was fitted beside the frozen retriever, by kind of corpus.
@@ -178,6 +181,8 @@ def _write_reports(
                 other = conclude(read.of_part(kind.joint(seed), part), trained[part])
                 scored = beside(scored, other)
             cases += scored
+        cases = with_shared_systems(cases)
+        known = set(cases[0].systems)
         report = build_report(
             cases,
             task=f"{task.name}{suffix.replace('.', '-')}",
@@ -188,6 +193,10 @@ def _write_reports(
             bundle=work.root.name,
             index=kind.index,
             seed=settings.seed + seed,
-            comparisons=COMPARISONS + (JOINT_COMPARISONS if has_heads else ()),
+            comparisons=[
+                pair
+                for pair in COMPARISONS + (JOINT_COMPARISONS if has_heads else ())
+                if known.issuperset(pair)
+            ],
         )
         write_report(report, work.root / "cv" / f"{name}{suffix}.json")

@@ -1,4 +1,4 @@
-"""Pictures: accuracy with intervals, stated against observed probability, lesions found.
+"""Pictures: accuracy and how it depends on confidence and agreement, reliability, lesions found.
 
 matplotlib is a development need; it is imported when a picture is drawn.
 """
@@ -16,6 +16,7 @@ import numpy as np
 
 from jomed_app.evaluation.schema import EvaluationReport
 from jomed_app.inference.reliability import wilson_interval
+from jomed_app.types import ConsistencyState
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,6 +25,9 @@ INCH_PER_SYSTEM = 0.4
 PANELS_PER_ROW = 4
 INK = "#1f2d3a"
 LINES = ("-", "--", "-.", ":")
+COVERAGE_SYSTEMS = ("backbone", "knn", "rag", "joint")
+STATE_SYSTEMS = ("rag", "joint")
+STATES = (ConsistencyState.CONSISTENT, ConsistencyState.MIXED, ConsistencyState.DISAGREE)
 
 
 def draw_accuracy(report: EvaluationReport, path: Path) -> None:
@@ -62,6 +66,76 @@ def draw_reliability(report: EvaluationReport, path: Path) -> None:
     figure.supxlabel("stated probability of the predicted class", fontsize="small")
     figure.supylabel("share right (Wilson 95 %)", fontsize="small")
     _save(figure, path)
+
+
+def draw_coverage(report: EvaluationReport, path: Path) -> bool:
+    """Draw the accuracy among the most confident cases against their share, one line a system.
+
+    Args:
+        report: its systems among `COVERAGE_SYSTEMS` are drawn.
+        path: SVG or PNG by its ending.
+
+    Returns:
+        False, and nothing is drawn, where none of them has a curve (reports of schema 1).
+    """
+    curves = {
+        name: (system.coverage, system.aurc)
+        for name in COVERAGE_SYSTEMS
+        for system in [report.systems.get(name)]
+        if system and system.coverage
+    }
+    if not curves:
+        return False
+    figure = _new_figure(width=6.4, height=3.6)
+    axes = figure.add_subplot()
+    for (name, (curve, area)), style in zip(curves.items(), LINES, strict=False):
+        label = name if area is None else f"{name}, AURC {area:.3f}"
+        axes.plot(curve.coverages, curve.accuracies, label=label, ls=style)
+    axes.set(xlim=(0, 1), ylim=(None, 1.01))
+    axes.set_xlabel(f"share of cases answered, most confident first, n = {report.n}")
+    axes.set_ylabel("accuracy among them")
+    axes.legend(fontsize="small")
+    _save(figure, path)
+    return True
+
+
+def draw_states(report: EvaluationReport, path: Path) -> bool:
+    """Draw the error rate within each consistency state, with its interval and number of cases.
+
+    Args:
+        report: its systems among `STATE_SYSTEMS` are drawn.
+        path: SVG or PNG by its ending.
+
+    Returns:
+        False, and nothing is drawn, where none of them has states.
+    """
+    drawn = {
+        name: report.systems[name].error_rates
+        for name in STATE_SYSTEMS
+        if name in report.systems and set(STATES) & set(report.systems[name].error_rates)
+    }
+    if not drawn:
+        return False
+    figure = _new_figure(width=6.4, height=3.6)
+    axes = figure.add_subplot()
+    for place, (name, rates) in enumerate(drawn.items()):
+        shift = (place - (len(drawn) - 1) / 2) * 0.16
+        found = [(number + shift, rates[state]) for number, state in enumerate(STATES)
+                 if state in rates]  # fmt: skip
+        heights = np.array([rate.rate for _, rate in found])
+        ends = np.array([rate.interval for _, rate in found]).T
+        reach = np.clip([heights - ends[0], ends[1] - heights], 0, None)
+        places = [at for at, _ in found]
+        axes.errorbar(places, heights, yerr=reach, marker="os"[place], ls="", capsize=3, label=name)
+        for (at, rate), top in zip(found, ends[1], strict=True):
+            axes.text(at, top + 0.015, str(rate.num_cases), ha="center", fontsize="small")
+    axes.set_xticks(range(len(STATES)), [str(state) for state in STATES])
+    axes.set(xlim=(-0.5, len(STATES) - 0.5), ylim=(0, 1.08))
+    axes.set_xlabel("candidates of the case; numbers are cases")
+    axes.set_ylabel("share wrong (Wilson 95 %)")
+    axes.legend(fontsize="small")
+    _save(figure, path)
+    return True
 
 
 def draw_froc(curves: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:

@@ -35,6 +35,8 @@ def save_raw(path: Path, raw: Mapping[int, RawCase]) -> None:
             "dense": each.dense,
             "class_prob": list(each.class_prob),
             "heat_peak": each.heat_peak,
+            "adversarial": None if each.adversarial is None else each.adversarial.tolist(),
+            "adversarial_labels": each.adversarial_labels.tolist(),
         }
         for row, each in raw.items()
     }
@@ -43,11 +45,11 @@ def save_raw(path: Path, raw: Mapping[int, RawCase]) -> None:
 
 
 def load_raw(path: Path) -> dict[int, RawCase]:
-    """Read what `save_raw` wrote."""
+    """Read what `save_raw` wrote; what an older file does not hold counts as not read."""
     stored = json.loads(path.read_text(encoding="utf-8"))
     found = {}
     for row, each in stored.items():
-        said = each["boxes"]
+        said, misled = each["boxes"], each.get("adversarial")
         found[int(row)] = RawCase(
             retrieved=_floats(each["retrieved"]),
             drawn=_floats(each["drawn"]),
@@ -66,6 +68,8 @@ def load_raw(path: Path) -> dict[int, RawCase]:
             dense=float(each.get("dense", 0.0)),
             class_prob=tuple(each.get("class_prob", ())),
             heat_peak=tuple(each["heat_peak"]) if each.get("heat_peak") else None,
+            adversarial=None if misled is None else _floats(misled),
+            adversarial_labels=_labels(each.get("adversarial_labels", [])),
         )
     return found
 

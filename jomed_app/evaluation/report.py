@@ -15,6 +15,7 @@ from scipy.special import entr
 
 from jomed_app.evaluation import consistency, metrics
 from jomed_app.evaluation.box_figures import box_figures
+from jomed_app.evaluation.coverage import coverage_curve, risk_coverage_area
 from jomed_app.evaluation.intervals import (
     Interval,
     bootstrap_interval,
@@ -205,6 +206,8 @@ def _system_report(
         seconds_per_case=_mean(np.array(seconds)),
         error_rates=error_rate_by_state([s for s, _ in stated], [right for _, right in stated]),
         reliability=fit_reliability(rows, labels, RELIABILITY_BINS),
+        aurc=risk_coverage_area(rows, labels),
+        coverage=coverage_curve(rows, labels),
     )
 
 

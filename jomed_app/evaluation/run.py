@@ -12,9 +12,8 @@ from jomed_app.errors import ConfigError
 from jomed_app.evaluation.joint import JOINT_SYSTEMS
 from jomed_app.evaluation.report import build_report, write_report
 from jomed_app.evaluation.scorer import Scorer
-from jomed_app.evaluation.systems import (
-    SYSTEMS,
-)
+from jomed_app.evaluation.scores import with_shared_systems
+from jomed_app.evaluation.systems import ADVERSARIAL, SYSTEMS
 from jomed_app.evaluation.vqa_reading import VQA_SYSTEMS, evaluate_questions
 from jomed_app.inference.load import load_bundle
 from jomed_app.progress import OnProgress
@@ -58,8 +57,8 @@ def evaluate_task(
         The report as plain values.
 
     Raises:
-        ConfigError: if a system is unknown or needs a bundle of this task, or the index holds
-            cases of other labels.
+        ConfigError: if a system is unknown or needs a bundle of this task or a richer index, or
+            the index holds cases of other labels.
         RecordError: if the split holds no case.
     """
     task = load_task(task_name)
@@ -91,12 +90,20 @@ def evaluate_task(
             f"the index must hold cases of the labels {list(task.labels)}, found {foreign}; build "
             f"one: python -m jomed_app index build --task {task_name} ..."
         )
+    if len(candidates.labels) < 2:
+        if ADVERSARIAL in (systems or ()):
+            raise ConfigError(
+                f"'{ADVERSARIAL}' requires an index of two labels or more, found "
+                f"{list(candidates.labels)}; add cases or leave it out"
+            )
+        chosen = tuple(name for name in chosen if name != ADVERSARIAL)
     folder, records = load_corpus(task, data, splits)
     scorer = Scorer(parts, candidates, task, is_own=is_own)
     cases = []
     for place, record in enumerate(records[:limit]):
         cases.append(scorer.score(folder, record, chosen))
         on_progress(place + 1, len(records[:limit]))
+    cases = with_shared_systems(cases)
     manifest = parts.bundle.manifest
     report = build_report(
         cases,
@@ -109,8 +116,8 @@ def evaluate_task(
         comparisons=[
             (first, name)
             for first in ("rag", "joint")
-            for name in chosen
-            if first in chosen and name != first and (first, name) != ("rag", "joint")
+            for name in cases[0].systems
+            if first in cases[0].systems and name != first and (first, name) != ("rag", "joint")
         ],
     )
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,13 @@ Subset = Literal["all", "clean", "inconsistent"]
 ReportType = TypeVar("ReportType", bound=BaseModel)
 
 
+class CoverageCurve(Frozen):
+    """Accuracy among the most confident cases, confidence being the top probability."""
+
+    coverages: tuple[float, ...] = Field(description="shares of the cases, ascending, the last 1")
+    accuracies: tuple[float, ...] = Field(description="among that share, four decimals")
+
+
 class SystemReport(Frozen):
     """Figures of one system; None where the cases or the system do not define one."""
 
@@ -59,6 +66,10 @@ class SystemReport(Frozen):
     seconds_per_case: float | None
     error_rates: dict[str, ErrorRate] = Field(description="wrong answers within each state")
     reliability: ReliabilityTable
+    aurc: float | None = Field(
+        default=None, description="area under the risk-coverage curve; None in schema 1"
+    )
+    coverage: CoverageCurve | None = Field(default=None, description="None in schema 1")
 
 
 class Difference(Frozen):
@@ -77,11 +88,13 @@ class Difference(Frozen):
 
 
 class EvaluationReport(Frozen):
-    """The whole report, schema `jomed.report/1`."""
+    """The whole report, schema `jomed.report/2`; 2 added `aurc` and `coverage` to systems."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    schema_: Literal["jomed.report/1"] = Field(default="jomed.report/1", alias="schema")
+    schema_: Literal["jomed.report/1", "jomed.report/2"] = Field(
+        default="jomed.report/2", alias="schema"
+    )
     task: str
     split: str
     labels: tuple[str, ...]
@@ -124,7 +137,7 @@ def read_report_as(kind: type[ReportType], path: Path) -> ReportType:
 
 
 def read_report(path: Path) -> EvaluationReport:
-    """Read `report.json`.
+    """Read `report.json`, of this schema or of the one before.
 
     Raises:
         RecordError: as `read_report_as`.

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
+from jomed_app.evaluation.case_reading import Candidates, read_case
 from jomed_app.evaluation.joint import JOINT_NAMES
 from jomed_app.evaluation.scores import CaseScores
 from jomed_app.evaluation.systems import (
+    ADVERSARIAL,
     NEIGHBORS,
-    Candidates,
     RawCase,
     ScoringSettings,
     conclude_systems,
-    read_case,
     show_located,
 )
 from jomed_app.imaging import read_image
@@ -59,6 +59,9 @@ class Scorer:
             for standard in (True, False)
         )
         self._shelf = CandidateShelf(self.reader, index)
+        self._ids_of_label: dict[str, set[str]] = {}
+        for each in index.ids:
+            self._ids_of_label.setdefault(index.candidate(each).label, set()).add(each)
 
     def score(self, folder: Path, record: CaseRecord, systems: Sequence[str]) -> CaseScores:
         """Score one case."""
@@ -77,7 +80,8 @@ class Scorer:
         def answers(trained: bool) -> tuple[RawCase, ScoringSettings]:
             settings = self.joint if trained else self.standard
             size = image.model_input.shape[:2]
-            raw = self._read(query, left_out, settings, trained, seed, (size[0], size[1]))
+            truth = record.label if ADVERSARIAL in systems and not trained else None
+            raw = self._read(query, left_out, settings, trained, seed, (size[0], size[1]), truth)
             if found is not None and place is not None:
                 raw = raw.with_found(found, place)
             empty = [self.task.labels.index(name) for name in self.task.empty_labels]
@@ -108,8 +112,12 @@ class Scorer:
         trained: bool,
         seed: int,
         size: tuple[int, int],
+        truth: str | None,
     ) -> RawCase:
-        """Search with or without the trained heads and read what was found."""
+        """Search with or without the trained heads and read what was found.
+
+        With the true label, candidates of other labels are searched and read too.
+        """
         own, groups = left_out
         vectors = self.parts.retriever.query_from_tokens(query.tokens[None], trained=trained)
         hits = find_candidates(
@@ -124,6 +132,10 @@ class Scorer:
             if each not in own and (self.index.candidate(each).group not in groups)
         ]
         drawn = np.random.default_rng(seed).choice(free, size=len(hits), replace=False).tolist()
+        misleading = []
+        if truth is not None:
+            same = own | self._ids_of_label.get(truth, set())
+            misleading = find_candidates(self.index, vectors, settings.k_per_head, same, groups)
         return read_case(
             self.reader,
             query,
@@ -132,7 +144,7 @@ class Scorer:
                 [hit.relative_score for hit in hits],
                 [hit.heads == ("text",) for hit in hits],
             ),
-            self._candidates(drawn, [1.0] * len(drawn), [False] * len(drawn)),
+            self._counting_alike(drawn),
             (
                 self._labels([hit.candidate_id for hit in near]),
                 np.array([hit.retriever_score for hit in near]),
@@ -140,6 +152,11 @@ class Scorer:
             self._linear_log_prob(query),
             settings,
             size=size,
+            adversarial=(
+                self._counting_alike([hit.candidate_id for hit in misleading])
+                if misleading
+                else None
+            ),
         )
 
     def _linear_log_prob(self, query: ImageEncoding) -> NDArray[np.float64]:
@@ -153,6 +170,10 @@ class Scorer:
     def _labels(self, ids: Sequence[str]) -> np.ndarray[Any, np.dtype[np.intp]]:
         labels = self.task.labels
         return np.array([labels.index(self.index.candidate(each).label) for each in ids], np.intp)
+
+    def _counting_alike(self, ids: Sequence[str]) -> Candidates:
+        """Candidates that no search weighs."""
+        return self._candidates(ids, [1.0] * len(ids), [False] * len(ids))
 
     def _candidates(
         self, ids: Sequence[str], scores: Sequence[float], is_text: Sequence[bool]

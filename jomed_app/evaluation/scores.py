@@ -6,7 +6,7 @@ Letters in docstrings: N cases, K candidates, C classes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +121,15 @@ class ScoreTable:
             return lambda index: float(correct[index].mean())
         rows, labels = self.probabilities(system)[subset], self.labels[subset]
         return lambda index: metrics.binary_auroc(rows[index], labels[index], self.positive)
+
+
+def with_shared_systems(cases: Sequence[CaseScores]) -> list[CaseScores]:
+    """Keep the systems that every case holds; readings of different age hold different ones."""
+    shared = set.intersection(*(set(case.systems) for case in cases)) if cases else set()
+    return [
+        replace(case, systems={name: case.systems[name] for name in case.systems if name in shared})
+        for case in cases
+    ]
 
 
 def _check(cases: Sequence[CaseScores], num_classes: int) -> None:

@@ -1,16 +1,17 @@
-"""The systems that are compared, read together on one case and concluded by arithmetic.
+"""The systems that are compared, concluded by arithmetic from what was read of one case.
 
 `backbone`: the vision tower with a linear head. `image_alone`: the localizer's class query, from
 later tower stages of its own (the linear head again where a task has no boxes). `knn`: the share of
 each label among the nearest corpus images. `no_retrieval`: the reader without a candidate.
-`random_candidates`: the reader beside candidates drawn at random. `reader`: the reader beside the
+`random_candidates`: the reader beside candidates drawn at random. `adversarial_candidates`: beside
+the nearest cases of another class than the query's true one; the truth chooses them, so this is a
+measure of how far misleading candidates lead, for evaluation only. `reader`: the reader beside the
 frozen retriever's candidates, with the boxes it says itself. `rag`: that, mixed with the vote of
 the nearest cases and with `image_alone`, and with the localizer's boxes; what the app shows.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -29,33 +30,24 @@ from jomed_app.inference.aggregate import (
 from jomed_app.inference.box_score import BoxScore
 from jomed_app.inference.calibrate import Scaling
 from jomed_app.inference.opinions import mix_opinions
-from jomed_app.inference.reading import CaseReader, describe_shares
 from jomed_app.inference.settings import EngineSettings
 from jomed_app.models.found import Found, heat_in_image
 from jomed_app.models.pixels import Letterbox
-from jomed_app.models.reader import CandidateInput, ImageEncoding
 from jomed_app.retrieval.vote import neighbor_vote
 
 FloatArray = NDArray[np.float64]
-SYSTEMS = ("backbone", "image_alone", "knn", "no_retrieval", "random_candidates", "reader", "rag")
+ADVERSARIAL = "adversarial_candidates"
+SYSTEMS = (
+    "backbone",
+    "image_alone",
+    "knn",
+    "no_retrieval",
+    "random_candidates",
+    ADVERSARIAL,
+    "reader",
+    "rag",
+)
 NEIGHBORS = 64  # nearest cases kept; how many of them vote is a setting
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Candidates for one query, found in one way.
-
-    Attributes:
-        inputs: K candidates for the reader.
-        labels: (K,) their label indexes.
-        scores: (K,) head-normalized retriever scores; all equal for random ones.
-        is_text: (K,) True where the text head found it best.
-    """
-
-    inputs: Sequence[CandidateInput]
-    labels: NDArray[np.intp]
-    scores: FloatArray
-    is_text: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +70,8 @@ class RawCase:
         heat_peak: (x, y) px, where its class query looked most; None where it was not asked.
         box_score: calibrated probability that the box is true; None until it is concluded.
         is_box_shown: whether that score reaches the threshold.
+        adversarial: (K', C) beside the nearest cases of another class than the true one; None where
+            the reader was not asked; adversarial_labels: (K',), empty where it was not.
     """
 
     retrieved: FloatArray
@@ -99,6 +93,8 @@ class RawCase:
     heat_peak: tuple[float, float] | None = None
     box_score: float | None = None
     is_box_shown: bool = True
+    adversarial: FloatArray | None = None
+    adversarial_labels: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
 
     @property
     def image_opinion(self) -> FloatArray:
@@ -162,59 +158,6 @@ def _vote(raw: RawCase, num_labels: int, count: int, temperature: float) -> Floa
     )
 
 
-def read_case(
-    reader: CaseReader,
-    query: ImageEncoding,
-    retrieved: Candidates,
-    drawn: Candidates,
-    neighbors: tuple[NDArray[np.intp], FloatArray],
-    backbone: FloatArray,
-    settings: ScoringSettings,
-    *,
-    size: tuple[int, int],
-    asks_box: bool = False,
-) -> RawCase:
-    """Read one case beside retrieved, random and no candidates in one batch.
-
-    Args:
-        reader: asks the task's question.
-        query: the encoded image.
-        retrieved: candidates that a search found.
-        drawn: candidates drawn at random.
-        neighbors: labels and scores of the nearest corpus images, best first.
-        backbone: (C,) log-probabilities of the linear head.
-        settings: decide which label the box belongs to.
-        size: (rows, columns) of the query image, px.
-        asks_box: whether the reader says a box of its own.
-    """
-    start = time.perf_counter()
-    count = len(retrieved.inputs)
-    case = reader.read(query, reader.task.question, [*retrieved.inputs, *drawn.inputs])
-    log_weights = settings.log_weights(retrieved.scores, retrieved.is_text)
-    guided = guided_log_prob(case.log_prob[:count], case.plain_log_prob, settings.guidance)
-    label = int(settings.scaling.apply(marginalize(log_weights, guided)).argmax())
-    place = Letterbox(*size, reader.reader.image_size)
-    said = None
-    if asks_box:
-        shares = describe_shares(np.exp(log_weights), len(case.log_prob) + 1)
-        said = reader.describe(case, shares, label).box
-    own = place.to_image(said) if said else None
-    return RawCase(
-        retrieved=case.log_prob[:count],
-        drawn=case.log_prob[count:],
-        plain=case.plain_log_prob,
-        backbone=backbone,
-        retrieved_labels=retrieved.labels,
-        drawn_labels=drawn.labels,
-        neighbor_labels=neighbors[0],
-        neighbor_scores=neighbors[1],
-        scores=retrieved.scores,
-        is_text=retrieved.is_text,
-        boxes=((own,) if own else ()) if asks_box else None,
-        seconds=time.perf_counter() - start,
-    )
-
-
 def show_located(raw: RawCase, settings: ScoringSettings, empty: Sequence[int]) -> RawCase:
     """Say how sure the localizer's box is, and whether it is drawn, as the app does.
 
@@ -239,7 +182,10 @@ def box_parts(
 def conclude_systems(
     raw: RawCase, settings: ScoringSettings, systems: Collection[str] = SYSTEMS
 ) -> Mapping[str, SystemScores]:
-    """Every system's answer from what was read; pure arithmetic."""
+    """Every system's answer from what was read; pure arithmetic.
+
+    A system that was not read is left out: `adversarial_candidates` in older readings.
+    """
     num_labels = len(raw.plain)
     vote = settings.vote(raw, num_labels)
     plain = int(raw.plain.argmax())
@@ -286,4 +232,8 @@ def conclude_systems(
             heat_peak=raw.heat_peak,
         ),
     }
-    return {name: scores[name] for name in SYSTEMS if name in systems}
+    if raw.adversarial is not None:
+        misled = guided_log_prob(raw.adversarial, raw.plain, settings.guidance)
+        alike = candidate_log_weights(np.ones(len(misled)))
+        scores[ADVERSARIAL] = marginal(misled, alike, raw.adversarial_labels)
+    return {name: scores[name] for name in SYSTEMS if name in systems and name in scores}

@@ -6,9 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
-from jomed_app.evaluation.plots import draw_accuracy, draw_reliability
+from jomed_app.evaluation.plots import (
+    draw_accuracy,
+    draw_coverage,
+    draw_reliability,
+    draw_states,
+)
 from jomed_app.evaluation.report import read_report
 from jomed_app.evaluation.schema import Difference, EvaluationReport, Range, SystemReport
+from jomed_app.evaluation.systems import ADVERSARIAL
 
 NOTHING = "–"
 """Shown where the cases or the system do not define a figure."""
@@ -17,7 +23,9 @@ Column = tuple[str, Callable[[SystemReport], str]]
 
 
 def write_results(reports: Sequence[Path], out: Path) -> list[Path]:
-    """Write one Markdown page with two plots per report, and a page over seeds if they differ.
+    """Write one Markdown page with its plots per report, and a page over seeds if they differ.
+
+    What a report does not hold is not drawn: a coverage curve, or states of the candidates.
 
     Args:
         reports: files written by `write_report`.
@@ -37,9 +45,7 @@ def write_results(reports: Sequence[Path], out: Path) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     pages, plots = [], []
     for name, report in zip(names, read, strict=True):
-        drawn = [out / f"{name}-accuracy.svg", out / f"{name}-reliability.svg"]
-        draw_accuracy(report, drawn[0])
-        draw_reliability(report, drawn[1])
+        drawn = _draw(report, out, name)
         plots += drawn
         page = out / f"{name}.md"
         images = "\n\n".join(f"![{path.stem}]({path.name})" for path in drawn)
@@ -50,6 +56,18 @@ def write_results(reports: Sequence[Path], out: Path) -> list[Path]:
         page.write_text(f"# Over seeds\n\n{table}", encoding="utf-8")
         pages.append(page)
     return pages + plots
+
+
+def _draw(report: EvaluationReport, out: Path, name: str) -> list[Path]:
+    """Draw a report's plots and return those that there are."""
+    drawn = [out / f"{name}-accuracy.svg", out / f"{name}-reliability.svg"]
+    draw_accuracy(report, drawn[0])
+    draw_reliability(report, drawn[1])
+    for part, draw in (("coverage", draw_coverage), ("states", draw_states)):
+        path = out / f"{name}-{part}.svg"
+        if draw(report, path):
+            drawn.append(path)
+    return drawn
 
 
 def page_name(report: EvaluationReport) -> str:
@@ -72,6 +90,11 @@ def markdown(report: EvaluationReport) -> str:
         f"- inconsistent cases (candidates of `{report.reference_system}` disagree): {subset}",
         f"- bundle `{report.bundle}`, index `{report.index}`, seed {report.seed}",
         f"- brackets: 95 % percentile bootstrap over groups, {report.num_resamples} resamples",
+        *(
+            [f"- `{ADVERSARIAL}`: chosen by the true label, to mislead; no way to answer"]
+            if ADVERSARIAL in report.systems
+            else []
+        ),
         "",
     ]
     sections = [
@@ -110,13 +133,14 @@ def results_table(report: EvaluationReport) -> str:
 
 
 def probabilities_table(report: EvaluationReport) -> str:
-    """Return how honest the stated probabilities are."""
+    """Return how honest the stated probabilities are; AURC in reports of schema 2."""
     return _systems_table(
         report,
         [
             ("NLL, nats", lambda s: _number(s.nll)),
             ("Brier", lambda s: _number(s.brier)),
             ("ECE", lambda s: _number(s.ece)),
+            ("AURC", lambda s: _number(s.aurc)),
         ],
     )
 

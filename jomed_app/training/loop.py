@@ -107,6 +107,14 @@ def run_loop(
     scheduler = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: _cosine(step, settings.steps, settings.warmup)
     )
+    logger.info(
+        "%d values learn in %d steps: rate %g, weight decay %g, gradient norm up to %g",
+        sum(value.numel() for value in state.values()),
+        settings.steps,
+        settings.lr,
+        settings.weight_decay,
+        settings.clip_norm,
+    )
     start = _restore(state, optimizer, scheduler, out) if resume else 0
     mean = _restore_mean(state, out, start) if settings.average else None
     history: list[dict[str, float]] = []

@@ -30,6 +30,7 @@ def draw_reading(
     def rows(pull: np.ndarray) -> np.ndarray:
         return log_softmax(0.8 * rng.normal(size=pull.shape) + pull, axis=-1)
 
+    misleading = np.full(4, (label + 1) % num_labels, dtype=np.intp)
     return RawCase(
         retrieved=rows(help_of_candidates * np.eye(num_labels)[labels]),
         drawn=rows(np.zeros((4, num_labels))),
@@ -48,6 +49,8 @@ def draw_reading(
         dense=0.2 if label == 0 else 0.6,
         class_prob=(0.9, 0.05, 0.05) if label == 0 else (0.1, 0.5, 0.4),
         heat_peak=(12.0, 40.0),
+        adversarial=log_softmax(help_of_candidates * np.eye(num_labels)[misleading], axis=-1),
+        adversarial_labels=misleading,
     )
 
 

@@ -9,8 +9,6 @@ import torch
 
 from jomed_app.boxes import Box
 from jomed_app.config import JomedConfig
-from jomed_app.data.records import CaseRecord
-from jomed_app.data.tasks import load_task
 from jomed_app.evaluation.cross_validation import (
     TableView,
     merge_labels,
@@ -19,30 +17,10 @@ from jomed_app.evaluation.cross_validation import (
     to_case_scores,
     view_of,
 )
-from jomed_app.evaluation.systems import ScoringSettings
-from jomed_app.models.retriever import pool_tokens
-from jomed_app.models.tiny import build_tiny_reader, build_tiny_retriever
-from jomed_app.training.image_set import ImageSet
-from jomed_app.training.reader import encode_corpus_tokens
-from jomed_app.training.table import ReaderTable
+from jomed_app.evaluation.systems import ADVERSARIAL, ScoringSettings
+from jomed_app.models.tiny import build_tiny_reader
 from tests.evaluation.drawn_readings import draw_readings
-
-TASK = load_task("breast")
-POSITION_DIM = 8
-TWINS = {6: "pair", 7: "pair"}
-
-
-def record(place: int) -> CaseRecord:
-    return CaseRecord(
-        case_id=f"c{place}",
-        image=f"{place}.png",
-        label=TASK.labels[place % 3],
-        passage=f"passage {place}",
-        group=TWINS.get(place, ""),
-        rows=64,
-        columns=64,
-        boxes=() if place % 3 == 0 else ((8, 8, 24, 24),),
-    )
+from tests.evaluation.noise_table import POSITION_DIM, TASK, noise_record, noise_table
 
 
 @pytest.fixture(scope="module")
@@ -57,27 +35,7 @@ def work():
 
 @pytest.fixture(scope="module")
 def table(reader):
-    """Three simulated and 15 real cases of noise, folds 0, 1, 2 in turn but for the twins."""
-    rng = np.random.default_rng(0)
-    squares = [rng.integers(0, 256, (64, 64, 3), dtype=np.uint8) for _ in range(18)]
-    squares[7] = squares[6]
-    records = [record(place) for place in range(18)]
-    images = ImageSet(records, squares, torch.full((18, 4), torch.nan))
-    retriever = build_tiny_retriever(2, image_size=64)
-    tokens = encode_corpus_tokens(reader, images)
-    folds = np.arange(15) // 3 % 3
-    folds[[3, 4]] = 1  # rows 6 and 7
-    return ReaderTable(
-        images,
-        tokens,
-        pool_tokens(tokens, POSITION_DIM),
-        retriever.encode_passages([each.passage for each in records]),
-        retriever.projections,
-        np.arange(3),
-        np.arange(3, 18),
-        folds,
-        np.arange(18, 18),
-    )
+    return noise_table(reader)
 
 
 @pytest.fixture
@@ -85,7 +43,10 @@ def seen(monkeypatch):
     """What would be read beside what, by rows of the table; no model runs."""
     cases = []
 
-    def remember(reader, query, retrieved, drawn, neighbors, backbone, settings, *, size, asks_box):
+    def remember(
+        reader, query, retrieved, drawn, neighbors, backbone, settings, *,
+        size, asks_box, adversarial,
+    ):  # fmt: skip
         def rows(found):
             return [int(each.passage.split()[1]) for each in found.inputs]
 
@@ -95,6 +56,7 @@ def seen(monkeypatch):
                 labels=retrieved.labels.tolist(),
                 scores=retrieved.scores,
                 drawn=rows(drawn),
+                misleading=rows(adversarial),
                 neighbors=neighbors,
                 backbone=backbone,
                 size=size,
@@ -138,6 +100,31 @@ def test_a_fold_is_read_beside_cases_of_the_other_folds(reader, work, table, see
         assert np.exp(case.backbone).sum() == pytest.approx(1.0)
         assert case.size == (64, 64)
     assert steps[-1] == (len(found), len(found))
+
+
+def test_adversarial_candidates_are_the_nearest_of_another_class(reader, work, table, seen):
+    found = read_fold(reader, work, table, 1, table.tokens[table.real])
+    projections = table.fold_projections(1)
+    with torch.no_grad():
+        rows = projections.embed_features(table.features, "image").numpy()
+    for row, case in found.items():
+        allowed = table.training_rows(1)
+        other = allowed[allowed % 3 != row % 3]
+        assert set(case.misleading) <= set(other.tolist())
+        assert len(set(case.misleading)) == 4
+        assert other[(rows[other] @ rows[row]).argmax()] in case.misleading
+
+
+def test_without_another_class_nothing_misleads(reader, work, table, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        "jomed_app.evaluation.cross_validation.read_case",
+        lambda *parts, adversarial, **more: told.append(adversarial),
+    )
+    same = np.array([3, 6, 9, 12, 15])  # of the first label
+    read_fold(reader, work, table, 1, table.tokens[table.real], corpus=same)
+    labels = table.held_out_rows(1) % 3
+    assert [each is None for each in told] == (labels == 0).tolist()
 
 
 def test_the_reader_is_asked_for_boxes_where_told(reader, work, table, seen):
@@ -212,7 +199,7 @@ def drawn():
     view = TableView(
         labels, np.array([f"g{place}" for place in range(6)]), np.zeros((6, 1), np.float32)
     )
-    table = SimpleNamespace(records=[record(place) for place in range(6)])
+    table = SimpleNamespace(records=[noise_record(place) for place in range(6)])
     return table, view, dict(enumerate(cases))
 
 
@@ -236,6 +223,8 @@ def test_merging_asks_the_two_class_question(drawn):
             p, q = full.systems[name].probabilities, merged.systems[name].probabilities
             np.testing.assert_allclose(q, [p[0] + p[1], p[2]], err_msg=name)
         assert set(merged.systems["rag"].candidate_labels) <= {0, 1}
+        assert ADVERSARIAL in full.systems
+        assert ADVERSARIAL not in merged.systems, "of another class, but maybe not once merged"
 
 
 def test_merged_labels_by_hand(drawn):

@@ -13,7 +13,7 @@ from jomed_app.evaluation.joint import JOINT_NAMES
 from jomed_app.evaluation.oracle_gap import ENSEMBLE, REFERENCE
 from jomed_app.evaluation.report import read_report
 from jomed_app.evaluation.rerank import RERANKERS
-from jomed_app.evaluation.systems import SYSTEMS
+from jomed_app.evaluation.systems import ADVERSARIAL, SYSTEMS
 from jomed_app.inference.calibrate import Calibration
 from jomed_app.training.loop import no_progress
 from jomed_app.training.reader import encode_corpus_tokens
@@ -42,11 +42,13 @@ def test_every_real_case_is_answered_by_every_system(folder, name):
     report = read_report(folder / f"{name}.json")
     assert report.n == NUM_REAL
     joint = () if "masked" in name else tuple(JOINT_NAMES.values())
-    assert tuple(report.systems) == (*SYSTEMS, *joint)
-    compared = {(each.first, each.second) for each in report.differences}
-    assert compared == {*COMPARISONS, *(JOINT_COMPARISONS if joint else ())}
-    assert ("masked" in report.split) is ("masked" in name)
     binary = "binary" in name
+    own = [each for each in SYSTEMS if not binary or each != ADVERSARIAL]
+    assert tuple(report.systems) == (*own, *joint)
+    compared = {(each.first, each.second) for each in report.differences}
+    asked = {*COMPARISONS, *(JOINT_COMPARISONS if joint else ())}
+    assert compared == {pair for pair in asked if not binary or ADVERSARIAL not in pair}
+    assert ("masked" in report.split) is ("masked" in name)
     assert report.labels == (
         ("other", "malignant") if binary else ("normal", "benign", "malignant")
     )
@@ -63,7 +65,9 @@ def test_each_case_was_read_once_beside_cases_of_the_other_fold(folder):
         assert NUM_REAL - len(case["neighbor_labels"]) in sizes, "the whole other fold is near"
         assert case["neighbor_scores"] == sorted(case["neighbor_scores"], reverse=True)
         assert len(case["neighbor_scores"]) == len(case["neighbor_labels"])
-        for row in (*case["retrieved"], *case["drawn"], case["plain"], case["backbone"]):
+        assert len(case["adversarial"]) == len(case["adversarial_labels"]) <= 4
+        beside = (*case["retrieved"], *case["drawn"], *case["adversarial"])
+        for row in (*beside, case["plain"], case["backbone"]):
             assert np.exp(row).sum() == pytest.approx(1.0, abs=1e-4)
 
 
@@ -152,9 +156,18 @@ def test_the_simulated_index_is_read_with_its_own_candidates(folder):
         assert case["backbone"] == pytest.approx(real[row]["backbone"])
 
 
+def _forget_adversarial(path):
+    """Make a reading one from before there were adversarial candidates."""
+    cases = json.loads(path.read_text())
+    for case in cases.values():
+        del case["adversarial"], case["adversarial_labels"]
+    path.write_text(json.dumps(cases))
+
+
 def test_a_fold_that_was_read_is_not_read_again(tiny_run, tiny_real_cases, tmp_path, monkeypatch):
     run = shutil.copytree(tiny_run, tmp_path / "run")
     (run / "cv" / "settings.json").unlink()
+    _forget_adversarial(run / "cv" / "raw.fold0.json")
 
     def again(*args, **more):
         raise AssertionError("read twice")
@@ -165,6 +178,8 @@ def test_a_fold_that_was_read_is_not_read_again(tiny_run, tiny_real_cases, tmp_p
         tiny_config(tiny_real_cases), run, on_progress=lambda done, total, **_: steps.append(done)
     )
     assert steps[-1] == 3 * NUM_REAL
+    assert ADVERSARIAL not in read_report(run / "cv" / "report.json").systems
+    assert ADVERSARIAL in read_report(run / "cv" / "report.index.json").systems
     kept = json.loads((tiny_run / "cv" / "settings.json").read_text())
     for corpus, each in fitted.items():
         assert each.to_dict().items() <= kept[corpus]["standard"].items()

@@ -37,3 +37,17 @@ def test_a_file_from_before_the_localizer_said_more_can_be_read(tmp_path):
     old = load_raw(tmp_path / "raw.json")[1]
     assert (old.dense, old.class_prob, old.heat_peak) == (0.0, (), None)
     assert old.presence == raw[1].presence
+
+
+def test_a_file_from_before_adversarial_candidates_can_be_read(tmp_path):
+    raw = dict(enumerate(draw_readings(2)[0]))
+    save_raw(tmp_path / "raw.json", raw)
+    stored = json.loads((tmp_path / "raw.json").read_text())
+    for case in stored.values():
+        del case["adversarial"], case["adversarial_labels"]
+    (tmp_path / "raw.json").write_text(json.dumps(stored))
+    old = load_raw(tmp_path / "raw.json")
+    assert old[1].adversarial is None
+    assert old[1].adversarial_labels.size == 0
+    save_raw(tmp_path / "again.json", old)
+    assert load_raw(tmp_path / "again.json")[1].adversarial is None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jomed_app.errors import RecordError
-from jomed_app.evaluation import consistency, metrics
+from jomed_app.evaluation import consistency, coverage, metrics
 from jomed_app.evaluation.report import (
     EvaluationReport,
     SystemScores,
@@ -50,6 +50,8 @@ def test_figures_are_those_of_the_metric_functions(report) -> None:
     assert joint.chance_oracle == pytest.approx(1 - (2 / 3) ** 4)
     assert joint.label_agreement_at_k == pytest.approx((3 + 3 + 2) / 3 / 4)
     assert joint.effective_candidates == pytest.approx(4)
+    assert joint.aurc == coverage.risk_coverage_area(rows, labels)
+    assert joint.coverage == coverage.coverage_curve(rows, labels)
     assert joint.seconds_per_case == 0.5
     assert (joint.mean_iou, joint.iou50, joint.false_boxes_per_normal) == (0.5, 1, 1)
     assert joint.accuracy_ci[0] <= joint.accuracy <= joint.accuracy_ci[1]
@@ -140,7 +142,7 @@ def test_report_survives_the_file(report, tmp_path) -> None:
     write_report(report, path)
     assert read_report(path) == report
     stored = json.loads(path.read_text())
-    assert stored["schema"] == "jomed.report/1"
+    assert stored["schema"] == "jomed.report/2"
     assert {
         "accuracy", "accuracy_ci", "macro_f1", "auroc", "ece", "inconsistent_rate",
         "inconsistent_accuracy", "oracle_accuracy", "chance_oracle", "label_agreement_at_k",
@@ -148,11 +150,24 @@ def test_report_survives_the_file(report, tmp_path) -> None:
     } <= set(stored["systems"]["rag"])  # fmt: skip
 
 
+def test_a_report_of_the_schema_before_can_be_read(report, tmp_path) -> None:
+    path = tmp_path / "report.json"
+    write_report(report, path)
+    stored = json.loads(path.read_text())
+    stored["schema"] = "jomed.report/1"
+    for system in stored["systems"].values():
+        del system["aurc"], system["coverage"]
+    path.write_text(json.dumps(stored))
+    old = read_report(path)
+    assert {(system.aurc, system.coverage) for system in old.systems.values()} == {(None, None)}
+    assert old.systems["rag"].accuracy == report.systems["rag"].accuracy
+
+
 def test_damaged_reports_are_named(tmp_path) -> None:
     with pytest.raises(RecordError, match=r"found none at 'report\.json'"):
         read_report(tmp_path / "report.json")
     (tmp_path / "report.json").write_text('{"task": 3}')
-    with pytest.raises(RecordError, match=r"must follow schema jomed\.report/1: task"):
+    with pytest.raises(RecordError, match=r"must follow schema jomed\.report/2: task"):
         read_report(tmp_path / "report.json")
 
 

@@ -11,6 +11,7 @@ from jomed_app.evaluation.report import read_report
 from jomed_app.evaluation.run import evaluate_task
 from jomed_app.evaluation.systems import SYSTEMS
 from jomed_app.inference.load import load_bundle
+from jomed_app.retrieval.build import build_index
 from tests.tiny_bundle import write_tiny_corpus
 
 
@@ -147,6 +148,34 @@ def test_the_linear_head_of_another_task_is_refused(evaluate, data, other_task):
 def test_an_index_of_other_labels_is_refused(evaluate, data, other_task):
     with pytest.raises(ConfigError, match=r"labels \['dark', 'light'\], found \['benign'"):
         evaluate(data, task=str(other_task))
+
+
+def test_adversarial_candidates_are_never_of_the_query_s_class(evaluate, data):
+    figures = evaluate(data, systems=["adversarial_candidates", "rag"])[0]["systems"]
+    assert figures["adversarial_candidates"]["label_agreement_at_k"] == 0.0
+    assert figures["rag"]["label_agreement_at_k"] > 0.0
+
+
+@pytest.fixture
+def one_label_index(tiny_corpus, tiny_bundle, tmp_path):
+    """An index in which nothing is of another class."""
+    folder, records = tiny_corpus
+    benign = [each for each in records if each.label == "benign"]
+    retriever = load_bundle(tiny_bundle).retriever
+    build_index(benign, folder, retriever, tmp_path / "index", name="benign")
+    return tmp_path / "index"
+
+
+def test_an_index_of_one_label_misleads_nobody(data, tiny_bundle, one_label_index, tmp_path):
+    def call(systems):
+        return evaluate_task(
+            "breast", data, "val", tiny_bundle, one_label_index, systems, 2,
+            tmp_path / "report.json", lambda *steps, **figures: None,
+        )  # fmt: skip
+
+    assert "adversarial_candidates" not in call(None)["systems"]
+    with pytest.raises(ConfigError, match=r"two labels or more, found \['benign'\]"):
+        call(["adversarial_candidates"])
 
 
 def test_an_empty_split_is_refused(evaluate, data):

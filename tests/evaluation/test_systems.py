@@ -7,24 +7,19 @@ import pytest
 import torch
 
 from jomed_app.boxes import Box
-from jomed_app.data.simulated_ultrasound import simulate_case
-from jomed_app.data.tasks import load_task
 from jomed_app.evaluation.systems import (
+    ADVERSARIAL,
     SYSTEMS,
-    Candidates,
     RawCase,
     ScoringSettings,
     box_parts,
     conclude_systems,
-    read_case,
     show_located,
 )
 from jomed_app.inference.box_score import BoxScore
 from jomed_app.inference.calibrate import Scaling
-from jomed_app.inference.reading import CaseReader
 from jomed_app.models.found import Found
-from jomed_app.models.pixels import Letterbox, letterbox, to_pixel_values
-from jomed_app.models.tiny import build_tiny_reader
+from jomed_app.models.pixels import Letterbox
 from jomed_app.types import ConsistencyState
 from tests.evaluation.drawn_readings import BOX, draw_reading
 
@@ -58,6 +53,8 @@ CASE = RawCase(
     dense=0.6,
     class_prob=(0.3, 0.7),
     heat_peak=(5.0, 6.0),
+    adversarial=logs((0.2, 0.8), (0.4, 0.6)),
+    adversarial_labels=indexes(1, 1),
 )
 
 
@@ -69,6 +66,7 @@ def test_every_system_by_hand():
         "knn": (2 / 3, 1 / 3),
         "no_retrieval": (0.55, 0.45),
         "random_candidates": (0.2, 0.8),
+        "adversarial_candidates": (0.3, 0.7),
         "reader": (0.6, 0.4),
         "rag": (0.6, 0.4),
     }
@@ -81,10 +79,12 @@ def test_only_systems_that_retrieve_show_candidates():
     for name in ("backbone", "knn", "no_retrieval"):
         assert scores[name].candidate_probabilities is None
         assert scores[name].boxes is None
-    rag, drawn = scores["rag"], scores["random_candidates"]
+    rag, drawn, misled = (scores[name] for name in ("rag", "random_candidates", ADVERSARIAL))
     np.testing.assert_allclose(rag.candidate_probabilities, np.exp(CASE.retrieved))
     np.testing.assert_allclose(rag.weights, [0.5, 0.5])
     np.testing.assert_array_equal(drawn.candidate_labels, CASE.drawn_labels)
+    np.testing.assert_array_equal(misled.candidate_labels, CASE.adversarial_labels)
+    np.testing.assert_allclose(misled.weights, [0.5, 0.5])
     assert (rag.state, drawn.state) == (ConsistencyState.DISAGREE, ConsistencyState.MIXED)
     assert (rag.boxes, rag.seconds) == ((SHIFTED,), 0.5)
     assert scores["reader"].boxes == (BOX,)
@@ -166,12 +166,20 @@ def test_scaling_is_for_the_reader_and_not_for_the_baselines():
     hard = conclude_systems(CASE, PLAIN)
     for name in ("backbone", "knn"):
         np.testing.assert_array_equal(soft[name].probabilities, hard[name].probabilities)
-    for name in ("no_retrieval", "random_candidates", "reader", "rag"):
+    for name in ("no_retrieval", "random_candidates", ADVERSARIAL, "reader", "rag"):
         assert soft[name].probabilities.max() < hard[name].probabilities.max()
 
 
 def test_systems_are_chosen_by_name_and_keep_their_order():
     assert tuple(conclude_systems(CASE, PLAIN, ("rag", "knn"))) == ("knn", "rag")
+
+
+def test_what_was_not_read_is_no_system():
+    """A reading from before there were adversarial candidates."""
+    old = dataclasses.replace(CASE, adversarial=None, adversarial_labels=indexes())
+    scores = conclude_systems(old, PLAIN)
+    assert tuple(scores) == tuple(name for name in SYSTEMS if name != ADVERSARIAL)
+    assert conclude_systems(old, PLAIN, (ADVERSARIAL,)) == {}
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -180,59 +188,6 @@ def test_all_probabilities_sum_to_one(seed):
     case = draw_reading(seed % 3, np.random.default_rng(seed))
     for scores in conclude_systems(case, settings).values():
         assert scores.probabilities.sum() == pytest.approx(1.0)
-
-
-@pytest.fixture(scope="module")
-def read():
-    """A tiny reader, one query and four candidates."""
-    task = load_task("breast")
-    reader = CaseReader(build_tiny_reader(3, task.answer_words), task)
-    images = [simulate_case(seed, size_px=96).image for seed in range(5)]
-    size = images[0].shape
-    squares = [
-        letterbox(np.repeat(each[..., None], 3, axis=-1), reader.reader.image_size)
-        for each in images
-    ]
-    query, *others = reader.reader.encode_pixels(to_pixel_values(squares))
-    inputs = [reader.candidate(each, "benign", "A mass.") for each in others]
-    near = Candidates(inputs[:2], indexes(1, 1), np.array([1.0, 0.9]), np.array([False, True]))
-    drawn = Candidates(inputs[2:], indexes(0, 2), np.ones(2), np.zeros(2, dtype=bool))
-
-    def run(settings=PLAIN, asks_box=True):
-        backbone = logs((0.2, 0.3, 0.5))[0]
-        nearest = indexes(1, 1, 0), np.array([0.7, 0.6, 0.5])
-        return read_case(
-            reader, query, near, drawn, nearest, backbone, settings, size=size, asks_box=asks_box
-        )
-
-    return reader, query, near, drawn, size, run
-
-
-def test_a_case_is_read_beside_each_kind_of_candidate(read):
-    reader, query, near, drawn, _, run = read
-    raw = run()
-    case = reader.read(query, reader.task.question, near.inputs)
-    np.testing.assert_allclose(raw.retrieved, case.log_prob, atol=1e-4)
-    np.testing.assert_allclose(raw.plain, case.plain_log_prob, atol=1e-4)
-    apart = reader.read(query, reader.task.question, drawn.inputs)
-    np.testing.assert_allclose(raw.drawn, apart.log_prob, atol=1e-4)
-    assert raw.seconds > 0
-    assert raw.neighbor_labels.tolist() == [1, 1, 0]
-    assert raw.neighbor_scores.tolist() == [0.7, 0.6, 0.5]
-
-
-def test_the_box_belongs_to_the_answer_of_the_retrieved_candidates(read):
-    *_, (rows, columns), run = read
-    (box,) = run(ScoringSettings(scaling=Scaling(bias=(0.0, 50.0, 0.0)))).boxes
-    assert 0 <= box.x0 < box.x1 <= columns
-    assert 0 <= box.y0 < box.y1 <= rows
-    assert run(ScoringSettings(scaling=Scaling(bias=(50.0, 0.0, 0.0)))).boxes == ()
-
-
-def test_the_reader_is_not_asked_for_a_box_unless_told(read):
-    *_, run = read
-    raw = run(asks_box=False)
-    assert (raw.boxes, raw.located, raw.class_prob, raw.heat_peak) == (None, (), (), None)
 
 
 def test_what_the_localizer_says_is_put_into_the_image():

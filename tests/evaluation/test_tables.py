@@ -6,12 +6,14 @@ import pytest
 
 from jomed_app.errors import RecordError
 from jomed_app.evaluation.report import build_report, write_report
+from jomed_app.evaluation.systems import ADVERSARIAL
 from jomed_app.evaluation.tables import (
     consistency_table,
     differences_table,
     localization_table,
     markdown,
     page_name,
+    probabilities_table,
     results_table,
     seeds_table,
     states_table,
@@ -76,6 +78,12 @@ def test_page_holds_the_counts_and_the_warning() -> None:
     assert page.count("## ") == 6
 
 
+def test_a_page_says_what_the_truth_chose() -> None:
+    assert ADVERSARIAL not in markdown(REPORT)
+    told = REPORT.model_copy(update={"systems": {ADVERSARIAL: REPORT.systems["rag"]}})
+    assert f"- `{ADVERSARIAL}`: chosen by the true label" in markdown(told)
+
+
 def test_empty_sections_disappear() -> None:
     lone = make_report(reference_system="none")
     assert differences_table(lone) == ""
@@ -109,12 +117,33 @@ def test_pages_and_plots_are_the_same_twice(tmp_path) -> None:
     first = {path.name: path.read_bytes() for path in write_results(reports, tmp_path / "a")}
     second = {path.name: path.read_bytes() for path in write_results(reports, tmp_path / "b")}
     assert first == second
-    assert len(first) == 7
+    assert len(first) == 11
     page = first["breast-test-simulated-bundle-1-a-seed0.md"].decode()
     for name in first:
-        if name.endswith("seed0-accuracy.svg"):
+        if name.endswith(".svg") and "seed0" in name:
             assert f"]({name})" in page
+        if name.endswith("seed0-accuracy.svg"):
             assert b"accuracy, breast test, n = 30" in first[name]
+
+
+def test_a_report_of_the_schema_before_has_no_curve(tmp_path) -> None:
+    pytest.importorskip("matplotlib", reason="plots need the development tools")
+    old = {
+        name: system.model_copy(update={"coverage": None, "aurc": None})
+        for name, system in REPORT.systems.items()
+    }
+    report = REPORT.model_copy(update={"systems": old, "schema_": "jomed.report/1"})
+    write_report(report, tmp_path / "r.json")
+    page, *plots = write_results([tmp_path / "r.json"], tmp_path / "out")
+    parts = [path.stem.rsplit("-", 1)[-1] for path in plots]
+    assert parts == ["accuracy", "reliability", "states"]
+    assert "AURC" not in page.read_text()
+
+
+def test_the_area_under_risk_and_coverage_is_in_the_table() -> None:
+    header, _, *rows = cells(probabilities_table(REPORT))
+    column = header.index("AURC")
+    assert [row[column] for row in rows] == [f"{s.aurc:.3f}" for s in REPORT.systems.values()]
 
 
 def test_two_reports_for_one_page_are_refused(tmp_path) -> None:

@@ -235,3 +235,15 @@ def test_without_an_offset_the_searches_are_equal():
     np.testing.assert_allclose(
         head_log_weights(scores, [True, False, True], 0.5, 0.0), candidate_log_weights(scores, 0.5)
     )
+
+
+@given(weights_and_answers(), st.floats(0.05, 5))
+@settings(max_examples=40, deadline=None)
+def test_weights_sum_to_one_and_ties_give_the_mean(case, temperature):
+    scores, answers = case
+    assert np.exp(candidate_log_weights(scores, temperature)).sum() == pytest.approx(1)
+    is_text = np.arange(len(scores)) % 2 == 0
+    assert np.exp(head_log_weights(scores, is_text, temperature, -1.0)).sum() == pytest.approx(1)
+    tied = candidate_log_weights(np.full(len(scores), scores[0]), temperature)
+    rows = np.exp(answers - np.logaddexp.reduce(answers, axis=-1, keepdims=True))
+    np.testing.assert_allclose(np.exp(marginalize(tied, answers)), rows.mean(axis=0), atol=1e-9)

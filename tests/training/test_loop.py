@@ -145,6 +145,15 @@ def test_gradients_are_clipped(tmp_path):
     assert abs(float(model.weight.detach()) - start) < 1e-5  # AdamW's epsilon rules now
 
 
+def test_the_log_says_at_the_start_how_weights_decay(tmp_path, caplog):
+    model = make_model()
+    with caplog.at_level("INFO", logger="jomed_app.training.loop"):
+        run_loop({"model": model}, step_of(model), LoopSettings(1, 0.1, weight_decay=1.0), tmp_path)
+    assert caplog.messages[0] == (
+        "8 values learn in 1 steps: rate 0.1, weight decay 1, gradient norm up to 1"
+    )
+
+
 def test_progress_is_told_after_every_step(tmp_path):
     model, told = make_model(), []
     run_loop(

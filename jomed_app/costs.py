@@ -1,0 +1,210 @@
+"""What a training run costs, stage by stage: time, steps and memory, kept in `<run>/costs.json`.
+
+Written while a stage runs, so that a stage that is stopped leaves what it has cost so far.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from jomed_app.errors import RecordError
+from jomed_app.progress import OnProgress
+from jomed_app.types import Frozen
+
+COSTS_FILE = "costs.json"
+COLUMNS = ("stage", "runs", "wall", "CPU", "optimizer steps", "other steps", "peak memory, GiB")
+PROCESS = Path("/proc/self")
+PEAK_LINE = "VmHWM:"  # "peak resident set size" in proc(5); kB
+RESET_PEAK = "5"  # proc(5), clear_refs
+
+
+class StageCost(Frozen):
+    """What one stage has cost, over all its runs."""
+
+    runs: int = Field(description="how often it was started; resumed ones add up")
+    wall_s: float
+    cpu_s: float = Field(description="of the process and of those it started and waited for")
+    steps: int = Field(description="optimizer steps")
+    items: int = Field(description="other steps told: cases simulated or read, batches encoded")
+    peak_bytes: int = Field(description="resident memory of the process; 0 where not known")
+
+
+class RunCosts(Frozen):
+    """The costs of a run, schema `jomed.costs/1`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schema_: str = Field(default="jomed.costs/1", alias="schema", pattern=r"^jomed\.costs/1$")
+    cores: int = Field(description="logical cores of the machine that ran last")
+    stages: dict[str, StageCost]
+
+
+@contextmanager
+def record_costs(
+    run: Path, stage: str, on_progress: OnProgress, *, adds_up: bool, every_s: float = 10.0
+) -> Iterator[OnProgress]:
+    """Count what the block costs and write it to the run's `costs.json`.
+
+    The peak is that of the block where the system can forget an earlier one (Linux), else that of
+    the process so far. Memory of other processes and of accelerators is not counted.
+
+    Args:
+        run: folder of the run; nothing is kept where there is none.
+        stage: name of the entry.
+        on_progress: is told what the yielded one is told.
+        adds_up: whether the entry that is there already is added to, or replaced.
+        every_s: least time between two writes while it runs, seconds.
+
+    Yields:
+        An `OnProgress` that counts: a report with a loss is an optimizer step.
+
+    Raises:
+        RecordError: if a file is there that does not follow the schema.
+    """
+    known = read_costs(run).stages if (run / COSTS_FILE).is_file() else {}
+    before = known.get(stage) if adds_up else None
+    _forget_peak()
+    start_s, start_cpu_s = time.monotonic(), _cpu_seconds()
+    steps, items, written_s = 0, 0, start_s
+
+    def write() -> None:
+        if not run.is_dir():
+            return
+        cost = StageCost(
+            runs=1,
+            wall_s=time.monotonic() - start_s,
+            cpu_s=_cpu_seconds() - start_cpu_s,
+            steps=steps,
+            items=items,
+            peak_bytes=_peak_bytes(),
+        )
+        _write(run, known | {stage: _sum(before, cost) if before else cost})
+
+    def report(done: int, total: int, **figures: float) -> None:
+        nonlocal steps, items, written_s
+        if "loss" in figures:
+            steps += 1
+        else:
+            items += 1
+        if time.monotonic() - written_s >= every_s:
+            written_s = time.monotonic()
+            write()
+        on_progress(done, total, **figures)
+
+    try:
+        yield report
+    finally:
+        write()
+
+
+def read_costs(run: Path) -> RunCosts:
+    """Read a run's costs, from its folder or from the file itself.
+
+    Raises:
+        RecordError: if the file is missing or does not follow the schema.
+    """
+    path = run / COSTS_FILE if run.is_dir() else run
+    if not path.is_file():
+        raise RecordError(f"costs must be a file, found none at '{path.name}'; run train first")
+    try:
+        return RunCosts.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        raise RecordError(
+            f"'{path.name}' must follow schema jomed.costs/1: {where}: {first['msg']}; delete it "
+            "to count anew"
+        ) from error
+
+
+def cost_rows(costs: RunCosts) -> list[list[str]]:
+    """Return the cells of a table under `COLUMNS`: a line per stage, and their sum."""
+    stages = list(costs.stages.items())
+    rows = [[name, str(each.runs), *_cells(each)] for name, each in stages]
+    if len(stages) > 1:
+        whole = stages[0][1]
+        for _, each in stages[1:]:
+            whole = _sum(whole, each)
+        rows.append(["all", "", *_cells(whole)])
+    return rows
+
+
+def costs_page(runs: dict[str, RunCosts]) -> str:
+    """Return the Markdown page of what runs cost, by name of the run."""
+    lines = [
+        "# What training costs",
+        "",
+        "Generated from `costs.json` of the runs; do not edit. Times are hours:minutes:seconds.",
+        "Resumed runs add up. Other steps are cases simulated or read and batches encoded; peak",
+        "memory is that of the main process.",
+    ]
+    for name, costs in runs.items():
+        lines += ["", f"## {name}", "", f"{costs.cores} logical cores.", ""]
+        table = [COLUMNS, ["---"] * len(COLUMNS), *cost_rows(costs)]
+        lines += ["| " + " | ".join(row) + " |" for row in table]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(cost: StageCost) -> list[str]:
+    peak = f"{cost.peak_bytes / 2**30:.2f}" if cost.peak_bytes else "–"
+    return [_clock(cost.wall_s), _clock(cost.cpu_s), str(cost.steps), str(cost.items), peak]
+
+
+def _sum(first: StageCost, second: StageCost) -> StageCost:
+    """Both together; memory is the larger one."""
+    return StageCost(
+        runs=first.runs + second.runs,
+        wall_s=first.wall_s + second.wall_s,
+        cpu_s=first.cpu_s + second.cpu_s,
+        steps=first.steps + second.steps,
+        items=first.items + second.items,
+        peak_bytes=max(first.peak_bytes, second.peak_bytes),
+    )
+
+
+def _write(run: Path, stages: dict[str, StageCost]) -> None:
+    """Write beside, then rename: an interrupted write leaves the older file whole."""
+    costs = RunCosts(cores=os.cpu_count() or 1, stages=stages)
+    part = run / f".{COSTS_FILE}.part"
+    part.write_text(costs.model_dump_json(indent=1, by_alias=True) + "\n", encoding="utf-8")
+    os.replace(part, run / COSTS_FILE)
+
+
+def _cpu_seconds() -> float:
+    """Of this process, all its threads, and of processes it has waited for."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
+
+
+def _forget_peak() -> None:
+    """Start a new peak of resident memory where the system offers that."""
+    with suppress(OSError):
+        (PROCESS / "clear_refs").write_text(RESET_PEAK, encoding="ascii")
+
+
+def _peak_bytes() -> int:
+    """Peak resident memory of this process; 0 where the system does not say."""
+    with suppress(OSError):
+        for line in (PROCESS / "status").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith(PEAK_LINE):
+                return 1024 * int(line.split()[1])
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most
+
+
+def _clock(seconds: float) -> str:
+    """Return h:mm:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"
