@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jomed_app.errors import ConfigError
+from jomed_app.localizer_config import LocalizerTrainingConfig, RewardTuningConfig
 from jomed_app.settings import Section, apply_override, build_section, setting
 from jomed_app.stage_config import (
     AlignConfig,
     GraphConfig,
-    LocalizerTrainingConfig,
     QuestionTrainingConfig,
     ReaderTrainingConfig,
     RetrieverTrainingConfig,
-    RewardTuningConfig,
 )
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"

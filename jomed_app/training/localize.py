@@ -19,13 +19,13 @@ from torch.nn import functional
 
 from jomed_app.data.corpus import assign_folds, load_corpus
 from jomed_app.data.tasks import Task
+from jomed_app.localizer_config import LocalizerTrainingConfig
 from jomed_app.models.dense_boxes import cell_centers
 from jomed_app.models.localizer import Localizer, LocalizerConfig, LocalizerOutput
 from jomed_app.models.vision_tower import EfficientNetLiteModel
 from jomed_app.objectives.dense_boxes import dense_loss
 from jomed_app.objectives.edges import edge_loss
 from jomed_app.progress import OnProgress
-from jomed_app.stage_config import LocalizerTrainingConfig
 from jomed_app.training.image_set import load_images
 from jomed_app.training.kept_cases import KeptCases, Part, draw_batch, keep_cases
 from jomed_app.training.loop import LoopSettings, no_progress, run_loop

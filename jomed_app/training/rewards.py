@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from jomed_app.errors import ConfigError
+from jomed_app.localizer_config import RewardTuningConfig
 from jomed_app.objectives.ppo import (
     clipped_surrogate,
     group_relative_advantages,
@@ -37,7 +38,6 @@ from jomed_app.objectives.rewards import (
     vision_relevance_reward,
 )
 from jomed_app.progress import OnProgress
-from jomed_app.stage_config import RewardTuningConfig
 from jomed_app.training.loop import LoopSettings, no_progress, run_loop
 from jomed_app.training.rollout import (
     Policy,
@@ -53,6 +53,7 @@ from jomed_app.training.rollout import (
 )
 
 CRITIC = "critic"  # the child module of a policy that tells the value
+STAGES = "localizer.stages"  # of a localizer policy: a tower's own, which change with care
 CHECKPOINT_BATCHES = 50
 
 
@@ -204,12 +205,13 @@ def tune_with_rewards(
             config.steps * config.updates,
             config.lr,
             weight_decay=0.0,
+            average=config.average,
             checkpoint_every=CHECKPOINT_BATCHES * config.updates,
         ),
         out,
         resume=resume,
         on_progress=on_progress,
-        lr_factors={CRITIC: config.critic_lr_factor},
+        lr_factors={CRITIC: config.critic_lr_factor, STAGES: config.stage_factor},
     )
 
 

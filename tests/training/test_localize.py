@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from jomed_app.localizer_config import LocalizerTrainingConfig
 from jomed_app.models.localizer import Localizer, load_localizer
 from jomed_app.models.tiny import build_tiny_tower
 from jomed_app.objectives.edges import box_iou
-from jomed_app.stage_config import LocalizerTrainingConfig
 from jomed_app.training.kept_cases import Part, keep_cases
 from jomed_app.training.localize import (
     LOSS_WEIGHTS,

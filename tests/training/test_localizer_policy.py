@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from jomed_app.localizer_config import RewardTuningConfig
 from jomed_app.models.localizer import EARLY_STAGE
-from jomed_app.stage_config import RewardTuningConfig
 from jomed_app.training.kept_cases import KeptCases
 from jomed_app.training.localizer_policy import LocalizerPolicy, ViewQueries, rewarded_rows
 from jomed_app.training.rewards import class_set, tune_with_rewards

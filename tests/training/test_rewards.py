@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from jomed_app.errors import ConfigError
-from jomed_app.stage_config import RewardTuningConfig
+from jomed_app.localizer_config import RewardTuningConfig
 from jomed_app.training.rewards import (
     class_set,
     greedy_localization,
