@@ -1,14 +1,15 @@
 """Reading questions with free answers: from a bundle and an index, or right after training.
 
 `frequent`: the most frequent answer to the question among the known images; looks at no image.
+`copied`: what the best candidate answered to its question most alike; reads nothing.
 `no_retrieval`: the reader without a candidate. `rag`: the reader beside candidates, marginalized.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,30 +35,46 @@ from jomed_app.models.loading import prepare_for_answers
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
 from jomed_app.progress import OnProgress
 from jomed_app.retrieval.index import CandidateIndex
-from jomed_app.retrieval.search import find_candidates, relative_scores
+from jomed_app.retrieval.question_search import QuestionSearch
+from jomed_app.retrieval.search import relative_scores
 from jomed_app.training.loop import no_progress
 from jomed_app.training.question_table import QuestionTable
 from jomed_app.training.questions import question_stage
 
-VQA_SYSTEMS = ("frequent", "no_retrieval", "rag")
+VQA_SYSTEMS = ("frequent", "copied", "no_retrieval", "rag")
+SHORTLIST = 256  # images alike, among which those asked alike are sought
 CLOSED_OPTIONS = ("yes", "no")  # weighed for every closed question, as the authors offer them
 PAGE_FILE = "vqa.md"
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What a question is read beside.
+
+    Attributes:
+        candidates: K known images, each with its answers to questions alike, the best first.
+        log_weights: (K,) nats.
+        copied: the best candidate's answer to its question most alike.
+    """
+
+    candidates: Sequence[CandidateInput]
+    log_weights: NDArray[np.float64]
+    copied: str
+
+
+@dataclass(frozen=True, slots=True)
 class AskedImage:
-    """An image, its candidates and their weights, ready to be asked about.
+    """An image that is ready to be asked about.
 
     Attributes:
         record: with its questions.
         encoding: as the reader sees it.
-        candidates: K known images; log_weights: (K,) nats.
+        beside: question -> its candidates.
     """
 
     record: CaseRecord
     encoding: ImageEncoding
-    candidates: Sequence[CandidateInput]
-    log_weights: NDArray[np.float64]
+    beside: Callable[[str], Beside]
 
 
 def known_answers(records: Iterable[CaseRecord]) -> KnownAnswers:
@@ -78,12 +95,13 @@ def answer_questions(
     for image in images:
         answered = []
         for each in image.record.questions:
+            beside = image.beside(each.question)
             said = answer_freely(
                 reader,
                 image.encoding,
                 each.question,
-                image.candidates,
-                image.log_weights,
+                beside.candidates,
+                beside.log_weights,
                 options=CLOSED_OPTIONS if each.is_closed else (),
             )
             answered.append(
@@ -94,6 +112,7 @@ def answer_questions(
                     is_closed=each.is_closed,
                     answers={
                         "frequent": known.most_frequent(each.question, each.is_closed),
+                        "copied": beside.copied,
                         "no_retrieval": said.plain,
                         "rag": said.text,
                     },
@@ -139,28 +158,43 @@ def evaluate_questions(
         raise RecordError(f"an open task needs cases with questions, split {list(splits)} has none")
     settings = parts.profile(candidates.info.simulated).settings
     shelf = CandidateShelf(CaseReader(parts.reader, task), candidates)
+    search = QuestionSearch([candidates.candidate(each) for each in candidates.ids])
+    row_of = {each: row for row, each in enumerate(candidates.ids)}
 
-    def images() -> Iterator[AskedImage]:
-        for record in asked:
-            image = read_image(folder / record.image)
-            encoding = encode_images(parts.reader, [image.model_input])[0]
-            hits = find_candidates(
-                candidates,
-                parts.retriever.query_from_tokens(encoding.tokens[None]),
-                settings.k_per_head,
-                exclude_ids=candidates.ids_of_image(image.info.sha256),
-                exclude_groups=frozenset({record.group} if record.group else ()),
+    def ask(record: CaseRecord) -> AskedImage:
+        image = read_image(folder / record.image)
+        encoding = encode_images(parts.reader, [image.model_input])[0]
+        query = parts.retriever.query_from_tokens(encoding.tokens[None])["image"]
+        hits = candidates.search(
+            query,
+            "image",
+            SHORTLIST,
+            candidates.ids_of_image(image.info.sha256),
+            frozenset({record.group} if record.group else ()),
+        )
+        rows = np.array([row_of[hit.candidate_id] for hit in hits], dtype=np.int64)
+        alike = np.array([hit.retriever_score for hit in hits])
+
+        def beside(question: str) -> Beside:
+            scores = search.scores(question, alike, rows)
+            best = np.argsort(-scores, kind="stable")[: 2 * settings.k_per_head]
+            known = shelf.inputs([hits[int(place)].candidate_id for place in best])
+            shown = [
+                replace(each, passage=search.passage(int(row), question))
+                for each, row in zip(known, rows[best], strict=True)
+            ]
+            return Beside(
+                shown,
+                weigh(scores[best].tolist(), settings.weight_temperature),
+                search.answer(int(rows[best[0]]), question) if len(best) else "",
             )
-            weights = candidate_log_weights(
-                [hit.relative_score for hit in hits], settings.weight_temperature
-            )
-            yield AskedImage(
-                record, encoding, shelf.inputs([hit.candidate_id for hit in hits]), weights
-            )
+
+        return AskedImage(record, encoding, beside)
 
     start, found = time.perf_counter(), []
     known = known_answers(map(candidates.candidate, candidates.ids))
-    for done, answered in enumerate(answer_questions(parts.reader, images(), known), start=1):
+    images = map(ask, asked)
+    for done, answered in enumerate(answer_questions(parts.reader, images, known), start=1):
         found += answered
         on_progress(done, len(asked))
     manifest = parts.bundle.manifest
@@ -215,7 +249,6 @@ def measure_held_out(
     settings = config.train_questions
     if not len(table.held_out):
         raise ConfigError("the held-out splits of train_questions.tasks hold no image; add cases")
-    pool = table.pool(table.held_out)
     known = known_answers(table.records[int(row)] for row in table.training)
     by_task = {
         name: [int(row) for row in table.held_out if table.tasks[row] == name][:limit]
@@ -225,7 +258,7 @@ def measure_held_out(
     for name, rows in by_task.items():
         start = time.perf_counter()
         found: list[AnsweredQuestion] = []
-        images = (_asked_row(reader, table, row, pool.neighbors[row], config) for row in rows)
+        images = (_asked_row(reader, table, row, config) for row in rows)
         for answered in answer_questions(reader, images, known):
             found += answered
             done += 1
@@ -248,20 +281,22 @@ def measure_held_out(
     return [*paths, page]
 
 
-def _asked_row(
-    reader: Reader,
-    table: QuestionTable,
-    row: int,
-    near: NDArray[np.int64],
-    config: JomedConfig,
-) -> AskedImage:
-    """A held-out image beside its nearest training images, by the image head."""
+def _asked_row(reader: Reader, table: QuestionTable, row: int, config: JomedConfig) -> AskedImage:
+    """A held-out image beside training images that are alike and were asked alike."""
     settings = config.train_questions
-    hits = near[: settings.num_hits]
-    scores = (table.embeddings[hits] @ table.embeddings[row]).tolist()
-    return AskedImage(
-        table.records[row],
-        table.encoding(reader, row),
-        [table.candidate(reader, int(hit)) for hit in hits],
-        candidate_log_weights(relative_scores(scores), settings.weight_temperature),
-    )
+
+    def beside(question: str) -> Beside:
+        near, scores = table.near(row, question)
+        hits, best = near[: settings.num_hits], scores[: settings.num_hits]
+        return Beside(
+            [table.candidate(reader, int(hit), question) for hit in hits],
+            weigh(best.tolist(), settings.weight_temperature),
+            table.copied(int(hits[0]), question) if len(hits) else "",
+        )
+
+    return AskedImage(table.records[row], table.encoding(reader, row), beside)
+
+
+def weigh(scores: Sequence[float], temperature: float) -> NDArray[np.float64]:
+    """Log-weights (K,) of candidates by their scores, the best first, nats."""
+    return candidate_log_weights(relative_scores(scores), temperature)

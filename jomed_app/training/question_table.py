@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,9 @@ from jomed_app.data.tasks import load_task
 from jomed_app.errors import ConfigError
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
 from jomed_app.models.retriever import RetrieverProjections
+from jomed_app.retrieval.question_search import QuestionSearch
 from jomed_app.training.image_set import join_images, load_images
-from jomed_app.training.reader import build_pool, embed_tokens, encode_corpus_tokens
-from jomed_app.training.sampling import Pool
+from jomed_app.training.reader import embed_tokens, encode_corpus_tokens
 from jomed_app.training.workspace import Workspace, groups_of
 
 
@@ -40,10 +40,24 @@ class QuestionTable:
     embeddings: NDArray[np.float32]
     training: NDArray[np.int64]
     held_out: NDArray[np.int64]
+    search: QuestionSearch = field(init=False)
 
-    def pool(self, queries: NDArray[np.int64]) -> Pool:
-        """Rank the training images for every query, its own group left out."""
-        return build_pool(self.embeddings, groups_of(self.records), queries, self.training)
+    def __post_init__(self) -> None:
+        known = [self.records[int(row)] for row in self.training]
+        object.__setattr__(self, "search", QuestionSearch(known))
+
+    def near(self, row: int, question: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Rank the training images for a question about one image, its own group left out.
+
+        Returns:
+            Rows, the best first, and their scores (`retrieval.question_search`).
+        """
+        groups = np.asarray(groups_of(self.records))
+        places = np.flatnonzero(groups[self.training] != groups[row])
+        members = self.training[places]
+        scores = self.search.scores(question, self.embeddings[self.training] @ self.embeddings[row])
+        order = np.argsort(-scores[places], kind="stable")
+        return members[order], scores[places][order]
 
     def encoding(self, reader: Reader, row: int) -> ImageEncoding:
         """One image as a reader sees it, by its present projector."""
@@ -52,11 +66,18 @@ class QuestionTable:
         weight = next(projector.parameters())
         return ImageEncoding(tokens, projector(tokens.to(weight.dtype)).to(reader.dtype))
 
-    def candidate(self, reader: Reader, row: int) -> CandidateInput:
-        """One image as a candidate."""
-        record = self.records[row]
+    def passage(self, row: int, question: str) -> str:
+        """What a training image answers to the questions most like this one."""
+        return self.search.passage(int(np.searchsorted(self.training, row)), question)
+
+    def copied(self, row: int, question: str) -> str:
+        """What a training image answers to the question most like this one."""
+        return self.search.answer(int(np.searchsorted(self.training, row)), question)
+
+    def candidate(self, reader: Reader, row: int, question: str) -> CandidateInput:
+        """A training image as a candidate for a question."""
         features = reader.pool_features(self.encoding(reader, row).features)
-        return CandidateInput(features, record.label, record.passage)
+        return CandidateInput(features, self.records[row].label, self.passage(row, question))
 
 
 def load_question_table(work: Workspace, reader: Reader) -> QuestionTable:

@@ -8,7 +8,7 @@ tokens of all images are kept, so a step is one forward of the language model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,6 @@ from jomed_app.training.answer_step import answer_step_loss
 from jomed_app.training.loop import LoopSettings, no_progress, run_loop
 from jomed_app.training.packing import Block
 from jomed_app.training.question_table import QuestionTable, load_question_table
-from jomed_app.training.sampling import Pool
 from jomed_app.training.workspace import Workspace
 
 CHECKPOINT_NAME = "questions"
@@ -53,7 +52,7 @@ class PlannedQuestion:
 
 def plan_questions(
     questions: Sequence[AskedQuestion],
-    near: NDArray[np.int64],
+    near: Callable[[str], NDArray[np.int64]],
     config: QuestionTrainingConfig,
     rng: np.random.Generator,
 ) -> list[PlannedQuestion]:
@@ -61,23 +60,25 @@ def plan_questions(
 
     Args:
         questions: of the image, one or more.
-        near: (M,) rows that may be candidates, most similar first.
+        near: question -> (M,) rows that may be candidates, the best first.
         config: counts and shares.
         rng: decides everything.
     """
     count = min(config.questions_per_image, len(questions))
     planned = []
     for place in rng.choice(len(questions), size=count, replace=False):
+        asked = questions[int(place)]
         rows: list[int | None] = [None]
         hidden = [0.0]
-        if len(near) and rng.random() < config.candidate_share:
-            drawn = rng.permutation(near[: config.candidate_depth])[: config.num_candidates]
+        known = near(asked.question)
+        if len(known) and rng.random() < config.candidate_share:
+            drawn = rng.permutation(known[: config.candidate_depth])[: config.num_candidates]
             for row in drawn:
                 is_other = rng.random() < config.random_share
-                rows.append(int(rng.choice(near)) if is_other else int(row))
+                rows.append(int(rng.choice(known)) if is_other else int(row))
                 is_hidden = rng.random() < config.hidden_share
                 hidden.append(float(rng.uniform(config.query_dropout, 1.0)) if is_hidden else 0.0)
-        planned.append(PlannedQuestion(questions[int(place)], tuple(rows), tuple(hidden)))
+        planned.append(PlannedQuestion(asked, tuple(rows), tuple(hidden)))
     return planned
 
 
@@ -106,8 +107,8 @@ def question_blocks(
         if row is None:
             prompt = rows.no_candidate()
         else:
-            record = table.records[row]
-            prompt = rows.candidate(record.label, record.passage)
+            passage = table.passage(row, planned.asked.question)
+            prompt = rows.candidate(table.records[row].label, passage)
         dropped: Tensor | None = None
         if hidden > 0:
             is_image = torch.tensor(shared) == rows.image_token_id
@@ -139,14 +140,14 @@ def train_questions(
         The log of the steps run now.
     """
     torch.manual_seed(config.seed)
-    model, pool = reader.model, table.pool(table.training)
+    model = reader.model
     model.train()
     model.model.vision_tower.eval().requires_grad_(False)
 
     def step_loss(step: int) -> Mapping[str, Tensor]:
         rng = np.random.default_rng([config.seed, step])
         images = _epoch_rows(table.training, step, config)
-        planned = [_plan(table, pool, int(row), config, rng) for row in images]
+        planned = [_plan(table, int(row), config, rng) for row in images]
         blocks = [
             [b for one in each for b in question_blocks(one, table, reader.rows, config, rng)]
             for each in planned
@@ -206,12 +207,13 @@ def question_stage(
 
 def _plan(
     table: QuestionTable,
-    pool: Pool,
     row: int,
     config: QuestionTrainingConfig,
     rng: np.random.Generator,
 ) -> list[PlannedQuestion]:
-    return plan_questions(table.records[row].questions, pool.neighbors[row], config, rng)
+    return plan_questions(
+        table.records[row].questions, lambda question: table.near(row, question)[0], config, rng
+    )
 
 
 def _epoch_rows(

@@ -110,14 +110,14 @@ def test_an_answer_is_as_likely_in_a_packed_image_as_read_alone(reader, table):
     """The packed loss of a block equals what the reader's own scoring says of its row."""
     rng = np.random.default_rng(0)
     config = QuestionTrainingConfig(candidate_share=1.0, random_share=0.0, hidden_share=0.0)
-    near = table.pool(np.array([0])).neighbors[0]
+    near = near_first(table)
     planned = plan_questions(table.records[0].questions, near, config, rng)
     blocks = [question_blocks(one, table, reader.rows, config, rng) for one in planned]
     batch = pack([split_query(reader.rows, "?")[0]], [[b for each in blocks for b in each]], 0)
     with torch.no_grad():
         query = table.encoding(reader, 0)
         shown = [row for one in planned for row in one.rows if row is not None]
-        features = [query.features, *(table.candidate(reader, row).features for row in shown)]
+        features = [query.features, *(table.candidate(reader, row, "").features for row in shown)]
         hidden = call_hidden(
             reader.model, batch.input_ids, batch.attention, batch.position_ids, features
         )
@@ -126,8 +126,9 @@ def test_an_answer_is_as_likely_in_a_packed_image_as_read_alone(reader, table):
         said = log_prob.gather(-1, batch.targets[is_asked][:, None])[:, 0]
     start = 0
     for one, rows in zip(planned, blocks, strict=True):
-        candidates = [table.candidate(reader, row) for row in one.rows if row is not None]
-        reading = reader.read(query, one.asked.question, candidates)
+        question = one.asked.question
+        candidates = [table.candidate(reader, row, question) for row in one.rows if row is not None]
+        reading = reader.read(query, question, candidates)
         scores = reader.score_answers(reading, [rows[0].answer])[:, 0]
         lengths = [len(block.answer) for block in rows]
         packed = torch.stack(
@@ -140,19 +141,22 @@ def test_an_answer_is_as_likely_in_a_packed_image_as_read_alone(reader, table):
 def test_candidates_are_training_images_of_other_groups(table):
     rng = np.random.default_rng(0)
     config = QuestionTrainingConfig(candidate_share=1.0, random_share=0.5, num_candidates=3)
-    pool = table.pool(np.concatenate([table.training, table.held_out]))
     for row in range(len(table.records)):
-        near = pool.neighbors[row]
+        near, scores = table.near(row, "What is at 1?")
         assert row not in near
         assert set(near) <= set(table.training)
-        for one in plan_questions(table.records[row].questions, near, config, rng):
+        assert (np.diff(scores) <= 0).all(), "the best first"
+        planned = plan_questions(
+            table.records[row].questions, lambda _, near=near: near, config, rng
+        )
+        for one in planned:
             assert one.rows[0] is None, "every question is read without a candidate too"
             assert set(one.rows[1:]) <= set(near)
             assert len(one.rows) == len(one.hidden_shares) == 4
 
 
 def test_shares_decide_on_candidates_and_hiding(table):
-    near = table.pool(np.array([0])).neighbors[0]
+    near = near_first(table)
     rng = np.random.default_rng(0)
     alone = QuestionTrainingConfig(candidate_share=0.0)
     assert all(
@@ -162,14 +166,13 @@ def test_shares_decide_on_candidates_and_hiding(table):
     for one in plan_questions(table.records[0].questions, near, hiding, rng):
         assert one.hidden_shares[0] == 0.0
         assert min(one.hidden_shares[1:]) >= 0.9
-    nobody = np.array([], dtype=np.int64)
-    assert plan_questions(table.records[0].questions, nobody, hiding, rng)[0].rows == (None,)
+    assert plan_questions(table.records[0].questions, near_none, hiding, rng)[0].rows == (None,)
 
 
 def test_a_hidden_block_sees_the_question_but_not_all_of_the_image(reader, table):
     rng = np.random.default_rng(0)
     config = QuestionTrainingConfig(candidate_share=1.0, hidden_share=1.0, query_dropout=1.0)
-    near = table.pool(np.array([0])).neighbors[0]
+    near = near_first(table)
     one = plan_questions(table.records[0].questions, near, config, rng)[0]
     plain, hidden, *_ = question_blocks(one, table, reader.rows, config, rng)
     assert plain.dropped is None
@@ -179,18 +182,36 @@ def test_a_hidden_block_sees_the_question_but_not_all_of_the_image(reader, table
 def test_long_answers_are_cut_and_then_have_no_end(reader, table):
     rng = np.random.default_rng(0)
     asked = [AskedQuestion(question="?", answer="a long tale of many letters")]
-    one = plan_questions(asked, np.array([], dtype=np.int64), CONFIG, rng)[0]
+    one = plan_questions(asked, near_none, CONFIG, rng)[0]
     (block,) = question_blocks(one, table, reader.rows, CONFIG, rng)
     assert len(block.answer) == CONFIG.max_answer_tokens
     assert reader.rows.end_id not in block.answer
-    short = plan_questions([AskedQuestion(question="?", answer="No")], near_none(), CONFIG, rng)[0]
+    short = plan_questions([AskedQuestion(question="?", answer="No")], near_none, CONFIG, rng)[0]
     assert question_blocks(short, table, reader.rows, CONFIG, rng)[0].answer == reader.rows.answer(
         " no", complete=True
     )
 
 
-def near_none():
+def near_none(question):
     return np.array([], dtype=np.int64)
+
+
+def near_first(table):
+    return lambda question: table.near(0, question)[0]
+
+
+def test_a_candidate_is_read_with_its_answers_to_questions_alike(reader, table):
+    rng = np.random.default_rng(0)
+    config = QuestionTrainingConfig(candidate_share=1.0, random_share=0.0, hidden_share=0.0)
+    asked = AskedQuestion(question="What is at 2?", answer="liver")
+    one = plan_questions([asked], near_first(table), config, rng)[0]
+    blocks = question_blocks(one, table, reader.rows, config, rng)
+    for row, block in zip(one.rows[1:], blocks[1:], strict=True):
+        known = f"What is at 2? {ANSWERS[(row + 2) % 4]}."
+        assert table.passage(row, asked.question).startswith(known)
+        assert table.copied(row, asked.question) == ANSWERS[(row + 2) % 4]
+        shown = reader.rows.candidate("CT", table.passage(row, asked.question))
+        assert list(block.prompt)[-len(shown) :] == shown
 
 
 def test_every_image_comes_once_an_epoch():

@@ -1,0 +1,93 @@
+"""Known images that were asked alike: questions are compared by their words.
+
+Source: arXiv:2508.17394 retrieves by the image alone. Ours: a candidate helps with a question if
+its image is alike and the same was asked of it; and what it is read with are its answers to the
+questions most alike, since no passage of forty words holds the answer to every question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jomed_app.data.questions import taught_answer
+from jomed_app.data.records import AskedQuestion, CaseRecord
+
+QUESTION_WEIGHT = 2.0  # of a question's likeness beside the image's, both at most 1
+ANSWERS_SHOWN = 3
+
+
+class QuestionSearch:
+    """The questions of N known cases.
+
+    Likeness of two questions is the cosine of their TF-IDF vectors over words and pairs of words.
+
+    Args:
+        records: known cases; those without questions are like none.
+    """
+
+    def __init__(self, records: Sequence[CaseRecord]) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        self._last: tuple[str | None, NDArray[np.float64]] = None, np.zeros(0)
+        self._asked = [each for record in records for each in record.questions]
+        self._starts = np.cumsum([0, *(len(record.questions) for record in records)])
+        self._vectorizer = TfidfVectorizer(
+            ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+"
+        )
+        texts = [each.question for each in self._asked]
+        self._matrix = self._vectorizer.fit_transform([*texts, "unknown question"])[: len(texts)]
+
+    def likeness(self, question: str) -> NDArray[np.float64]:
+        """Return (N,) likeness in [0, 1] of each case's most alike question; 0 without any."""
+        found = np.zeros(len(self._starts) - 1)
+        asked = np.diff(self._starts) > 0
+        if asked.any():
+            values = self._compare(question)
+            found[asked] = np.maximum.reduceat(values, self._starts[:-1][asked])
+        return found
+
+    def scores(
+        self,
+        question: str,
+        images: NDArray[np.floating],
+        rows: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.float64]:
+        """Return (M,) scores by which candidates are ranked for a question.
+
+        Args:
+            question: as asked.
+            images: (M,) likeness of the images, at most 1.
+            rows: (M,) of the known cases; None takes all N in order.
+        """
+        alike = self.likeness(question)
+        return images.astype(np.float64) + QUESTION_WEIGHT * (
+            alike if rows is None else alike[rows]
+        )
+
+    def passage(self, row: int, question: str) -> str:
+        """Return what one case answers to its questions most alike, the most alike first.
+
+        Empty for a case without questions.
+        """
+        shown = self._most_alike(row, question)[:ANSWERS_SHOWN]
+        return " ".join(f"{each.question} {taught_answer(each.answer)}." for each in shown)
+
+    def answer(self, row: int, question: str) -> str:
+        """Return a case's answer to its question most alike; empty for a case without any."""
+        shown = self._most_alike(row, question)
+        return taught_answer(shown[0].answer) if shown else ""
+
+    def _most_alike(self, row: int, question: str) -> list[AskedQuestion]:
+        start, end = int(self._starts[row]), int(self._starts[row + 1])
+        order = np.argsort(-self._compare(question)[start:end], kind="stable")
+        return [self._asked[start + int(place)] for place in order]
+
+    def _compare(self, question: str) -> NDArray[np.float64]:
+        """(Q,) likeness to every known question."""
+        if question != self._last[0]:
+            asked = self._vectorizer.transform([question])
+            self._last = question, (self._matrix @ asked.T).toarray()[:, 0]
+        return self._last[1]
