@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jomed_app.evaluation.vqa_reading import tune_and_measure
+from jomed_app.evaluation.vqa_held_out import tune_and_measure
 from jomed_app.training.retriever_stage import retriever_stage
 from jomed_app.training.rewards_stage import rewards_stage
 from jomed_app.training.stages import align_stage, reader_stage

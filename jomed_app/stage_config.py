@@ -155,6 +155,9 @@ class QuestionTrainingConfig(Section):
         label_smoothing: of the answer tokens.
         num_hits: candidates read per question when a split is measured.
         weight_temperature: divides their head-normalized retriever scores.
+        taught_questions: training questions that teach the image head afterwards which candidates
+            help (arXiv:2508.17394, phase 2); 0 teaches none.
+        taught_candidates: candidates read beside each of them.
         checkpoint_every: steps between checkpoints.
         seed: of batches, candidates and initial adapters.
     """
@@ -177,6 +180,8 @@ class QuestionTrainingConfig(Section):
     label_smoothing: float = setting(0.0, low=0.0, high=0.9)
     num_hits: int = setting(4, low=1, high=50)  # arXiv:2508.17394, authors' code: K = 4
     weight_temperature: float = setting(0.1, low=1e-3, high=100.0)  # ours
+    taught_questions: int = setting(400, low=0)  # ours
+    taught_candidates: int = setting(8, low=2, high=50)  # ours
     checkpoint_every: int = setting(50, low=0)
     seed: int = setting(0, low=0)
 

@@ -19,7 +19,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
     "types": 0, "errors": 0, "config": 0, "stage_config": 0, "settings": 0, "boxes": 0,
     "masking": 0, "sealing": 0, "incidents": 0, "startup": 0, "progress": 0, "prompts": 0,
-    "costs": 0, "localizer_config": 0, "__init__": 0, "imaging": 1, "objectives": 1, "models": 2, "data": 2,
+    "costs": 0, "localizer_config": 0, "__init__": 0, "imaging": 1, "objectives": 1,
+    "models": 2, "data": 2,
     "retrieval": 3,
     "inference": 4, "training": 5,
     "evaluation": 6, "export": 6,

@@ -1,8 +1,9 @@
-"""Reading questions with free answers: from a bundle and an index, or right after training.
+"""Reading questions with free answers, from a bundle and an index.
 
 `frequent`: the most frequent answer to the question among the known images; looks at no image.
 `copied`: what the best candidate answered to its question most alike; reads nothing.
 `no_retrieval`: the reader without a candidate. `rag`: the reader beside candidates, marginalized.
+`joint`: the same beside those that a trained image head finds.
 """
 
 from __future__ import annotations
@@ -14,37 +15,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from jomed_app.config import JomedConfig
 from jomed_app.data.corpus import load_corpus
-from jomed_app.data.records import CaseRecord
+from jomed_app.data.records import AskedQuestion, CaseRecord
 from jomed_app.data.tasks import Task
-from jomed_app.errors import ConfigError, RecordError
+from jomed_app.errors import RecordError
 from jomed_app.evaluation.schema import write_report
 from jomed_app.evaluation.vqa import AnsweredQuestion, KnownAnswers
-from jomed_app.evaluation.vqa_report import build_vqa_report, vqa_page
+from jomed_app.evaluation.vqa_report import build_vqa_report
 from jomed_app.imaging import read_image
 from jomed_app.inference.aggregate import candidate_log_weights
-from jomed_app.inference.free_answers import answer_freely
+from jomed_app.inference.free_answers import FreeAnswer, answer_freely
 from jomed_app.inference.load import load_bundle
 from jomed_app.inference.reading import CaseReader
 from jomed_app.inference.shelf import CandidateShelf, encode_images
-from jomed_app.models.loading import prepare_for_answers
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
 from jomed_app.progress import OnProgress
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.question_search import QuestionSearch
 from jomed_app.retrieval.search import relative_scores
-from jomed_app.training.loop import no_progress
-from jomed_app.training.question_table import QuestionTable
-from jomed_app.training.questions import question_stage
 
-VQA_SYSTEMS = ("frequent", "copied", "no_retrieval", "rag")
+VQA_SYSTEMS = ("frequent", "copied", "no_retrieval", "rag", "joint")
 SHORTLIST = 256  # images alike, among which those asked alike are sought
 CLOSED_OPTIONS = ("yes", "no")  # weighed for every closed question, as the authors offer them
-PAGE_FILE = "vqa.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +63,14 @@ class AskedImage:
     Attributes:
         record: with its questions.
         encoding: as the reader sees it.
-        beside: question -> its candidates.
+        beside: question -> its candidates, by the frozen retriever.
+        beside_joint: the same by the trained one; None without it.
     """
 
     record: CaseRecord
     encoding: ImageEncoding
     beside: Callable[[str], Beside]
+    beside_joint: Callable[[str], Beside] | None = None
 
 
 def known_answers(records: Iterable[CaseRecord]) -> KnownAnswers:
@@ -96,30 +92,38 @@ def answer_questions(
         answered = []
         for each in image.record.questions:
             beside = image.beside(each.question)
-            said = answer_freely(
-                reader,
-                image.encoding,
-                each.question,
-                beside.candidates,
-                beside.log_weights,
-                options=CLOSED_OPTIONS if each.is_closed else (),
-            )
+            said = _answer(reader, image, each, beside)
+            answers = {
+                "frequent": known.most_frequent(each.question, each.is_closed),
+                "copied": beside.copied,
+                "no_retrieval": said.plain,
+                "rag": said.text,
+            }
+            if image.beside_joint is not None:
+                other = image.beside_joint(each.question)
+                answers["joint"] = _answer(reader, image, each, other).text
             answered.append(
                 AnsweredQuestion(
                     group=image.record.group or image.record.case_id,
                     question=each.question,
                     reference=each.answer,
                     is_closed=each.is_closed,
-                    answers={
-                        "frequent": known.most_frequent(each.question, each.is_closed),
-                        "copied": beside.copied,
-                        "no_retrieval": said.plain,
-                        "rag": said.text,
-                    },
+                    answers=answers,
                     is_inconsistent=said.is_inconsistent if said.candidates else None,
                 )
             )
         yield answered
+
+
+def _answer(reader: Reader, image: AskedImage, asked: AskedQuestion, beside: Beside) -> FreeAnswer:
+    return answer_freely(
+        reader,
+        image.encoding,
+        asked.question,
+        beside.candidates,
+        beside.log_weights,
+        options=CLOSED_OPTIONS if asked.is_closed else (),
+    )
 
 
 def evaluate_questions(
@@ -164,7 +168,7 @@ def evaluate_questions(
     def ask(record: CaseRecord) -> AskedImage:
         image = read_image(folder / record.image)
         encoding = encode_images(parts.reader, [image.model_input])[0]
-        query = parts.retriever.query_from_tokens(encoding.tokens[None])["image"]
+        query = parts.retriever.query_from_tokens(encoding.tokens[None], trained=False)["image"]
         hits = candidates.search(
             query,
             "image",
@@ -209,92 +213,6 @@ def evaluate_questions(
     write_report(report, out)
     values: dict[str, Any] = report.model_dump(mode="json", by_alias=True)
     return values
-
-
-def tune_and_measure(
-    config: JomedConfig, out: Path, *, resume: bool = False, on_progress: OnProgress = no_progress
-) -> None:
-    """Run the stage `questions`, then ask about the held-out images."""
-    reader, table = question_stage(config, out, resume=resume, on_progress=on_progress)
-    prepare_for_answers(reader.model)
-    measure_held_out(reader, table, config, out, on_progress=on_progress)
-
-
-@torch.inference_mode()
-def measure_held_out(
-    reader: Reader,
-    table: QuestionTable,
-    config: JomedConfig,
-    out: Path,
-    *,
-    limit: int | None = None,
-    on_progress: OnProgress = no_progress,
-) -> list[Path]:
-    """Ask about the held-out images beside the training images; write a report per task, a page.
-
-    Args:
-        reader: tuned.
-        table: its training images are the known ones.
-        config: `train_questions` says how many candidates are read and how they are weighed.
-        out: folder of the run; reports go to `vqa/`.
-        limit: first N held-out images of each task only.
-        on_progress: called after every image.
-
-    Returns:
-        The reports, then the page.
-
-    Raises:
-        ConfigError: if no image is held out.
-    """
-    settings = config.train_questions
-    if not len(table.held_out):
-        raise ConfigError("the held-out splits of train_questions.tasks hold no image; add cases")
-    known = known_answers(table.records[int(row)] for row in table.training)
-    by_task = {
-        name: [int(row) for row in table.held_out if table.tasks[row] == name][:limit]
-        for name in dict.fromkeys(table.tasks)
-    }
-    total, done, reports, paths = sum(map(len, by_task.values())), 0, [], []
-    for name, rows in by_task.items():
-        start = time.perf_counter()
-        found: list[AnsweredQuestion] = []
-        images = (_asked_row(reader, table, row, config) for row in rows)
-        for answered in answer_questions(reader, images, known):
-            found += answered
-            done += 1
-            on_progress(done, total)
-        if not found:
-            continue
-        report = build_vqa_report(
-            found,
-            task=name,
-            split="val",
-            bundle=f"{out.name}, {settings.steps} steps",
-            index="train splits of " + ", ".join(settings.tasks),
-            seconds=time.perf_counter() - start,
-        )
-        paths.append(out / "vqa" / f"report.{name}.json")
-        write_report(report, paths[-1])
-        reports.append(report)
-    page = out / "vqa" / PAGE_FILE
-    page.write_text(vqa_page(reports), encoding="utf-8")
-    return [*paths, page]
-
-
-def _asked_row(reader: Reader, table: QuestionTable, row: int, config: JomedConfig) -> AskedImage:
-    """A held-out image beside training images that are alike and were asked alike."""
-    settings = config.train_questions
-
-    def beside(question: str) -> Beside:
-        near, scores = table.near(row, question)
-        hits, best = near[: settings.num_hits], scores[: settings.num_hits]
-        return Beside(
-            [table.candidate(reader, int(hit), question) for hit in hits],
-            weigh(best.tolist(), settings.weight_temperature),
-            table.copied(int(hits[0]), question) if len(hits) else "",
-        )
-
-    return AskedImage(table.records[row], table.encoding(reader, row), beside)
 
 
 def weigh(scores: Sequence[float], temperature: float) -> NDArray[np.float64]:

@@ -46,8 +46,15 @@ class QuestionTable:
         known = [self.records[int(row)] for row in self.training]
         object.__setattr__(self, "search", QuestionSearch(known))
 
-    def near(self, row: int, question: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def near(
+        self, row: int, question: str, moved: NDArray[np.float32] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Rank the training images for a question about one image, its own group left out.
+
+        Args:
+            row: the image.
+            question: as asked.
+            moved: (D,) the image's query vector by a trained head; None takes its own embedding.
 
         Returns:
             Rows, the best first, and their scores (`retrieval.question_search`).
@@ -55,7 +62,8 @@ class QuestionTable:
         groups = np.asarray(groups_of(self.records))
         places = np.flatnonzero(groups[self.training] != groups[row])
         members = self.training[places]
-        scores = self.search.scores(question, self.embeddings[self.training] @ self.embeddings[row])
+        query = self.embeddings[row] if moved is None else moved
+        scores = self.search.scores(question, self.embeddings[self.training] @ query)
         order = np.argsort(-scores[places], kind="stable")
         return members[order], scores[places][order]
 

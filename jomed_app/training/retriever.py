@@ -45,6 +45,8 @@ class TaughtQueries:
         keep_mask: (Q, M) True where there is one.
         log_prob: (Q, M, C) log p(label | query, candidate), normalized over labels, nats.
         labels: (Q,) true label indexes.
+        offsets: (Q, M) added to the inner products: what else a candidate is ranked by; None adds
+            nothing.
     """
 
     features: Tensor
@@ -52,6 +54,7 @@ class TaughtQueries:
     keep_mask: Tensor
     log_prob: Tensor
     labels: Tensor
+    offsets: Tensor | None = None
 
     @property
     def gold(self) -> Tensor:
@@ -135,6 +138,7 @@ def train_query_heads(
     *,
     resume: bool = False,
     on_progress: OnProgress = no_progress,
+    order: Sequence[Head] = TRAINING_ORDER,
 ) -> dict[Head, list[dict[str, float]]]:
     """Train the text head, then the image head, in place; nothing else moves.
 
@@ -146,6 +150,7 @@ def train_query_heads(
         out: checkpoint folder, one folder a head.
         resume: continue from its checkpoints.
         on_progress: called after every step.
+        order: the heads that are trained, one after another.
 
     Returns:
         The log of each head.
@@ -160,7 +165,7 @@ def train_query_heads(
         )
     projections.requires_grad_(False)
     logs: dict[Head, list[dict[str, float]]] = {}
-    for head in TRAINING_ORDER:
+    for head in order:
         logs[head] = _train_head(
             projections, head, taught, corpus[head], config, out / head, resume, on_progress
         )
@@ -188,6 +193,8 @@ def _train_head(
         rows = torch.from_numpy(rng.permutation(count)[: config.batch_size])
         queries = projections.embed_query(taught.features[rows], head)
         scores = torch.einsum("bd,bmd->bm", queries, corpus[taught.candidates[rows]])
+        if taught.offsets is not None:
+            scores = scores + taught.offsets[rows]
         return {"loss": retriever_loss(scores, taught, rows, config)}
 
     settings = LoopSettings(

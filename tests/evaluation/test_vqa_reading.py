@@ -11,11 +11,10 @@ from jomed_app.data.records import AskedQuestion, write_records
 from jomed_app.data.tasks import load_task
 from jomed_app.errors import ConfigError, RecordError
 from jomed_app.evaluation.run import evaluate_task
+from jomed_app.evaluation.vqa_held_out import measure_held_out, tune_and_measure
 from jomed_app.evaluation.vqa_reading import (
     VQA_SYSTEMS,
     evaluate_questions,
-    measure_held_out,
-    tune_and_measure,
 )
 from jomed_app.evaluation.vqa_report import read_vqa_report
 from tests.tiny_bundle import write_tiny_corpus
