@@ -58,10 +58,11 @@ class RewardTuningConfig(Section):
         entropy_weight: of the tokens' entropy, which is maximized.
         value_weight: of the value loss (`ppo`).
         critic_lr_factor: learning-rate factor of the value network, which starts from nothing.
-        stage_factor: learning-rate factor of the tower's later stages.
         average: decay per step of the running mean of the weights; 0 keeps none.
         relevance_weight, localization_weight, vision_weight: of the three rewards.
         reward_floor: least divisor where a reward is divided by its largest value.
+        credit: what a location token of `group` is credited with: its whole response's reward, or
+            its box's alone, since its class token does not depend on it.
         scale_advantages: whether `group` divides by the deviation of a query's rewards.
         steps: batches of rollouts; updates: optimizer steps per batch.
         batch_size: queries per batch; lr: peak learning rate.
@@ -77,16 +78,16 @@ class RewardTuningConfig(Section):
     entropy_weight: float = setting(0.0, low=0.0)  # ours
     value_weight: float = setting(0.5, low=0.0)  # ours
     critic_lr_factor: float = setting(10.0, low=0.0)  # ours
-    stage_factor: float = setting(0.2, low=0.0, high=10.0)  # ours: as the localizer was trained
-    average: float = setting(0.98, low=0.0, high=0.9999)  # ours
+    average: float = setting(0.99, low=0.0, high=0.9999)  # ours
     relevance_weight: float = setting(1.0, low=0.0)  # arXiv:2501.01377: all three are 1
     localization_weight: float = setting(1.0, low=0.0)  # arXiv:2501.01377
     vision_weight: float = setting(1.0, low=0.0)  # arXiv:2501.01377
     reward_floor: float = setting(0.1, low=1e-6, high=1.0)  # ours: or a near miss looks perfect
+    credit: Literal["response", "token"] = "token"  # ours: less noise, the same direction
     scale_advantages: bool = True  # arXiv:2402.03300
-    steps: int = setting(200, low=1)  # ours
-    updates: int = setting(2, low=1, high=64)  # ours
+    steps: int = setting(150, low=1)  # ours
+    updates: int = setting(1, low=1, high=64)  # ours
     batch_size: int = setting(32, low=1)  # ours
-    lr: float = setting(1e-4, low=1e-8, high=1.0)  # ours
+    lr: float = setting(3e-4, low=1e-8, high=1.0)  # ours
     seed: int = setting(0, low=0)
     ship: bool = False

@@ -175,11 +175,10 @@ class Localizer(PreTrainedModel):
         """
         joined = self.join_maps(early.contiguous(memory_format=torch.channels_last))
         dense = self.dense(joined)
-        scores, prior = dense.scores.detach(), None
-        if self.config.use_prior:
-            prior = edge_prior(dense.boxes.detach(), scores, self.config.location_bins)
-        edges, classes, attention = self.queries(joined, scores, prior)
-        return LocalizerOutput(edges, classes, attention, dense)
+        asked = ask_map(
+            self.queries, self.config, joined, dense.scores.detach(), dense.boxes.detach()
+        )
+        return LocalizerOutput(*asked, dense)
 
     @torch.inference_mode()
     def find(self, squares: Sequence[NDArray[np.uint8]]) -> list[Found]:
@@ -209,6 +208,23 @@ class Localizer(PreTrainedModel):
     def grid(self) -> int:
         """Cells per side of the map that both read-outs see."""
         return self.config.image_size // self.config.stride
+
+
+def ask_map(
+    queries: EdgeQueries, config: LocalizerConfig, joined: Tensor, scores: Tensor, boxes: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Let the queries ask a map: edge logits, class logits, attention (see `EdgeQueries`).
+
+    Args:
+        queries: of a localizer of this configuration.
+        config: says whether the dense head's boxes are a prior.
+        joined: (B, width, h, w) of `Localizer.join_maps`.
+        scores: (B, h * w) logits of the dense head.
+        boxes: (B, h * w, 4) of it.
+    """
+    prior = edge_prior(boxes, scores, config.location_bins) if config.use_prior else None
+    edges, classes, attention = queries(joined, scores, prior)
+    return edges, classes, attention
 
 
 def early_map(tower: EfficientNetLiteModel | EarlyStages, pixel_values: Tensor) -> Tensor:

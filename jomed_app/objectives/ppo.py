@@ -189,7 +189,9 @@ def generalized_advantages(
     return advantages, advantages + values
 
 
-def group_relative_advantages(rewards: Tensor, *, scale: bool = True) -> Tensor:
+def group_relative_advantages(
+    rewards: Tensor, *, scale: bool = True, keep_mask: Tensor | None = None
+) -> Tensor:
     """Advantages of G responses to one query against each other; no value network.
 
     Source: arXiv:2402.03300, section 4.1.2. Ours: a group whose rewards are all equal, a single
@@ -198,14 +200,18 @@ def group_relative_advantages(rewards: Tensor, *, scale: bool = True) -> Tensor:
     Args:
         rewards: (B, G).
         scale: divide by the group's standard deviation (over G, not G - 1).
+        keep_mask: (B, G) True = takes part; the others have advantage 0. None: all do.
 
     Returns:
         (B, G) without gradient, each row with mean 0.
     """
-    centered = (rewards - rewards.mean(-1, keepdim=True)).detach()
+    keep = torch.ones_like(rewards) if keep_mask is None else keep_mask.to(rewards)
+    count = keep.sum(-1, keepdim=True).clamp_min(1)
+    mean = (rewards * keep).sum(-1, keepdim=True) / count
+    centered = ((rewards - mean) * keep).detach()
     if not scale:
         return centered
-    deviation = centered.square().mean(-1, keepdim=True).sqrt()
+    deviation = (centered.square().sum(-1, keepdim=True) / count).sqrt()
     return torch.where(deviation > EPSILON, centered / deviation.clamp_min(EPSILON), 0.0)
 
 

@@ -1,9 +1,8 @@
-"""The localizer as a policy on kept maps, for tuning with rewards.
+"""The localizer as a policy that is tuned with rewards: its queries, over maps made once.
 
-Ours: UMed-LVLM tunes the reader itself; here boxes come from the localizer, whose edges are
-distributions over the reader's own location bins, so its answer is a response of the same form:
-a class token, then four location tokens. The attention that the vision reward looks at is that of
-the class query; it depends on the query alone, not on what was sampled.
+Ours: the map, and the dense head whose boxes are the queries' prior, stay as supervision left them.
+Tuned along, they drift away from what the prior was worth, and boxes of held-out lesions get worse
+(measured, docs/adr/0006). So a step costs the queries alone.
 """
 
 from __future__ import annotations
@@ -15,38 +14,74 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from jomed_app.models.localizer import EARLY_STAGE, Localizer
-from jomed_app.models.vision_tower import EfficientNetLiteConfig
+from jomed_app.models.localizer import Localizer, ask_map
+from jomed_app.progress import OnProgress
 from jomed_app.training.kept_cases import KeptCases
+from jomed_app.training.loop import no_progress
 from jomed_app.training.rollout import PolicyOutput, QueryBatch
 
 CRITIC_WIDTH = 64
+DENSE_CHANNELS = 5  # behind a map's own: the dense head's score and box of every cell
+BATCH_SIZE = 16
 
 
 class LocalizerPolicy(nn.Module):
-    """A localizer with a value network beside it, which reads the mean of the kept map.
+    """A localizer's queries, with a value network beside them that reads the mean of the map.
 
-    The critic predicts 0 until it has learned. The localizer's early stages take no part: queries
-    are told by what they made of the image.
+    The critic predicts 0 until it has learned. The queries are the localizer's own, so tuning the
+    policy tunes the localizer.
     """
 
     def __init__(self, localizer: Localizer) -> None:
         super().__init__()
-        tower = EfficientNetLiteConfig(width=localizer.config.tower_width)
-        size = tower.stage_channels[EARLY_STAGE]
+        width = localizer.config.width
         last = nn.Linear(CRITIC_WIDTH, 1)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
-        self.localizer = localizer
+        self.shape = localizer.config
+        self.queries = localizer.queries
         self.critic = nn.Sequential(
-            nn.LayerNorm(size), nn.Linear(size, CRITIC_WIDTH), nn.GELU(), last
+            nn.LayerNorm(width), nn.Linear(width, CRITIC_WIDTH), nn.GELU(), last
         )
 
-    def forward(self, maps: Tensor) -> PolicyOutput:
-        """Answer queries told by their (B, C8, S/8, S/8) maps."""
-        said = self.localizer(maps)
-        value = self.critic(maps.float().mean((2, 3)))[:, 0]
-        return PolicyOutput(said.edge_logits, said.class_logits, value, said.attention)
+    def forward(self, inputs: Tensor) -> PolicyOutput:
+        """Answer queries told by (B, width + 5, h, w), see `see_cases`."""
+        joined, dense = inputs.float().split([self.shape.width, DENSE_CHANNELS], dim=1)
+        cells = dense.flatten(2).transpose(1, 2)
+        asked = ask_map(self.queries, self.shape, joined, cells[..., 0], cells[..., 1:])
+        value = self.critic(joined.mean((2, 3)))[:, 0]
+        return PolicyOutput(asked[0], asked[1], value, asked[2])
+
+
+@torch.no_grad()
+def see_cases(
+    localizer: Localizer, cases: KeptCases, *, on_progress: OnProgress = no_progress
+) -> KeptCases:
+    """Make the maps that a localizer's queries ask, and the dense head's answers behind them.
+
+    Args:
+        localizer: stays as it is.
+        cases: kept stride-8 maps.
+        on_progress: called after every batch.
+
+    Returns:
+        The same cases with maps (V, N, width + 5, h, w), fp16.
+    """
+    views, count = cases.maps.shape[:2]
+    size, grid = localizer.config.width + DENSE_CHANNELS, localizer.grid
+    maps = torch.empty(views, count, size, grid, grid, dtype=torch.float16)
+    for view in range(views):
+        for start in range(0, count, BATCH_SIZE):
+            rows = slice(start, min(start + BATCH_SIZE, count))
+            early = cases.maps[view, rows].float().contiguous(memory_format=torch.channels_last)
+            with torch.autocast("cpu", torch.bfloat16):
+                joined = localizer.join_maps(early)
+                dense = localizer.dense(joined)
+            cells = torch.cat([dense.scores[..., None].float(), dense.boxes.float()], dim=-1)
+            behind = cells.transpose(1, 2).unflatten(2, (grid, grid))
+            maps[view, rows] = torch.cat([joined.float(), behind], dim=1).to(torch.float16)
+            on_progress(view * count + rows.stop, views * count)
+    return KeptCases(maps, cases.boxes, cases.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +89,7 @@ class ViewQueries:
     """Draws views of cases; one that lost its finding's box is replaced by the image itself.
 
     Attributes:
-        cases: kept views; the largest box of a case is the one that is asked for.
+        cases: seen views; the largest box of a case is the one that is asked for.
         rows: cases to draw from.
     """
 

@@ -40,6 +40,7 @@ from jomed_app.objectives.rewards import (
 from jomed_app.progress import OnProgress
 from jomed_app.training.loop import LoopSettings, no_progress, run_loop
 from jomed_app.training.rollout import (
+    EDGES,
     Policy,
     PolicyOutput,
     QueryBatch,
@@ -53,7 +54,6 @@ from jomed_app.training.rollout import (
 )
 
 CRITIC = "critic"  # the child module of a policy that tells the value
-STAGES = "localizer.stages"  # of a localizer policy: a tower's own, which change with care
 CHECKPOINT_BATCHES = 50
 
 
@@ -211,7 +211,7 @@ def tune_with_rewards(
         out,
         resume=resume,
         on_progress=on_progress,
-        lr_factors={CRITIC: config.critic_lr_factor, STAGES: config.stage_factor},
+        lr_factors={CRITIC: config.critic_lr_factor},
     )
 
 
@@ -235,7 +235,7 @@ def _collect(
     rollouts = sample_rollouts(output, config.rollouts, classes.empty, generator)
     rewards = reward_rollouts(rollouts, output, batch, classes, config)
     if config.algorithm == "group":
-        advantages = group_relative_advantages(rewards.total, scale=config.scale_advantages)
+        advantages = _group_advantages(rewards, rollouts, config)
     else:
         advantages = whiten(terminal_advantages(rewards.total, output.value[:, None]))
     return _Collected(
@@ -250,6 +250,18 @@ def _collect(
     )
 
 
+def _group_advantages(rewards: Rewards, rollouts: Rollouts, config: RewardTuningConfig) -> Tensor:
+    """(B, G) of responses or, with credit by token, (B, G, 5)."""
+    scale = config.scale_advantages
+    whole = group_relative_advantages(rewards.total, scale=scale)
+    if config.credit == "response":
+        return whole
+    placed = group_relative_advantages(
+        rewards.localization, scale=scale, keep_mask=rollouts.has_box
+    )
+    return torch.stack([whole, *[placed * config.localization_weight] * EDGES], dim=-1)
+
+
 def _loss_terms(
     output: PolicyOutput, held: _Collected, config: RewardTuningConfig
 ) -> dict[str, Tensor]:
@@ -258,7 +270,7 @@ def _loss_terms(
     surrogate = clipped_surrogate(
         log_prob.flatten(0, 1),
         held.old_log_prob.flatten(0, 1),
-        held.advantages.flatten(),
+        held.advantages.flatten(0, 1),
         keep_mask.flatten(0, 1),
         clip=config.clip,
     )

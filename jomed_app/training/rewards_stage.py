@@ -15,7 +15,12 @@ from jomed_app.models.localizer import load_localizer
 from jomed_app.progress import OnProgress
 from jomed_app.training.kept_cases import KeptCases
 from jomed_app.training.localize import frozen_tower, keep_real, keep_simulated
-from jomed_app.training.localizer_policy import LocalizerPolicy, ViewQueries, rewarded_rows
+from jomed_app.training.localizer_policy import (
+    LocalizerPolicy,
+    ViewQueries,
+    rewarded_rows,
+    see_cases,
+)
 from jomed_app.training.loop import no_progress
 from jomed_app.training.rewards import class_set, greedy_localization, tune_with_rewards
 from jomed_app.training.workspace import Workspace
@@ -79,7 +84,9 @@ def _tune_localizer(
     """Tune one; `held_out.json` tells the mean localization reward of held-out cases."""
     settings, folder, task = work.config.train_rewards, work.tuned(name), work.task
     torch.manual_seed(settings.seed)
-    policy = LocalizerPolicy(load_localizer(work.localizer(name)))
+    localizer = load_localizer(work.localizer(name))
+    policy = LocalizerPolicy(localizer)
+    cases = see_cases(localizer, cases, on_progress=on_progress)
     classes = class_set(task.labels, task.empty_labels)
     rows, held_out = (rewarded_rows(cases, each, classes.empty) for each in (rows, held_out))
     watched = ViewQueries(cases, held_out).unchanged()
@@ -94,6 +101,6 @@ def _tune_localizer(
         on_progress=on_progress,
     )
     after = greedy_localization(policy, watched, classes) if len(held_out) else None
-    policy.localizer.save_pretrained(folder)
+    localizer.save_pretrained(folder)
     figures = {"cases": len(held_out), "before": before, "after": after}
     (folder / HELD_OUT_FILE).write_text(json.dumps(figures) + "\n", encoding="utf-8")

@@ -212,6 +212,17 @@ def test_without_decay_every_token_sees_the_whole_return():
     torch.testing.assert_close(found, terminal_advantages(torch.ones(1, 3), values))
 
 
+def test_responses_that_take_no_part_neither_count_nor_are_credited():
+    rewards = torch.tensor([[1.0, 3.0, 100.0], [5.0, 5.0, 5.0]])
+    keep = torch.tensor([[True, True, False], [False, False, False]])
+    found = group_relative_advantages(rewards, keep_mask=keep)
+    torch.testing.assert_close(found, torch.tensor([[-1.0, 1.0, 0.0], [0.0, 0.0, 0.0]]))
+    everyone = torch.ones_like(keep)
+    torch.testing.assert_close(
+        group_relative_advantages(rewards, keep_mask=everyone), group_relative_advantages(rewards)
+    )
+
+
 def test_group_relative_advantages_by_hand():
     rewards = torch.tensor([[1.0, 3.0], [2.0, 2.0], [0.3, 0.3]])
     expected = torch.tensor([[-1.0, 1.0], [0.0, 0.0], [0.0, 0.0]])

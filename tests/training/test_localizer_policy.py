@@ -7,9 +7,15 @@ import pytest
 import torch
 
 from jomed_app.localizer_config import RewardTuningConfig
-from jomed_app.models.localizer import EARLY_STAGE
+from jomed_app.models.localizer import Localizer
 from jomed_app.training.kept_cases import KeptCases
-from jomed_app.training.localizer_policy import LocalizerPolicy, ViewQueries, rewarded_rows
+from jomed_app.training.localizer_policy import (
+    DENSE_CHANNELS,
+    LocalizerPolicy,
+    ViewQueries,
+    rewarded_rows,
+    see_cases,
+)
 from jomed_app.training.rewards import class_set, tune_with_rewards
 from tests.tiny_bundle import build_tiny_localizer
 from tests.training.small_cases import TASK
@@ -20,41 +26,52 @@ CLASSES = class_set(TASK.labels, TASK.empty_labels)
 
 
 @pytest.fixture
-def policy() -> LocalizerPolicy:
+def localizer() -> Localizer:
     torch.manual_seed(0)
-    return LocalizerPolicy(build_tiny_localizer()).eval()
+    return build_tiny_localizer().eval()
 
 
 @pytest.fixture
-def queries() -> ViewQueries:
+def kept() -> KeptCases:
     """Three cases in two views: a box that the second view lost, a box, nothing."""
     maps = torch.randn(2, 3, CHANNELS, CELLS, CELLS, generator=torch.Generator().manual_seed(0))
     box, moved = [0.0, 0.0, 0.5, 0.5], [0.25, 0.0, 0.75, 0.5]
     boxes = torch.tensor(
         [[[box, NONE], [box, box], [NONE, NONE]], [[NONE, NONE], [moved, NONE], [NONE, NONE]]]
     )
-    return ViewQueries(
-        KeptCases(maps.to(torch.bfloat16), boxes, torch.tensor([1, 2, 0])), np.arange(3)
-    )
+    return KeptCases(maps.to(torch.bfloat16), boxes, torch.tensor([1, 2, 0]))
 
 
-def test_it_says_what_the_localizer_says(policy, queries):
-    maps = queries.unchanged().inputs
-    output, said = policy(maps), policy.localizer(maps)
-    torch.testing.assert_close(output.edge_logits, said.edge_logits)
-    torch.testing.assert_close(output.class_logits, said.class_logits)
-    torch.testing.assert_close(output.attention, said.attention)
+@pytest.fixture
+def queries(localizer, kept) -> ViewQueries:
+    return ViewQueries(see_cases(localizer, kept), np.arange(3))
+
+
+def test_it_says_what_the_localizer_says(localizer, kept, queries):
+    output = LocalizerPolicy(localizer)(queries.unchanged().inputs)
+    said = localizer(kept.maps[0].float())
+    torch.testing.assert_close(output.edge_logits, said.edge_logits, atol=0.05, rtol=0.05)
+    torch.testing.assert_close(output.class_logits, said.class_logits, atol=0.05, rtol=0.05)
+    torch.testing.assert_close(output.attention, said.attention, atol=0.01, rtol=0.05)
     assert output.value.tolist() == [0.0] * 3, "the critic knows nothing yet"
 
 
-def test_the_critic_reads_as_many_channels_as_the_early_stages_give(policy):
-    last = policy.localizer.early.stages[EARLY_STAGE][-1].project
-    assert policy.critic[0].normalized_shape == (last.out_channels,) == (CHANNELS,)
+def test_maps_hold_the_dense_heads_answers_behind_their_own(localizer, kept, queries):
+    width = localizer.config.width
+    seen = queries.cases.maps
+    assert seen.shape == (2, 3, width + DENSE_CHANNELS, localizer.grid, localizer.grid)
+    dense = localizer(kept.maps[1].float()).dense
+    torch.testing.assert_close(
+        seen[1, :, width].flatten(1).float(), dense.scores, atol=0.05, rtol=0.05
+    )
+    boxes = seen[1, :, width + 1 :].flatten(2).transpose(1, 2).float()
+    torch.testing.assert_close(boxes, dense.boxes, atol=0.02, rtol=0.05)
+    assert torch.equal(queries.cases.labels, kept.labels)
 
 
 def test_a_view_that_lost_its_box_is_the_image_itself(queries):
     drawn = queries(np.random.default_rng(0), 60)
-    assert drawn.inputs.shape == (60, CHANNELS, CELLS, CELLS)
+    assert drawn.inputs.shape == (60, *queries.cases.maps.shape[2:])
     assert drawn.inputs.dtype == torch.float32
     assert torch.equal(drawn.boxes.isnan().any(-1), drawn.labels == 0)
     first = queries.cases.maps[:, 0].float()
@@ -81,14 +98,15 @@ def test_a_finding_without_a_drawn_box_is_left_out(queries):
     assert rewarded_rows(cases, np.array([0]), (0,)).tolist() == []
 
 
-def test_tuning_moves_the_localizer_but_not_its_early_stages(policy, queries, tmp_path):
-    before = {name: value.clone() for name, value in policy.localizer.state_dict().items()}
+def test_tuning_moves_the_queries_and_nothing_else(localizer, queries, tmp_path):
+    before = {name: value.clone() for name, value in localizer.state_dict().items()}
     config = RewardTuningConfig(steps=3, batch_size=4, rollouts=4, lr=5e-3, kl_weight=0.0)
+    policy = LocalizerPolicy(localizer)
     history = tune_with_rewards(policy, queries, CLASSES, config, tmp_path)
     assert all(np.isfinite(each["vision"]) for each in history)
-    after = policy.localizer.state_dict()
+    after = localizer.state_dict()
     assert not torch.equal(after["queries.queries"], before["queries.queries"])
     for name, value in before.items():
-        if name.startswith("early."):
+        if not name.startswith("queries."):
             assert torch.equal(after[name], value), name
     assert not policy.critic[-1].weight.any(), "the critic takes no part in `group`"

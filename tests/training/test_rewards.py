@@ -11,6 +11,7 @@ import torch
 from jomed_app.errors import ConfigError
 from jomed_app.localizer_config import RewardTuningConfig
 from jomed_app.training.rewards import (
+    _group_advantages,
     class_set,
     greedy_localization,
     reward_rollouts,
@@ -91,15 +92,37 @@ def test_a_judge_may_call_classes_alike():
         class_set(("a",), ("x",))
 
 
+# --- advantages
+
+
+def test_a_location_token_is_credited_with_its_box_alone():
+    """Two responses name a finding, one of them the right class, the other the better box."""
+    bins = torch.tensor([[[0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]]])
+    keep = torch.tensor([[[True] * 5, [True] * 5, [True] + [False] * 4]])
+    rollouts = Rollouts(torch.tensor([[2, 1, 0]]), bins, keep)
+    output = PolicyOutput(torch.zeros(1, 4, 4), torch.zeros(1, 3), torch.zeros(1))
+    truth = torch.tensor([[0.0, 0.0, 0.5, 0.5]])
+    batch = QueryBatch(torch.zeros(1, 1), torch.tensor([1]), truth)
+    rewards = reward_rollouts(rollouts, output, batch, CLASSES, CONFIG)
+    assert rewards.localization.tolist() == [[1.0, 0.25, 0.0]]
+    found = _group_advantages(rewards, rollouts, variant(credit="token"))
+    assert found.shape == (1, 3, 5)
+    torch.testing.assert_close(found[0, :, 1:], torch.tensor([[1.0], [-1.0], [0.0]]).expand(3, 4))
+    whole = _group_advantages(rewards, rollouts, variant(credit="response"))
+    torch.testing.assert_close(found[..., 0], whole)
+    assert whole[0, 1] > whole[0, 0], "the right class outweighs the better box"
+
+
 # --- learning
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("algorithm", ["ppo", "group"])
-def test_rewards_teach_class_and_place(algorithm, seed, tmp_path):
+@pytest.mark.parametrize("credit", ["response", "token"])
+def test_rewards_teach_class_and_place(credit, algorithm, seed, tmp_path):
     policy = SmallPolicy()
     before = greedy_localization(policy, QUERIES, CLASSES), accuracy(policy)
-    history = tune(policy, variant(algorithm=algorithm, seed=seed), tmp_path)
+    history = tune(policy, variant(algorithm=algorithm, credit=credit, seed=seed), tmp_path)
     after = greedy_localization(policy, QUERIES, CLASSES), accuracy(policy)
     assert before[0] < 0.5
     assert after[0] > before[0] + 0.25
