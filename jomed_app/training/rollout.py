@@ -154,11 +154,12 @@ def response_entropy(output: PolicyOutput, rollouts: Rollouts) -> Tensor:
 def response_boxes(rollouts: Rollouts, num_bins: int) -> Tensor:
     """Boxes (B, G, 4) on the unit square, NaN where a response names no finding.
 
-    A box reaches from the near side of its low bins to the far side of its high bins, as the
-    localizer's own boxes do. Low behind high is left inverted: such a response cannot be read.
+    Edges lie where `data.answers.bins_box` reads them, and where supervision put them: in the
+    middle of their bins. Low behind high is left inverted: such a response cannot be read.
     """
-    sides = torch.tensor([0, 0, 1, 1], device=rollouts.bins.device)
-    boxes = (rollouts.bins + sides) / num_bins
+    low, high = rollouts.bins.float().chunk(2, dim=-1)
+    apart = (low == high) / 6
+    boxes = torch.cat([low + 0.5 - apart, high + 0.5 + apart], dim=-1) / num_bins
     return boxes.masked_fill(~rollouts.has_box[..., None], torch.nan)
 
 

@@ -42,7 +42,7 @@ def drawn_queries(count: int, seed: int) -> QueryBatch:
     low, size = rng.integers(0, 4, (count, 2)), rng.integers(1, 4, (count, 2))
     bins = torch.from_numpy(np.concatenate([low, low + size], axis=1))
     codes = [functional.one_hot(labels, 3), functional.one_hot(bins, BINS).flatten(1)]
-    boxes = (bins + torch.tensor([0, 0, 1, 1])) / BINS
+    boxes = (bins + 0.5) / BINS
     boxes[labels == 0] = torch.nan
     return QueryBatch(torch.cat(codes, dim=-1).float(), labels, boxes)
 

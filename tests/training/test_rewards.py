@@ -50,7 +50,7 @@ def two_responses(**more) -> tuple[Rollouts, PolicyOutput, QueryBatch]:
     keep = torch.tensor([[[True] * 5, [True] + [False] * 4]]).expand(2, -1, -1)
     rollouts = Rollouts(torch.tensor([[1, 0], [2, 0]]), bins, keep)
     output = PolicyOutput(torch.zeros(2, 4, 4), torch.zeros(2, 3), torch.zeros(2), **more)
-    boxes = torch.tensor([[0.0, 0.0, 0.5, 0.5], [torch.nan] * 4])
+    boxes = torch.tensor([[0.125, 0.125, 0.375, 0.375], [torch.nan] * 4])
     return rollouts, output, QueryBatch(torch.zeros(2, 1), torch.tensor([1, 0]), boxes)
 
 
@@ -64,13 +64,13 @@ def test_rewards_of_rollouts_by_hand():
 
 def test_attention_to_the_finding_is_rewarded_where_a_finding_is_named():
     attention = torch.zeros(2, 16)
-    attention[0, 0] = 1.0  # one of the four patches in the upper left quarter
+    attention[0, 0] = 1.0  # a patch that the box covers to a quarter; it is a 16th of the image
     attention[1] = 1.0
     found = reward_rollouts(*two_responses(attention=attention), CLASSES, CONFIG)
-    assert found.vision.tolist() == [[0.75, 0.0], [0.0, 0.0]]
+    assert found.vision.tolist() == [[0.25 - 1 / 16, 0.0], [0.0, 0.0]]
     assert found.total.tolist() == [[3.0, 0.0], [0.0, 2.0]]
     permuted = two_responses(attention=attention.flip(-1))
-    assert reward_rollouts(*permuted, CLASSES, CONFIG).vision.tolist()[0] == [-0.25, 0.0]
+    assert reward_rollouts(*permuted, CLASSES, CONFIG).vision.tolist()[0] == [-1 / 16, 0.0]
 
 
 def test_weights_and_unknown_classes():
@@ -97,11 +97,11 @@ def test_a_judge_may_call_classes_alike():
 
 def test_a_location_token_is_credited_with_its_box_alone():
     """Two responses name a finding, one of them the right class, the other the better box."""
-    bins = torch.tensor([[[0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]]])
+    bins = torch.tensor([[[0, 0, 1, 1], [0, 0, 2, 2], [0, 0, 0, 0]]])
     keep = torch.tensor([[[True] * 5, [True] * 5, [True] + [False] * 4]])
     rollouts = Rollouts(torch.tensor([[2, 1, 0]]), bins, keep)
     output = PolicyOutput(torch.zeros(1, 4, 4), torch.zeros(1, 3), torch.zeros(1))
-    truth = torch.tensor([[0.0, 0.0, 0.5, 0.5]])
+    truth = torch.tensor([[0.125, 0.125, 0.375, 0.375]])
     batch = QueryBatch(torch.zeros(1, 1), torch.tensor([1]), truth)
     rewards = reward_rollouts(rollouts, output, batch, CLASSES, CONFIG)
     assert rewards.localization.tolist() == [[1.0, 0.25, 0.0]]

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from jomed_app.data.answers import bins_box
 from jomed_app.training.rollout import (
     PolicyOutput,
     Rollouts,
@@ -114,13 +115,21 @@ def test_boxes_by_hand():
     keep[0, 3, 1:] = False
     rollouts = Rollouts(torch.tensor([[1, 1, 1, 0]]), bins, keep)
     expected = [
-        [0.0, 0.25, 0.5, 1.0],
-        [0.5, 0.5, 0.75, 0.75],
-        [0.75, 0.0, 0.5, 1.0],
+        [0.125, 0.375, 0.375, 0.875],
+        [7 / 12, 7 / 12, 2 / 3, 2 / 3],
+        [0.875, 0.125, 0.375, 0.875],
         [torch.nan] * 4,
     ]
     found = response_boxes(rollouts, 4)
     torch.testing.assert_close(found, torch.tensor([expected]), equal_nan=True)
+
+
+@pytest.mark.parametrize("told", [[0, 1, 3, 2], [2, 0, 2, 3], [1, 1, 1, 1]])
+def test_a_sampled_box_is_the_one_that_its_tokens_are_read_as(told):
+    keep = torch.ones(1, 1, 5, dtype=torch.bool)
+    rollouts = Rollouts(torch.tensor([[FINDING]]), torch.tensor([[told]]), keep)
+    read = bins_box(told, 4)
+    torch.testing.assert_close(response_boxes(rollouts, 4)[0, 0], torch.tensor(read.as_tuple()))
 
 
 def test_what_is_sampled_and_kept_carries_no_gradient():
