@@ -1,0 +1,139 @@
+"""Ways of tuning with rewards side by side: `python -m benchmarks.reward_options RUN --data DIR`.
+
+Each configuration in `jomed_app/configs/rewards` tunes the queries of every fold's localizer from
+the same start, and the fold's held-out images are looked at before and after. A finished job is a
+file in `--out`, and is not done again. Writes docs/results/rewards.md and .json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.reward_options_report import write_report
+from jomed_app.boxes import Box
+from jomed_app.config import CONFIG_FOLDER, load_config, read_stored_config
+from jomed_app.data.corpus import load_corpus
+from jomed_app.evaluation.localization import lesion_ious
+from jomed_app.localizer_config import RewardTuningConfig
+from jomed_app.models.localizer import Localizer, load_localizer
+from jomed_app.training.kept_cases import KeptCases
+from jomed_app.training.localize import frozen_tower, keep_real
+from jomed_app.training.localizer_policy import (
+    LocalizerPolicy,
+    ViewQueries,
+    rewarded_rows,
+    see_cases,
+)
+from jomed_app.training.rewards import class_set, tune_with_rewards
+from jomed_app.training.workspace import Workspace, groups_of
+
+START = "stage 1"
+BATCH_SIZE = 16
+
+
+@torch.inference_mode()
+def look(
+    localizer: Localizer, cases: KeptCases, rows: Sequence[int], groups: Sequence[str]
+) -> list[dict[str, Any]]:
+    """What the localizer shows of held-out images: IoU of every lesion, class right or not."""
+    seen = []
+    for start in range(0, len(rows), BATCH_SIZE):
+        part = list(rows[start : start + BATCH_SIZE])
+        said = localizer.find_in_maps(cases.maps[0, part].float())
+        for row, found in zip(part, said, strict=True):
+            known = cases.boxes[0, row]
+            true = [Box(*each) for each in known[~known.isnan().any(-1)].tolist()]
+            ious = lesion_ious([found.box], true) if true else np.zeros(0)
+            seen.append(
+                {
+                    "row": int(row),
+                    "group": groups[row],
+                    "right": int(found.class_prob.argmax()) == int(cases.labels[row]),
+                    "ious": [round(float(each), 5) for each in ious],
+                }
+            )
+    return seen
+
+
+class Folds:
+    """A run's localizers and the cases they were trained and held out on."""
+
+    def __init__(self, run: Path, data: Path) -> None:
+        config = read_stored_config(run / "config.json")
+        config = replace(config, train_reader=replace(config.train_reader, data=str(data)))
+        self.work = Workspace(run, config)
+        self.cases, self.folds = keep_real(self.work, frozen_tower(self.work))
+        self.groups = groups_of(load_corpus(self.work.task, data, ("train", "val"))[1])
+        self.classes = class_set(self.work.task.labels, self.work.task.empty_labels)
+
+    def localizer(self, fold: int) -> Localizer:
+        """As stage 1 left it."""
+        return load_localizer(self.work.localizer(self.work.fold_name(fold)))
+
+    def held_out(self, fold: int) -> list[int]:
+        """Rows of a fold."""
+        rows: list[int] = np.flatnonzero(self.folds == fold).tolist()
+        return rows
+
+    def tuned(self, fold: int, seen: KeptCases, settings: RewardTuningConfig) -> Localizer:
+        """A localizer tuned on the other folds."""
+        torch.manual_seed(settings.seed)
+        localizer = self.localizer(fold)
+        rows = rewarded_rows(seen, np.flatnonzero(self.folds != fold), self.classes.empty)
+        with tempfile.TemporaryDirectory() as folder:
+            tune_with_rewards(
+                LocalizerPolicy(localizer),
+                ViewQueries(seen, rows),
+                self.classes,
+                settings,
+                Path(folder),
+            )
+        return localizer
+
+
+def main() -> int:
+    """Do what is not done yet, write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("checkpoints/reward_options"))
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--only", default="", help="the option of this name; all without")
+    chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    folds = Folds(chosen.run, chosen.data)
+    names = sorted(path.stem for path in (CONFIG_FOLDER / "rewards").glob("*.toml"))
+    wanted = [name for name in names if chosen.only in ("", name)]
+    jobs = [(name, seed) for seed in range(chosen.seeds) for name in wanted]
+    for fold in range(folds.work.config.train_reader.folds):
+        files = {job: chosen.out / f"{job[0]}-{job[1]}-{fold}.json" for job in jobs}
+        first = chosen.out / f"{START}-0-{fold}.json"
+        if all(file.is_file() for file in (*files.values(), first)):
+            continue
+        held_out, start = folds.held_out(fold), folds.localizer(fold)
+        first.write_text(json.dumps(look(start, folds.cases, held_out, folds.groups)))
+        seen = see_cases(start, folds.cases)
+        for (name, seed), file in files.items():
+            if file.is_file():
+                continue
+            settings = load_config(CONFIG_FOLDER / "rewards" / f"{name}.toml").train_rewards
+            tuned = folds.tuned(fold, seen, replace(settings, seed=seed))
+            file.write_text(json.dumps(look(tuned, folds.cases, held_out, folds.groups)))
+            sys.stdout.write(f"{file.stem}\n")
+            sys.stdout.flush()
+    write_report(chosen.out, START)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
