@@ -42,6 +42,8 @@ def figure(name: str, seeds: Sequence[Rows], index: NDArray[np.intp]) -> float:
             values.append(np.mean([rows[i]["right"] for i in index]))
             continue
         ious = np.array([iou for i in index for iou in rows[i]["ious"]])
+        if not ious.size:
+            return float("nan")
         values.append(ious.mean() if name == "mean_iou" else (ious >= 0.5).mean())
     return float(np.mean(values))
 
