@@ -3,7 +3,8 @@
 `frequent`: the most frequent answer to the question among the known images; looks at no image.
 `copied`: what the best candidate answered to its question most alike; reads nothing.
 `no_retrieval`: the reader without a candidate. `rag`: the reader beside candidates, marginalized.
-`joint`: the same beside those that a trained image head finds.
+`joint`: the same beside those that an image head finds that was trained on such questions; a
+bundle has none.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.question_search import QuestionSearch
 from jomed_app.retrieval.search import relative_scores
 
-VQA_SYSTEMS = ("frequent", "copied", "no_retrieval", "rag", "joint")
+VQA_SYSTEMS = ("frequent", "copied", "no_retrieval", "rag")
+JOINT_SYSTEM = "joint"  # measured right after `train questions` alone
 SHORTLIST = 256  # images alike, among which those asked alike are sought
 CLOSED_OPTIONS = ("yes", "no")  # weighed for every closed question, as the authors offer them
 
@@ -101,7 +103,7 @@ def answer_questions(
             }
             if image.beside_joint is not None:
                 other = image.beside_joint(each.question)
-                answers["joint"] = _answer(reader, image, each, other).text
+                answers[JOINT_SYSTEM] = _answer(reader, image, each, other).text
             answered.append(
                 AnsweredQuestion(
                     group=image.record.group or image.record.case_id,
