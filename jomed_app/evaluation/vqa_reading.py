@@ -67,12 +67,14 @@ class AskedImage:
         encoding: as the reader sees it.
         beside: question -> its candidates, by the frozen retriever.
         beside_joint: the same by the trained one; None without it.
+        has_twin: whether a known image is its near-duplicate; None where nobody looked.
     """
 
     record: CaseRecord
     encoding: ImageEncoding
     beside: Callable[[str], Beside]
     beside_joint: Callable[[str], Beside] | None = None
+    has_twin: bool | None = None
 
 
 def known_answers(records: Iterable[CaseRecord]) -> KnownAnswers:
@@ -112,6 +114,7 @@ def answer_questions(
                     is_closed=each.is_closed,
                     answers=answers,
                     is_inconsistent=said.is_inconsistent if said.candidates else None,
+                    has_twin=image.has_twin,
                 )
             )
         yield answered

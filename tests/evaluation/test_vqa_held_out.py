@@ -60,6 +60,14 @@ def test_the_stage_tunes_teaches_and_reads_what_is_held_out(run):
     assert "## asked, val" in (out / "vqa" / "vqa.md").read_text(encoding="utf-8")
 
 
+def test_questions_about_a_copy_of_a_training_image_are_told_apart(run):
+    out, _, _ = run
+    clean = read_vqa_report(out / "vqa" / "report.asked.json").clean
+    assert (clean.n, clean.n_open, clean.n_closed, clean.n_groups) == (4, 2, 2, HELD_OUT - 1)
+    assert tuple(clean.systems) == (*VQA_SYSTEMS, JOINT_SYSTEM)
+    assert "4 questions (2 open, 2 closed)" in (out / "vqa" / "vqa.md").read_text(encoding="utf-8")
+
+
 def test_a_start_that_is_not_there_is_said(run, tmp_path):
     out, _, config = run
     settings = replace(config.train_questions, start="reader/absent")
@@ -75,6 +83,7 @@ def test_without_a_trained_head_there_is_no_joint(tmp_path):
     report = read_vqa_report(paths[0])
     assert tuple(report.systems) == VQA_SYSTEMS
     assert report.n == 3
+    assert report.clean is None, "nobody looked for twins"
 
 
 def test_nothing_held_out_is_said(tmp_path):
