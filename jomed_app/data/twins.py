@@ -75,6 +75,30 @@ def _rank(split: str) -> int:
     return _HELD_OUT_ORDER.index(split) if split in _HELD_OUT_ORDER else 0
 
 
+def have_twins(
+    images: Sequence[NDArray[np.uint8]],
+    known: Sequence[NDArray[np.uint8]],
+    min_correlation: float = TWIN_CORRELATION,
+) -> NDArray[np.bool_]:
+    """Whether each image has a near-duplicate among known ones, by the rule of `group_twins`.
+
+    Twins of twins do not count.
+
+    Args:
+        images: N images (H, W) or (H, W, 3), uint8, without margins.
+        known: M such images.
+        min_correlation: bound in (-1, 1).
+
+    Returns:
+        (N,) truth values; all False without known images.
+    """
+    if not len(images) or not len(known):
+        return np.zeros(len(images), dtype=bool)
+    small = np.stack([_shrink_pixels(image) for image in (*images, *known)])
+    found = correlations(small)[: len(images), len(images) :]
+    return np.asarray((found > min_correlation).any(axis=1))
+
+
 def correlations(images: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (N, N) correlations of (N, H, W) gray images, in [-1, 1]; 0 for a flat image."""
     rows = images.reshape(len(images), -1)
@@ -82,6 +106,15 @@ def correlations(images: NDArray[np.float64]) -> NDArray[np.float64]:
     norms = np.linalg.norm(centered, axis=1, keepdims=True)
     unit = np.divide(centered, norms, out=np.zeros_like(centered), where=norms > 0)
     return np.asarray(unit @ unit.T)
+
+
+def _shrink_pixels(image: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Pixels in memory as 32 x 32 gray levels, like `_shrink`."""
+    from PIL import Image
+
+    gray = Image.fromarray(image).convert("L")
+    small = gray.resize((TWIN_PX, TWIN_PX), Image.Resampling.BOX)
+    return np.asarray(small, dtype=np.float64)
 
 
 def _shrink(folder: Path, name: str, place: int) -> NDArray[np.float64]:

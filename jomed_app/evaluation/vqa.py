@@ -68,6 +68,7 @@ class AnsweredQuestion:
         question: as asked; reference: its answer; is_closed: whether it offers its answers.
         answers: system -> answer; the same systems for all questions.
         is_inconsistent: whether the candidates led to different answers; None without any.
+        has_twin: whether a known image is the image's near-duplicate; None where nobody looked.
     """
 
     group: str
@@ -76,6 +77,7 @@ class AnsweredQuestion:
     is_closed: bool
     answers: Mapping[str, str]
     is_inconsistent: bool | None = None
+    has_twin: bool | None = None
 
 
 class VqaScores:

@@ -131,4 +131,5 @@ def _asked_row(
         table.encoding(reader, row),
         beside,
         None if moved is None else lambda question: beside(question, moved[row]),
+        None if table.has_twin is None else bool(table.has_twin[row]),
     )

@@ -3,7 +3,8 @@
 `frequent`: the most frequent answer to the question among the known images; looks at no image.
 `copied`: what the best candidate answered to its question most alike; reads nothing.
 `no_retrieval`: the reader without a candidate. `rag`: the reader beside candidates, marginalized.
-`joint`: the same beside those that a trained image head finds.
+`joint`: the same beside those that an image head finds that was trained on such questions; a
+bundle has none.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.question_search import QuestionSearch
 from jomed_app.retrieval.search import relative_scores
 
-VQA_SYSTEMS = ("frequent", "copied", "no_retrieval", "rag", "joint")
+VQA_SYSTEMS = ("frequent", "copied", "no_retrieval", "rag")
+JOINT_SYSTEM = "joint"  # measured right after `train questions` alone
 SHORTLIST = 256  # images alike, among which those asked alike are sought
 CLOSED_OPTIONS = ("yes", "no")  # weighed for every closed question, as the authors offer them
 
@@ -65,12 +67,14 @@ class AskedImage:
         encoding: as the reader sees it.
         beside: question -> its candidates, by the frozen retriever.
         beside_joint: the same by the trained one; None without it.
+        has_twin: whether a known image is its near-duplicate; None where nobody looked.
     """
 
     record: CaseRecord
     encoding: ImageEncoding
     beside: Callable[[str], Beside]
     beside_joint: Callable[[str], Beside] | None = None
+    has_twin: bool | None = None
 
 
 def known_answers(records: Iterable[CaseRecord]) -> KnownAnswers:
@@ -101,7 +105,7 @@ def answer_questions(
             }
             if image.beside_joint is not None:
                 other = image.beside_joint(each.question)
-                answers["joint"] = _answer(reader, image, each, other).text
+                answers[JOINT_SYSTEM] = _answer(reader, image, each, other).text
             answered.append(
                 AnsweredQuestion(
                     group=image.record.group or image.record.case_id,
@@ -110,6 +114,7 @@ def answer_questions(
                     is_closed=each.is_closed,
                     answers=answers,
                     is_inconsistent=said.is_inconsistent if said.candidates else None,
+                    has_twin=image.has_twin,
                 )
             )
         yield answered

@@ -1,9 +1,9 @@
-"""The report on questions with free answers, schema `jomed.vqa/1`, and its page."""
+"""The report on questions with free answers, schema `jomed.vqa/2`, and its page."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,7 @@ from jomed_app.evaluation.vqa import AnsweredQuestion, VqaScores
 from jomed_app.types import Frozen
 
 REFERENCE_SYSTEM = "rag"
+TRAINED_SYSTEM = "joint"  # compared with the reference, which all others are compared with
 
 
 class VqaSystemReport(Frozen):
@@ -40,12 +41,23 @@ class VqaDifference(Frozen):
     ci: Range | None
 
 
+class VqaSubset(Frozen):
+    """Figures on some of the questions; without any question there is no system."""
+
+    n: int = Field(description="questions")
+    n_open: int
+    n_closed: int
+    n_groups: int = Field(description="images")
+    systems: dict[str, VqaSystemReport] = Field(default_factory=dict)
+    differences: tuple[VqaDifference, ...] = ()
+
+
 class VqaReport(Frozen):
-    """The whole report."""
+    """The whole report; schema 2 added `clean`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    schema_: Literal["jomed.vqa/1"] = Field(default="jomed.vqa/1", alias="schema")
+    schema_: Literal["jomed.vqa/1", "jomed.vqa/2"] = Field(default="jomed.vqa/2", alias="schema")
     task: str
     split: str
     n: int = Field(description="questions")
@@ -65,6 +77,11 @@ class VqaReport(Frozen):
     index: str
     systems: dict[str, VqaSystemReport]
     differences: tuple[VqaDifference, ...] = ()
+    clean: VqaSubset | None = Field(
+        default=None,
+        description="questions about images without a near-duplicate among the known ones; None "
+        "where nobody looked, and in schema 1",
+    )
 
 
 def build_vqa_report(
@@ -95,32 +112,31 @@ def build_vqa_report(
     """
     if not asked:
         raise ValueError("a report needs one question or more, found none")
-    scores = {name: VqaScores(asked, name) for name in asked[0].answers}
-    first = next(iter(scores.values()))
+    whole = _subset(asked, seed, num_resamples)
     known = [one.is_inconsistent for one in asked if one.is_inconsistent is not None]
-    split_up = np.flatnonzero([bool(one.is_inconsistent) for one in asked])
-    reference = scores.get(REFERENCE_SYSTEM)
-    others = [name for name in scores if reference and name != REFERENCE_SYSTEM]
+    split_up = [one for one in asked if one.is_inconsistent]
+    is_scored = REFERENCE_SYSTEM in whole.systems and split_up
+    looked = all(one.has_twin is not None for one in asked)
+    alone = [one for one in asked if not one.has_twin]
     return VqaReport(
         task=task,
         split=split,
-        n=len(asked),
-        n_open=int((~first.is_closed).sum()),
-        n_closed=int(first.is_closed.sum()),
-        n_groups=len(set(first.groups)),
+        n=whole.n,
+        n_open=whole.n_open,
+        n_closed=whole.n_closed,
+        n_groups=whole.n_groups,
         inconsistent_rate=float(np.mean(known)) if known else None,
         inconsistent_score=(
-            float(reference.score[split_up].mean()) if reference and len(split_up) else None
+            float(VqaScores(split_up, REFERENCE_SYSTEM).score.mean()) if is_scored else None
         ),
         seconds_per_question=None if seconds is None else seconds / len(asked),
         seed=seed,
         num_resamples=num_resamples,
         bundle=bundle,
         index=index,
-        systems={name: _system(each, seed, num_resamples) for name, each in scores.items()},
-        differences=tuple(
-            _difference(scores, REFERENCE_SYSTEM, name, seed, num_resamples) for name in others
-        ),
+        systems=whole.systems,
+        differences=whole.differences,
+        clean=_subset(alone, seed, num_resamples) if looked else None,
     )
 
 
@@ -143,7 +159,8 @@ def vqa_page(reports: Sequence[VqaReport]) -> str:
         "Open: token recall of the reference. Closed: the reference stands in the answer, in whole "
         "words. Mean: of both. Exact: word for word. Brackets: 95 % percentile bootstrap over "
         "images. `frequent` looks at no image: the most frequent answer to the question among the "
-        "known cases.",
+        "known cases. `copied` reads nothing: what the best candidate answered to its question "
+        "most alike. `joint` reads beside candidates of an image head trained through the answers.",
         "",
     ]
     for report in reports:
@@ -155,23 +172,67 @@ def vqa_page(reports: Sequence[VqaReport]) -> str:
             f"Candidates lead to different answers in {_number(report.inconsistent_rate)} of the "
             f"questions, where `{REFERENCE_SYSTEM}` scores {_number(report.inconsistent_score)}.",
             "",
-            "| system | open | closed | mean | exact |",
-            "| --- | --- | --- | --- | --- |",
+            *_tables(report.systems, report.differences),
         ]
-        for name, each in report.systems.items():
-            cells = [
-                _with_range(each.open_recall, each.open_ci),
-                _with_range(each.closed_accuracy, each.closed_ci),
-                _with_range(each.mean, each.mean_ci),
-                _number(each.exact),
-            ]
-            lines.append(f"| {name} | {' | '.join(cells)} |")
-        lines += ["", "| first - second | mean, difference |", "| --- | --- |"]
-        for found in report.differences:
-            cell = _with_range(found.difference, found.ci, sign="+")
-            lines.append(f"| {found.first} - {found.second} | {cell} |")
-        lines.append("")
+        if report.clean is not None:
+            lines += _clean_lines(report.clean)
     return "\n".join(lines)
+
+
+def _clean_lines(clean: VqaSubset) -> list[str]:
+    return [
+        "Images without a near-duplicate among the training images alone: "
+        f"{clean.n} questions ({clean.n_open} open, {clean.n_closed} closed) about "
+        f"{clean.n_groups} images.",
+        "",
+        *(_tables(clean.systems, clean.differences) if clean.n else ()),
+    ]
+
+
+def _tables(
+    systems: Mapping[str, VqaSystemReport], differences: Sequence[VqaDifference]
+) -> list[str]:
+    lines = ["| system | open | closed | mean | exact |", "| --- | --- | --- | --- | --- |"]
+    for name, each in systems.items():
+        cells = [
+            _with_range(each.open_recall, each.open_ci),
+            _with_range(each.closed_accuracy, each.closed_ci),
+            _with_range(each.mean, each.mean_ci),
+            _number(each.exact),
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    lines += ["", "| first - second | mean, difference |", "| --- | --- |"]
+    for found in differences:
+        cell = _with_range(found.difference, found.ci, sign="+")
+        lines.append(f"| {found.first} - {found.second} | {cell} |")
+    return [*lines, ""]
+
+
+def _subset(asked: Sequence[AnsweredQuestion], seed: int, num_resamples: int) -> VqaSubset:
+    """Score all systems on some questions."""
+    if not asked:
+        return VqaSubset(n=0, n_open=0, n_closed=0, n_groups=0)
+    scores = {name: VqaScores(asked, name) for name in asked[0].answers}
+    first = next(iter(scores.values()))
+    return VqaSubset(
+        n=len(asked),
+        n_open=int((~first.is_closed).sum()),
+        n_closed=int(first.is_closed.sum()),
+        n_groups=len(set(first.groups)),
+        systems={name: _system(each, seed, num_resamples) for name, each in scores.items()},
+        differences=tuple(
+            _difference(scores, *pair, seed, num_resamples) for pair in _pairs(list(scores))
+        ),
+    )
+
+
+def _pairs(systems: Sequence[str]) -> list[tuple[str, str]]:
+    """Which systems are compared: the reference with those before it, the trained one with it."""
+    if REFERENCE_SYSTEM not in systems:
+        return []
+    trained = [(TRAINED_SYSTEM, REFERENCE_SYSTEM)] if TRAINED_SYSTEM in systems else []
+    others = [name for name in systems if name not in (REFERENCE_SYSTEM, TRAINED_SYSTEM)]
+    return [*((REFERENCE_SYSTEM, name) for name in others), *trained]
 
 
 def _system(scores: VqaScores, seed: int, num_resamples: int) -> VqaSystemReport:

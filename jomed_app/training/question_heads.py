@@ -19,6 +19,7 @@ from torch import Tensor
 
 from jomed_app.config import JomedConfig
 from jomed_app.data.questions import taught_answer
+from jomed_app.errors import ConfigError
 from jomed_app.models.reader import Reader
 from jomed_app.models.retriever import RetrieverProjections, pool_tokens
 from jomed_app.progress import OnProgress
@@ -56,6 +57,9 @@ def read_true_answers(
         config: how many questions and candidates.
         features: (N, F) of all images.
         on_progress: called after every question.
+
+    Raises:
+        ConfigError: if no question has so many candidates.
     """
     rng = np.random.default_rng([config.seed, 11])
     asked = [(int(row), one) for row in table.training for one in table.records[row].questions]
@@ -76,6 +80,11 @@ def read_true_answers(
             alike = table.embeddings[near] @ table.embeddings[row]
             offsets.append(torch.from_numpy((scores - alike).astype(np.float32)))
         on_progress(done, len(chosen))
+    if not found:
+        raise ConfigError(
+            "train_questions.taught_candidates must be found beside a training image, "
+            f"{config.taught_candidates} stand beside none; lower it or add cases"
+        )
     candidates_of = torch.stack(found)
     return TaughtQueries(
         features[torch.tensor(rows)],
@@ -128,6 +137,10 @@ def teach_heads_by_questions(
 
     Returns:
         (N, D) query vectors of all images by the trained head; None if no question is to teach.
+
+    Raises:
+        ConfigError: as `read_true_answers`.
+        ValueError: if the reader answers alike beside all candidates.
     """
     settings, work = config.train_questions, Workspace(out, config)
     if not settings.taught_questions:

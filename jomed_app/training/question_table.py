@@ -13,11 +13,13 @@ from torch import Tensor
 from jomed_app.data.corpus import load_corpus
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import load_task
+from jomed_app.data.twins import have_twins
 from jomed_app.errors import ConfigError
+from jomed_app.models.pixels import Letterbox
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
 from jomed_app.models.retriever import RetrieverProjections
 from jomed_app.retrieval.question_search import QuestionSearch
-from jomed_app.training.image_set import join_images, load_images
+from jomed_app.training.image_set import ImageSet, join_images, load_images
 from jomed_app.training.reader import embed_tokens, encode_corpus_tokens
 from jomed_app.training.workspace import Workspace, groups_of
 
@@ -32,6 +34,8 @@ class QuestionTable:
         tokens: (N, P, C) patch tokens of the tower.
         embeddings: (N, D) unit rows of the image head.
         training: rows that may be trained on and be candidates; held_out: rows that are measured.
+        has_twin: (N,) whether a held-out image has a near-duplicate among its task's training
+            images, False for all others; None where nobody looked.
     """
 
     records: Sequence[CaseRecord]
@@ -40,6 +44,7 @@ class QuestionTable:
     embeddings: NDArray[np.float32]
     training: NDArray[np.int64]
     held_out: NDArray[np.int64]
+    has_twin: NDArray[np.bool_] | None = None
     search: QuestionSearch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -119,7 +124,39 @@ def load_question_table(work: Workspace, reader: Reader) -> QuestionTable:
         embed_images(work.projections(), reader, tokens),
         np.flatnonzero(sides == "train"),
         np.flatnonzero(sides == "val"),
+        mark_twins(images, names),
     )
+
+
+def mark_twins(images: ImageSet, tasks: Sequence[str]) -> NDArray[np.bool_]:
+    """Return (N,) whether a held-out image has a near-duplicate among its task's training images.
+
+    Ours: official splits part near-twin slices of one series, whose answers can be copied. An image
+    of no held-out split is never marked.
+
+    Args:
+        images: N images of some tasks.
+        tasks: N names.
+    """
+    sides = np.array([record.split for record in images.records])
+    found = np.zeros(len(sides), dtype=bool)
+    for name in dict.fromkeys(tasks):
+        is_own = np.array(tasks) == name
+        held_out, known = (
+            np.flatnonzero(is_own & (sides == side)).tolist() for side in ("val", "train")
+        )
+        found[held_out] = have_twins(
+            [_content(images, row) for row in held_out], [_content(images, row) for row in known]
+        )
+    return found
+
+
+def _content(images: ImageSet, row: int) -> NDArray[np.uint8]:
+    """An image without the margins of its square, which all images of its shape share."""
+    record, square = images.records[row], images.squares[row]
+    place = Letterbox(record.rows, record.columns, len(square))
+    (width, height), (left, top) = place.size, place.offset
+    return square[top : top + height, left : left + width]
 
 
 def embed_images(

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jomed_app.data.twins import TWIN_SPLIT, correlations, group_twins, hold_out_twins
+from jomed_app.data.twins import (
+    TWIN_SPLIT,
+    correlations,
+    group_twins,
+    have_twins,
+    hold_out_twins,
+)
 from jomed_app.errors import RecordError
 from tests.data.boxed_images import draw_image
 
@@ -36,6 +42,19 @@ def test_correlations_by_hand():
     images = np.array([[[0.0, 1.0]], [[5.0, 9.0]], [[1.0, 0.0]], [[3.0, 3.0]]])
     expected = [[1, 1, -1, 0], [1, 1, -1, 0], [-1, -1, 1, 0], [0, 0, 0, 0]]
     np.testing.assert_allclose(correlations(images), expected, atol=1e-12)
+
+
+def test_pixels_in_memory_are_compared_with_known_ones():
+    blocks = np.random.default_rng(0).integers(0, 200, (3, 8, 6, 1))
+    first, second, third = np.kron(blocks, np.ones((1, 8, 8, 3))).astype(np.uint8)
+    darker = first // 2
+    found = have_twins([darker, second], [third, first])
+    assert found.tolist() == [True, False]
+    assert have_twins([darker[..., 0]], [first]).tolist() == [True], "gray or colors"
+    assert have_twins([darker], [first], 0.9999999).tolist() == [False]
+    assert have_twins([first, second], [first, second, third]).tolist() == [True, True]
+    assert have_twins([first], []).tolist() == [False]
+    assert have_twins([], [first]).tolist() == []
 
 
 def test_a_missing_image_is_said_by_its_row(tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -114,6 +115,33 @@ def test_a_reader_that_ignores_its_candidates_is_refused(projections, taught, co
     assert flat.variance == 0.0
     with pytest.raises(ValueError, match="the reader ignores its candidates"):
         train_query_heads(projections, flat, corpus, CONFIG, tmp_path)
+
+
+def test_offsets_shift_the_softmax(projections, taught, tmp_path):
+    """Two equal candidates, one ahead by T ln 3: weights 3/4 and 1/4, likelihood 0.7."""
+    two = TaughtQueries(
+        taught.features[:2],
+        torch.tensor([[0, 1], [0, 1]]),
+        torch.ones(2, 2, dtype=torch.bool),
+        torch.tensor([[0.9, 0.1], [0.1, 0.9]]).log().expand(2, 2, 2),
+        torch.zeros(2, dtype=torch.long),
+        torch.tensor([[CONFIG.score_temperature * np.log(3.0), 0.0]]).float().expand(2, 2),
+    )
+    equal = {head: torch.full((CORPUS, DIM), DIM**-0.5) for head in HEADS}
+    config = replace(CONFIG, target="marginal", steps=1, batch_size=2)
+    for queries, likelihood in ((two, 0.7), (replace(two, offsets=None), 0.5)):
+        heads = copy.deepcopy(projections)
+        log = train_query_heads(heads, queries, equal, config, tmp_path, order=("image",))
+        assert log["image"][0]["loss"] == pytest.approx(-np.log(likelihood), abs=1e-5)
+
+
+def test_a_head_that_is_not_in_the_order_is_left_alone(projections, taught, corpus, tmp_path):
+    before = {head: projections.query_heads[head].weight.clone() for head in HEADS}
+    log = train_query_heads(projections, taught, corpus, CONFIG, tmp_path, order=("image",))
+    assert list(log) == ["image"]
+    assert torch.equal(projections.query_heads["text"].weight, before["text"])
+    assert not torch.equal(projections.query_heads["image"].weight, before["image"])
+    assert not (tmp_path / "text").exists()
 
 
 def test_queries_that_agree_teach_nothing_when_only_disagreement_counts(taught):
