@@ -28,13 +28,9 @@ from jomed_app.localizer_config import RewardTuningConfig
 from jomed_app.models.localizer import Localizer, load_localizer
 from jomed_app.training.kept_cases import KeptCases
 from jomed_app.training.localize import frozen_tower, keep_real
-from jomed_app.training.localizer_policy import (
-    LocalizerPolicy,
-    ViewQueries,
-    rewarded_rows,
-    see_cases,
-)
-from jomed_app.training.rewards import class_set, tune_with_rewards
+from jomed_app.training.localizer_policy import ViewQueries, rewarded_rows, see_cases
+from jomed_app.training.merged_policy import tune_localizer
+from jomed_app.training.rewards import class_set
 from jomed_app.training.workspace import Workspace, groups_of
 
 START = "stage 1"
@@ -86,18 +82,11 @@ class Folds:
         return rows
 
     def tuned(self, fold: int, seen: KeptCases, settings: RewardTuningConfig) -> Localizer:
-        """A localizer tuned on the other folds."""
-        torch.manual_seed(settings.seed)
+        """A localizer tuned on the other folds; the seeds of no two jobs of an option meet."""
         localizer = self.localizer(fold)
         rows = rewarded_rows(seen, np.flatnonzero(self.folds != fold), self.classes.empty)
         with tempfile.TemporaryDirectory() as folder:
-            tune_with_rewards(
-                LocalizerPolicy(localizer),
-                ViewQueries(seen, rows),
-                self.classes,
-                settings,
-                Path(folder),
-            )
+            tune_localizer(localizer, ViewQueries(seen, rows), self.classes, settings, Path(folder))
         return localizer
 
 
@@ -127,7 +116,7 @@ def main() -> int:
             if file.is_file():
                 continue
             settings = load_config(CONFIG_FOLDER / "rewards" / f"{name}.toml").train_rewards
-            tuned = folds.tuned(fold, seen, replace(settings, seed=seed))
+            tuned = folds.tuned(fold, seen, replace(settings, seed=seed * settings.policies))
             file.write_text(json.dumps(look(tuned, folds.cases, held_out, folds.groups)))
             sys.stdout.write(f"{file.stem}\n")
             sys.stdout.flush()

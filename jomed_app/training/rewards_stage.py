@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from jomed_app.config import JomedConfig
@@ -22,7 +21,8 @@ from jomed_app.training.localizer_policy import (
     see_cases,
 )
 from jomed_app.training.loop import no_progress
-from jomed_app.training.rewards import class_set, greedy_localization, tune_with_rewards
+from jomed_app.training.merged_policy import tune_localizer
+from jomed_app.training.rewards import class_set, greedy_localization
 from jomed_app.training.workspace import Workspace
 
 HELD_OUT_FILE = "held_out.json"
@@ -82,8 +82,7 @@ def _tune_localizer(
     on_progress: OnProgress,
 ) -> None:
     """Tune one; `held_out.json` tells the mean localization reward of held-out cases."""
-    settings, folder, task = work.config.train_rewards, work.tuned(name), work.task
-    torch.manual_seed(settings.seed)
+    folder, task = work.tuned(name), work.task
     localizer = load_localizer(work.localizer(name))
     policy = LocalizerPolicy(localizer)
     cases = see_cases(localizer, cases, on_progress=on_progress)
@@ -91,11 +90,11 @@ def _tune_localizer(
     rows, held_out = (rewarded_rows(cases, each, classes.empty) for each in (rows, held_out))
     watched = ViewQueries(cases, held_out).unchanged()
     before = greedy_localization(policy, watched, classes) if len(held_out) else None
-    tune_with_rewards(
-        policy,
+    tune_localizer(
+        localizer,
         ViewQueries(cases, rows),
         classes,
-        settings,
+        work.config.train_rewards,
         folder,
         resume=resume,
         on_progress=on_progress,
