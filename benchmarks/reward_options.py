@@ -30,7 +30,7 @@ from jomed_app.training.kept_cases import KeptCases
 from jomed_app.training.localize import frozen_tower, keep_real
 from jomed_app.training.localizer_policy import ViewQueries, rewarded_rows, see_cases
 from jomed_app.training.merged_policy import tune_localizer
-from jomed_app.training.rewards import class_set
+from jomed_app.training.rewarding import class_set
 from jomed_app.training.workspace import Workspace, groups_of
 
 START = "stage 1"

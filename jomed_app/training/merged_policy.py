@@ -20,7 +20,8 @@ from jomed_app.models.localizer import Localizer
 from jomed_app.progress import OnProgress
 from jomed_app.training.localizer_policy import LocalizerPolicy
 from jomed_app.training.loop import no_progress
-from jomed_app.training.rewards import ClassSet, tune_with_rewards
+from jomed_app.training.rewarding import ClassSet
+from jomed_app.training.rewards import tune_with_rewards
 from jomed_app.training.rollout import QuerySource
 
 State = dict[str, Tensor]

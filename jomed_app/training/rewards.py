@@ -8,7 +8,7 @@ critic-free form beside PPO; dropout stays off, so that the ratio is 1 where a b
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,17 +28,11 @@ from jomed_app.objectives.ppo import (
     whiten,
 )
 from jomed_app.objectives.rewards import (
-    Judge,
-    RewardWeights,
-    Statement,
-    box_coverage,
-    combine_rewards,
     localization_reward,
-    relevance_reward,
-    vision_relevance_reward,
 )
 from jomed_app.progress import OnProgress
 from jomed_app.training.loop import LoopSettings, no_progress, run_loop
+from jomed_app.training.rewarding import ClassSet, Rewards, reward_rollouts
 from jomed_app.training.rollout import (
     EDGES,
     Policy,
@@ -55,82 +49,6 @@ from jomed_app.training.rollout import (
 
 CRITIC = "critic"  # the child module of a policy that tells the value
 CHECKPOINT_BATCHES = 50
-
-
-@dataclass(frozen=True, slots=True)
-class ClassSet:
-    """The classes of a policy's class token.
-
-    Attributes:
-        names: C names.
-        empty: indices of classes without a finding.
-        agreement: (C, C) relevance of telling the row's class where the column's is true.
-    """
-
-    names: Sequence[str]
-    empty: tuple[int, ...]
-    agreement: Tensor
-
-
-def class_set(
-    names: Sequence[str], empty_names: Sequence[str], judge: Judge | None = None
-) -> ClassSet:
-    """Ask the judge once about every pair of classes.
-
-    Raises:
-        ConfigError: if an empty class is not among the classes.
-    """
-    if missing := set(empty_names) - set(names):
-        raise ConfigError(f"classes without a finding must be among {list(names)}, found {missing}")
-    told = [Statement(name) for name in names for _ in names]
-    true = [Statement(name) for _ in names for name in names]
-    agreement = relevance_reward(told, true, judge).view(len(names), len(names))
-    return ClassSet(names, tuple(names.index(name) for name in empty_names), agreement)
-
-
-@dataclass(frozen=True, slots=True)
-class Rewards:
-    """Rewards (B, G) of rollouts; `vision` is None where the policy shows no attention."""
-
-    relevance: Tensor
-    localization: Tensor
-    vision: Tensor | None
-    total: Tensor
-
-
-@torch.no_grad()
-def reward_rollouts(
-    rollouts: Rollouts,
-    output: PolicyOutput,
-    batch: QueryBatch,
-    classes: ClassSet,
-    config: RewardTuningConfig,
-) -> Rewards:
-    """Reward every response.
-
-    The patches form a square grid. Responses to a query share its attention, since the policy's
-    attention does not depend on what was sampled: the vision reward then tells naming a finding
-    apart from naming none, and nothing else.
-    """
-    size = rollouts.classes.shape
-    labels = batch.labels[:, None].expand(size)
-    relevance = classes.agreement[rollouts.classes, labels.clamp_min(0)] * (labels >= 0)
-    boxes = response_boxes(rollouts, output.edge_logits.shape[-1])
-    truth = batch.boxes[:, None].expand_as(boxes)
-    localization = localization_reward(boxes.reshape(-1, 1, 4), truth.reshape(-1, 1, 4)).view(size)
-    vision = None
-    if output.attention is not None:
-        side = round(output.attention.shape[-1] ** 0.5)
-        region = box_coverage(batch.boxes, side, side)
-        toward = vision_relevance_reward(output.attention[:, None], region)
-        vision = toward[:, None] * rollouts.has_box
-    weights = RewardWeights(
-        config.relevance_weight, config.localization_weight, config.vision_weight
-    )
-    total = combine_rewards(
-        relevance, localization, vision, weights=weights, floor=config.reward_floor
-    )
-    return Rewards(relevance, localization, vision, total)
 
 
 @dataclass(frozen=True, slots=True)

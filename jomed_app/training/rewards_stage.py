@@ -22,7 +22,8 @@ from jomed_app.training.localizer_policy import (
 )
 from jomed_app.training.loop import no_progress
 from jomed_app.training.merged_policy import tune_localizer
-from jomed_app.training.rewards import class_set, greedy_localization
+from jomed_app.training.rewarding import class_set
+from jomed_app.training.rewards import greedy_localization
 from jomed_app.training.workspace import Workspace
 
 HELD_OUT_FILE = "held_out.json"

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from jomed_app.training.rewards import class_set
+from jomed_app.training.rewarding import class_set
 from jomed_app.training.rollout import PolicyOutput, QueryBatch
 
 BINS = 8

@@ -16,7 +16,8 @@ from jomed_app.training.localizer_policy import (
     rewarded_rows,
     see_cases,
 )
-from jomed_app.training.rewards import class_set, tune_with_rewards
+from jomed_app.training.rewarding import class_set
+from jomed_app.training.rewards import tune_with_rewards
 from tests.tiny_bundle import build_tiny_localizer
 from tests.training.small_cases import TASK
 

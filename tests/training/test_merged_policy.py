@@ -12,7 +12,7 @@ from jomed_app.localizer_config import RewardTuningConfig
 from jomed_app.training.kept_cases import KeptCases
 from jomed_app.training.localizer_policy import ViewQueries, see_cases
 from jomed_app.training.merged_policy import merge_states, tune_localizer
-from jomed_app.training.rewards import class_set
+from jomed_app.training.rewarding import class_set
 from tests.localizer_maps import tiny_maps
 from tests.training.small_cases import TASK
 

@@ -10,13 +10,8 @@ import torch
 
 from jomed_app.errors import ConfigError
 from jomed_app.localizer_config import RewardTuningConfig
-from jomed_app.training.rewards import (
-    _group_advantages,
-    class_set,
-    greedy_localization,
-    reward_rollouts,
-    tune_with_rewards,
-)
+from jomed_app.training.rewarding import class_set, reward_rollouts
+from jomed_app.training.rewards import _group_advantages, greedy_localization, tune_with_rewards
 from jomed_app.training.rollout import PolicyOutput, QueryBatch, Rollouts, greedy_rollout
 from tests.training.small_policy import CLASSES, SmallPolicy, drawn_queries, source_of
 
