@@ -17,7 +17,7 @@ STAGES: dict[str, Callable[..., None]] = {
     "questions": tune_and_measure,
 }
 APART = "questions"  # of other tasks than the rest: never part of `all`
-READ_AFTER = frozenset({"reader", "retriever"})  # the folds' answers change with these
+READ_AFTER = frozenset({"reader", "rewards", "retriever"})  # the folds' answers change with these
 
 
 def stages_of(name: str) -> dict[str, Callable[..., None]]:
