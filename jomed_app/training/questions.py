@@ -190,6 +190,7 @@ def question_stage(
     work = Workspace(out, config)
     settings = config.train_questions
     start = out / settings.start if settings.start else None
+    work.prepare_base()
     reader, adapted = work.trainable_reader(start)
     table = load_question_table(work, reader)
     train_questions(
