@@ -53,7 +53,7 @@ def test_train_all_runs_the_stages_in_order(ran, tmp_path, capsys):
     [
         ("align", ["align"]),
         ("reader", ["reader", "folds"]),
-        ("rewards", ["rewards"]),
+        ("rewards", ["rewards", "folds"]),
         ("retriever", ["retriever", "folds"]),
         ("questions", ["questions"]),
         ("all", ["align", "reader", "rewards", "retriever", "folds"]),

@@ -30,13 +30,16 @@ def write_asked_images(folder: Path) -> Path:
     """
     records = write_tiny_corpus(folder, NUM_IMAGES, seed=31)
     last = len(records) - 1
+    shown = [*records[:last], records[0]]
     write_records(
         folder,
         [
             record.model_copy(
                 update={
                     "split": "train" if place < len(records) - HELD_OUT else "val",
-                    "image": records[0].image if place == last else record.image,
+                    "image": shown[place].image,
+                    "rows": shown[place].rows,
+                    "columns": shown[place].columns,
                     "questions": (
                         AskedQuestion(question="What is it?", answer=record.label),
                         AskedQuestion(

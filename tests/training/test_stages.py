@@ -158,7 +158,8 @@ def test_rewards_tune_every_localizer_and_keep_the_old_ones(work, tmp_path):
 
     run()
     names = ["fold0", "fold1", "final"]
-    assert len(steps) == 3 * work.config.train_rewards.steps * work.config.train_rewards.updates
+    settings = work.config.train_rewards
+    assert len(steps) == 3 * settings.policies * settings.steps * settings.updates
     assert {"reward", "localization", "vision", "kl"} <= set(steps[0])
     for name in names:
         old, untouched = (weights(load_localizer(each.localizer(name))) for each in (work, tuned))
