@@ -72,7 +72,7 @@ class RewardTuningConfig(Section):
         ship: whether folds are read with, and the bundle carries, the tuned localizers.
     """
 
-    algorithm: Literal["ppo", "group"] = "group"  # arXiv:2501.01377: ppo
+    algorithm: Literal["ppo", "group"] = "ppo"  # arXiv:2501.01377
     rollouts: int = setting(64, low=1, high=1024)  # ours: measured, docs/adr/0006
     temperature: float = setting(0.5, low=0.05, high=10.0)  # ours: measured, docs/adr/0006
     clip: float = setting(0.2, low=1e-3, high=10.0)  # arXiv:1707.06347

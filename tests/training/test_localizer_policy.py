@@ -101,7 +101,9 @@ def test_a_finding_without_a_drawn_box_is_left_out(queries):
 
 def test_tuning_moves_the_queries_and_nothing_else(localizer, queries, tmp_path):
     before = {name: value.clone() for name, value in localizer.state_dict().items()}
-    config = RewardTuningConfig(steps=3, batch_size=4, rollouts=4, lr=5e-3, kl_weight=0.0)
+    config = RewardTuningConfig(
+        algorithm="group", steps=3, batch_size=4, rollouts=4, lr=5e-3, kl_weight=0.0
+    )
     policy = LocalizerPolicy(localizer)
     history = tune_with_rewards(policy, queries, CLASSES, config, tmp_path)
     assert all(np.isfinite(each["vision"]) for each in history)

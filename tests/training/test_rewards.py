@@ -17,7 +17,14 @@ from tests.training.small_policy import CLASSES, SmallPolicy, drawn_queries, sou
 
 QUERIES = drawn_queries(64, 0)
 CONFIG = RewardTuningConfig(
-    steps=40, updates=2, batch_size=32, rollouts=8, lr=0.2, kl_weight=0.0, critic_lr_factor=1.0
+    algorithm="group",
+    steps=40,
+    updates=2,
+    batch_size=32,
+    rollouts=8,
+    lr=0.2,
+    kl_weight=0.0,
+    critic_lr_factor=1.0,
 )
 
 
