@@ -46,6 +46,7 @@ ENCODINGS = ("most probable bins", "expected around them", "expected over all", 
 TIMED = 24  # images
 
 
+@torch.inference_mode()
 def told_boxes(localizer: Localizer, early: Tensor) -> list[dict[str, Box]]:
     """Each image's box in every encoding."""
     said = localizer(early)
@@ -59,11 +60,10 @@ def told_boxes(localizer: Localizer, early: Tensor) -> list[dict[str, Box]]:
             ENCODINGS[2]: whole_box(over_all[place]),
             ENCODINGS[3]: found.boxes[0],
         }
-        for place, found in enumerate(localizer.find_in_maps(early))
+        for place, found in enumerate(localizer.read_out(said))
     ]
 
 
-@torch.inference_mode()
 def score(
     localizer: Localizer, cases: KeptCases, rows: Sequence[int], groups: Sequence[str]
 ) -> list[dict[str, Any]]:

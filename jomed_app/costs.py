@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from jomed_app.errors import RecordError
+from jomed_app.errors import RecordError, first_fault
 from jomed_app.progress import OnProgress
 from jomed_app.types import Frozen
 
@@ -116,11 +116,9 @@ def read_costs(run: Path) -> RunCosts:
     try:
         return RunCosts.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "file"
         raise RecordError(
-            f"'{path.name}' must follow schema jomed.costs/1: {where}: {first['msg']}; delete it "
-            "to count anew"
+            f"'{path.name}' must follow schema jomed.costs/1: {first_fault(error, 'file')}; "
+            "delete it to count anew"
         ) from error
 
 

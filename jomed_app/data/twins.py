@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.errors import RecordError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 TWIN_PX = 32
 TWIN_CORRELATION = 0.95
@@ -109,25 +113,29 @@ def correlations(images: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _shrink_pixels(image: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Pixels in memory as 32 x 32 gray levels, like `_shrink`."""
-    from PIL import Image
+    """Pixels in memory as 32 x 32 gray levels, as `_shrink` makes them of a file."""
+    from PIL.Image import fromarray
 
-    gray = Image.fromarray(image).convert("L")
-    small = gray.resize((TWIN_PX, TWIN_PX), Image.Resampling.BOX)
-    return np.asarray(small, dtype=np.float64)
+    return _to_levels(fromarray(image))
 
 
 def _shrink(folder: Path, name: str, place: int) -> NDArray[np.float64]:
     """An image as 32 x 32 gray levels, each the mean of the pixels it covers."""
-    from PIL import Image
+    from PIL.Image import open as open_image
 
     try:
-        with Image.open(folder / name) as image:
+        with open_image(folder / name) as image:
             image.draft("L", (2 * TWIN_PX, 2 * TWIN_PX))  # a JPEG is decoded at a small scale
-            gray = image.convert("L").resize((TWIN_PX, TWIN_PX), Image.Resampling.BOX)
+            return _to_levels(image)
     except OSError as error:
         raise RecordError(
             f"row {place} must name an image that can be read, found none; add the image, twins "
             "are found by their pixels"
         ) from error
-    return np.asarray(gray, dtype=np.float64)
+
+
+def _to_levels(image: Image) -> NDArray[np.float64]:
+    from PIL.Image import Resampling
+
+    small = image.convert("L").resize((TWIN_PX, TWIN_PX), Resampling.BOX)
+    return np.asarray(small, dtype=np.float64)

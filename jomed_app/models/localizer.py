@@ -193,7 +193,10 @@ class Localizer(PreTrainedModel):
     @torch.inference_mode()
     def find_in_maps(self, early: Tensor) -> list[Found]:
         """Find what every image shows, from (B, C8, S/8, S/8) stride-8 maps."""
-        said = self(early)
+        return self.read_out(self(early))
+
+    def read_out(self, said: LocalizerOutput) -> list[Found]:
+        """Join what both read-outs say of B images, image by image."""
         rows = zip(
             said.edge_logits.float().softmax(-1),
             said.class_logits.float().softmax(-1),

@@ -83,8 +83,7 @@ def run_loop(
         out: folder of the checkpoint.
         resume: continue from the checkpoint in `out` if there is one.
         on_progress: called after every step.
-        lr_factors: learning-rate factor per module or dotted path within one, the longest that
-            fits counts, 1 where none does.
+        lr_factors: learning-rate factor per module name, 1 where absent.
 
     Returns:
         The log: one dictionary of floats per step run now.
@@ -99,7 +98,7 @@ def run_loop(
     groups = [
         {
             "params": [p],
-            "lr": settings.lr * _factor(name, factors),
+            "lr": settings.lr * factors.get(name.split(".", 1)[0], 1.0),
             "weight_decay": settings.weight_decay if p.ndim > 1 else 0.0,
         }
         for name, p in state.items()
@@ -141,11 +140,6 @@ def run_loop(
     if mean is not None:
         _follow(state, mean, 0.0)
     return history
-
-
-def _factor(name: str, factors: Mapping[str, float]) -> float:
-    fitting = [path for path in factors if f"{name}.".startswith(f"{path}.")]
-    return factors[max(fitting, key=len)] if fitting else 1.0
 
 
 def _cosine(step: int, steps: int, warmup: float) -> float:

@@ -46,10 +46,12 @@ class QuestionTable:
     held_out: NDArray[np.int64]
     has_twin: NDArray[np.bool_] | None = None
     search: QuestionSearch = field(init=False)
+    groups: NDArray[np.str_] = field(init=False)
 
     def __post_init__(self) -> None:
         known = [self.records[int(row)] for row in self.training]
         object.__setattr__(self, "search", QuestionSearch(known))
+        object.__setattr__(self, "groups", np.asarray(groups_of(self.records)))
 
     def near(
         self, row: int, question: str, moved: NDArray[np.float32] | None = None
@@ -64,8 +66,7 @@ class QuestionTable:
         Returns:
             Rows, the best first, and their scores (`retrieval.question_search`).
         """
-        groups = np.asarray(groups_of(self.records))
-        places = np.flatnonzero(groups[self.training] != groups[row])
+        places = np.flatnonzero(self.groups[self.training] != self.groups[row])
         members = self.training[places]
         query = self.embeddings[row] if moved is None else moved
         scores = self.search.scores(question, self.embeddings[self.training] @ query)

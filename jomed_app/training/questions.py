@@ -70,8 +70,8 @@ def plan_questions(
         asked = questions[int(place)]
         rows: list[int | None] = [None]
         hidden = [0.0]
-        known = near(asked.question)
-        if len(known) and rng.random() < config.candidate_share:
+        if rng.random() < config.candidate_share:
+            known = near(asked.question)
             drawn = rng.permutation(known[: config.candidate_depth])[: config.num_candidates]
             for row in drawn:
                 is_other = rng.random() < config.random_share

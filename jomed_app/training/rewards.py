@@ -27,9 +27,7 @@ from jomed_app.objectives.ppo import (
     value_loss,
     whiten,
 )
-from jomed_app.objectives.rewards import (
-    localization_reward,
-)
+from jomed_app.objectives.rewards import localization_reward
 from jomed_app.progress import OnProgress
 from jomed_app.training.loop import LoopSettings, no_progress, run_loop
 from jomed_app.training.rewarding import ClassSet, Rewards, reward_rollouts

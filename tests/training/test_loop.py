@@ -122,23 +122,6 @@ def test_a_rate_factor_belongs_to_one_module(tmp_path):
     assert not torch.equal(models["fast"].weight, before)
 
 
-def test_of_dotted_rate_factors_the_longest_path_counts(tmp_path):
-    models = {"reader": nn.Sequential(make_model(), make_model()), "reader2": make_model()}
-    before = {name: value.clone() for name, value in trainable_state(models).items()}
-
-    def step_loss(step):
-        return {"loss": sum(value.square().sum() for value in trainable_state(models).values())}
-
-    factors = {"reader.1": 1.0, "reader": 0.0, "reader.1.bias": 0.0}
-    run_loop(models, step_loss, SETTINGS, tmp_path, lr_factors=factors)
-    moved = [
-        name
-        for name, value in trainable_state(models).items()
-        if not torch.equal(value, before[name])
-    ]
-    assert moved == ["reader.1.weight", "reader2.weight", "reader2.bias"]
-
-
 def test_only_matrices_decay(tmp_path):
     model = make_model()
     weight, bias = model.weight.clone(), model.bias.clone()
