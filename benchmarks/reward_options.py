@@ -1,8 +1,9 @@
-"""Ways of tuning with rewards side by side: `python -m benchmarks.reward_options RUN --data DIR`.
+"""Ways of tuning with rewards side by side: `python -m benchmarks.reward_options RUNS --data DIR`.
 
 Each configuration in `jomed_app/configs/rewards` tunes the queries of every fold's localizer from
-the same start, and the fold's held-out images are looked at before and after. A finished job is a
-file in `--out`, and is not done again. Writes docs/results/rewards.md and .json.
+the same start, and the fold's held-out images are looked at before and after. Several runs are
+several seeds of the start; seeds of tuning take them in turn. A finished job is a file in `--out`,
+and is not done again. Writes docs/results/rewards.md and .json.
 """
 
 from __future__ import annotations
@@ -69,12 +70,20 @@ class Folds:
         config = replace(config, train_reader=replace(config.train_reader, data=str(data)))
         self.work = Workspace(run, config)
         self.cases, self.folds = keep_real(self.work, frozen_tower(self.work))
+        self._fresh: dict[int, KeptCases] = {}
         self.groups = groups_of(load_corpus(self.work.task, data, ("train", "val"))[1])
         self.classes = class_set(self.work.task.labels, self.work.task.empty_labels)
 
     def localizer(self, fold: int) -> Localizer:
         """As stage 1 left it."""
         return load_localizer(self.work.localizer(self.work.fold_name(fold)))
+
+    def tuned_on(self, views: int) -> KeptCases:
+        """The views that an option is tuned on: those of stage 1, or ones that nobody saw."""
+        if views and views not in self._fresh:
+            tower = frozen_tower(self.work)
+            self._fresh[views] = keep_real(self.work, tower, fresh_views=views)[0]
+        return self._fresh[views] if views else self.cases
 
     def held_out(self, fold: int) -> list[int]:
         """Rows of a fold."""
@@ -93,35 +102,43 @@ class Folds:
 def main() -> int:
     """Do what is not done yet, write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
+    parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("checkpoints/reward_options"))
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", default="", help="the option of this name; all without")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    folds = Folds(chosen.run, chosen.data)
     names = sorted(path.stem for path in (CONFIG_FOLDER / "rewards").glob("*.toml"))
     wanted = [name for name in names if chosen.only in ("", name)]
-    jobs = [(name, seed) for seed in range(chosen.seeds) for name in wanted]
+    for number, run in enumerate(chosen.runs):
+        seeds = range(number, chosen.seeds, len(chosen.runs))
+        do_run(Folds(run, chosen.data), number, [(n, s) for s in seeds for n in wanted], chosen.out)
+    write_report(chosen.out, START)
+    return 0
+
+
+def do_run(folds: Folds, number: int, jobs: Sequence[tuple[str, int]], out: Path) -> None:
+    """Do an option's seeds that start from one run, and look at the start itself."""
     for fold in range(folds.work.config.train_reader.folds):
-        files = {job: chosen.out / f"{job[0]}-{job[1]}-{fold}.json" for job in jobs}
-        first = chosen.out / f"{START}-0-{fold}.json"
+        files = {job: out / f"{job[0]}-{job[1]}-{fold}.json" for job in jobs}
+        first = out / f"{START}-{number}-{fold}.json"
         if all(file.is_file() for file in (*files.values(), first)):
             continue
         held_out, start = folds.held_out(fold), folds.localizer(fold)
         first.write_text(json.dumps(look(start, folds.cases, held_out, folds.groups)))
-        seen = see_cases(start, folds.cases)
+        seen: dict[int, KeptCases] = {}
         for (name, seed), file in files.items():
             if file.is_file():
                 continue
             settings = load_config(CONFIG_FOLDER / "rewards" / f"{name}.toml").train_rewards
-            tuned = folds.tuned(fold, seen, replace(settings, seed=seed * settings.policies))
+            views = settings.views
+            if views not in seen:
+                seen = {views: see_cases(start, folds.tuned_on(views))}  # large: one at a time
+            tuned = folds.tuned(fold, seen[views], replace(settings, seed=seed * settings.policies))
             file.write_text(json.dumps(look(tuned, folds.cases, held_out, folds.groups)))
             sys.stdout.write(f"{file.stem}\n")
             sys.stdout.flush()
-    write_report(chosen.out, START)
-    return 0
 
 
 if __name__ == "__main__":

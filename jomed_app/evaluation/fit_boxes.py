@@ -18,6 +18,7 @@ from jomed_app.inference.box_score import BoxScore, box_logits
 FALSE_PER_NORMAL = 0.15  # ours: boxes drawn on images without a lesion, at most
 RIDGE = 1e-2  # ours: keeps weights finite where boxes are all true or all false
 MOST_WEIGHT = 10.0
+ROUNDING = 1e-9  # boxes
 
 
 def fit_box_score(parts: ArrayLike, is_true: ArrayLike) -> BoxScore:
@@ -59,17 +60,21 @@ def threshold_for_normals(
 ) -> float:
     """Return the lowest score from which on few enough boxes are drawn on normal images.
 
+    Source: conformal risk control, arXiv:2208.02814: one more box on one more image is counted, so
+    that the rate holds in expectation on an image that was not fitted on.
+
     Args:
         scores: (N,) in [0, 1], of one box per image.
         is_normal: (N,) whether the image holds no lesion.
         rate: boxes per normal image, at most.
 
     Returns:
-        A score that occurs; 1 when none keeps to the rate.
+        A score that occurs; 1 when none keeps to the rate, as where there are few normal images.
     """
     values, normal = np.asarray(scores, dtype=np.float64), np.asarray(is_normal, dtype=bool)
     drawn = values[normal]
-    kept = [t for t in np.unique(values) if not len(drawn) or (drawn >= t).mean() <= rate]
+    allowed = rate * (len(drawn) + 1) - 1 if len(drawn) else 0.0
+    kept = [t for t in np.unique(values) if (drawn >= t).sum() <= allowed + ROUNDING]
     return float(min(kept, default=1.0))
 
 

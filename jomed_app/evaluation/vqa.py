@@ -12,12 +12,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.evaluation.intervals import Interval, bootstrap_interval
+from jomed_app.inference.answer_vote import Voter
 
 _NOT_WORD = re.compile(r"[^\w]+")
 _ARTICLES = frozenset({"a", "an", "the"})
@@ -60,6 +61,19 @@ def is_exact(prediction: str, reference: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What one answer is made of.
+
+    Attributes:
+        read: answer -> probability by the reader.
+        voters: what known images answered to questions alike.
+    """
+
+    read: Mapping[str, float]
+    voters: Sequence[Voter] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AnsweredQuestion:
     """One question with what every system answered.
 
@@ -69,6 +83,7 @@ class AnsweredQuestion:
         answers: system -> answer; the same systems for all questions.
         is_inconsistent: whether the candidates led to different answers; None without any.
         has_twin: whether a known image is the image's near-duplicate; None where nobody looked.
+        heard: system -> what its answer is made of, where the known images vote too.
     """
 
     group: str
@@ -78,6 +93,7 @@ class AnsweredQuestion:
     answers: Mapping[str, str]
     is_inconsistent: bool | None = None
     has_twin: bool | None = None
+    heard: Mapping[str, Heard] = field(default_factory=dict)
 
 
 class VqaScores:

@@ -21,6 +21,7 @@ from jomed_app.evaluation.vqa_reading import (
     weigh,
 )
 from jomed_app.evaluation.vqa_report import build_vqa_report, vqa_page
+from jomed_app.evaluation.vqa_votes import settle_votes
 from jomed_app.models.loading import prepare_for_answers
 from jomed_app.models.reader import Reader
 from jomed_app.progress import OnProgress
@@ -92,7 +93,7 @@ def measure_held_out(
         if not found:
             continue
         report = build_vqa_report(
-            found,
+            settle_votes(found),
             task=name,
             split="val",
             bundle=f"{out.name}, {settings.steps} steps",
@@ -124,6 +125,7 @@ def _asked_row(
             [table.candidate(reader, int(hit), question) for hit in hits],
             weigh(best.tolist(), settings.weight_temperature),
             table.copied(int(hits[0]), question) if len(hits) else "",
+            table.voters(row, question, query),
         )
 
     return AskedImage(

@@ -2,9 +2,9 @@
 
 `frequent`: the most frequent answer to the question among the known images; looks at no image.
 `copied`: what the best candidate answered to its question most alike; reads nothing.
-`no_retrieval`: the reader without a candidate. `rag`: the reader beside candidates, marginalized.
-`joint`: the same beside those that an image head finds that was trained on such questions; a
-bundle has none.
+`no_retrieval`: the reader without a candidate. `reader`: beside candidates, marginalized.
+`rag`: the same, and what known images answered to questions alike votes with it.
+`joint`: as `rag`, with an image head that was trained on such questions; a bundle has none.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from jomed_app.data.records import AskedQuestion, CaseRecord
 from jomed_app.data.tasks import Task
 from jomed_app.errors import RecordError
 from jomed_app.evaluation.schema import write_report
-from jomed_app.evaluation.vqa import AnsweredQuestion, KnownAnswers
-from jomed_app.evaluation.vqa_report import build_vqa_report
+from jomed_app.evaluation.vqa import AnsweredQuestion, Heard, KnownAnswers
+from jomed_app.evaluation.vqa_report import REFERENCE_SYSTEM, build_vqa_report
 from jomed_app.imaging import read_image
 from jomed_app.inference.aggregate import candidate_log_weights
-from jomed_app.inference.free_answers import FreeAnswer, answer_freely
+from jomed_app.inference.answer_vote import Voter, VoteSettings, answer_with_vote
+from jomed_app.inference.free_answers import FreeAnswer, answer_freely, unite_answers
 from jomed_app.inference.load import load_bundle
 from jomed_app.inference.reading import CaseReader
 from jomed_app.inference.shelf import CandidateShelf, encode_images
@@ -37,9 +38,10 @@ from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.question_search import QuestionSearch
 from jomed_app.retrieval.search import relative_scores
 
-VQA_SYSTEMS = ("frequent", "copied", "no_retrieval", "rag")
+VQA_SYSTEMS = ("frequent", "copied", "no_retrieval", "reader", "rag")
 JOINT_SYSTEM = "joint"  # measured right after `train questions` alone
 SHORTLIST = 256  # images alike, among which those asked alike are sought
+MOST_VOTED = 4  # different answers of voters that the reader weighs
 CLOSED_OPTIONS = ("yes", "no")  # weighed for every closed question, as the authors offer them
 
 
@@ -51,11 +53,13 @@ class Beside:
         candidates: K known images, each with its answers to questions alike, the best first.
         log_weights: (K,) nats.
         copied: the best candidate's answer to its question most alike.
+        voters: what known images answered to questions alike.
     """
 
     candidates: Sequence[CandidateInput]
     log_weights: NDArray[np.float64]
     copied: str
+    voters: Sequence[Voter] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +105,16 @@ def answer_questions(
                 "frequent": known.most_frequent(each.question, each.is_closed),
                 "copied": beside.copied,
                 "no_retrieval": said.plain,
-                "rag": said.text,
+                "reader": said.text,
             }
+            heard = {REFERENCE_SYSTEM: _hear(said, beside)}
             if image.beside_joint is not None:
                 other = image.beside_joint(each.question)
-                answers[JOINT_SYSTEM] = _answer(reader, image, each, other).text
+                heard[JOINT_SYSTEM] = _hear(_answer(reader, image, each, other), other)
+            answers |= {
+                name: answer_with_vote(one.read, one.voters, VoteSettings())
+                for name, one in heard.items()
+            }
             answered.append(
                 AnsweredQuestion(
                     group=image.record.group or image.record.case_id,
@@ -115,6 +124,7 @@ def answer_questions(
                     answers=answers,
                     is_inconsistent=said.is_inconsistent if said.candidates else None,
                     has_twin=image.has_twin,
+                    heard=heard,
                 )
             )
         yield answered
@@ -127,8 +137,18 @@ def _answer(reader: Reader, image: AskedImage, asked: AskedQuestion, beside: Bes
         asked.question,
         beside.candidates,
         beside.log_weights,
-        options=CLOSED_OPTIONS if asked.is_closed else (),
+        options=[*(CLOSED_OPTIONS if asked.is_closed else ()), *_voted(beside.voters)],
     )
+
+
+def _voted(voters: Sequence[Voter]) -> tuple[str, ...]:
+    """The answers that the first voters give: the reader weighs them beside its own."""
+    return unite_answers([voter.answer for voter in voters])[:MOST_VOTED]
+
+
+def _hear(said: FreeAnswer, beside: Beside) -> Heard:
+    shares = np.exp(said.log_prob).tolist()
+    return Heard(dict(zip(said.strings, shares, strict=True)), beside.voters)
 
 
 def evaluate_questions(
@@ -196,6 +216,7 @@ def evaluate_questions(
                 shown,
                 weigh(scores[best].tolist(), settings.weight_temperature),
                 search.answer(int(rows[best[0]]), question) if len(best) else "",
+                [Voter(*each) for each in search.voters(question, alike, rows)],
             )
 
         return AskedImage(record, encoding, beside)

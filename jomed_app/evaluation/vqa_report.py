@@ -160,7 +160,9 @@ def vqa_page(reports: Sequence[VqaReport]) -> str:
         "words. Mean: of both. Exact: word for word. Brackets: 95 % percentile bootstrap over "
         "images. `frequent` looks at no image: the most frequent answer to the question among the "
         "known cases. `copied` reads nothing: what the best candidate answered to its question "
-        "most alike. `joint` reads beside candidates of an image head trained through the answers.",
+        "most alike. `reader` reads beside candidates; with `rag` known images vote too, by their "
+        "answers to questions alike, their share fitted on other images. `joint` is the same with "
+        "an image head trained through the answers.",
         "",
     ]
     for report in reports:

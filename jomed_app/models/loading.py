@@ -9,10 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import time
 from collections.abc import Sequence
 from enum import StrEnum
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -29,6 +27,7 @@ from transformers import (
 )
 
 from jomed_app.errors import ConfigError
+from jomed_app.models.compute import compute_dtype
 from jomed_app.models.grouped_attention import NAME as GROUPED
 from jomed_app.models.grouped_attention import register_grouped_attention
 from jomed_app.models.packed_linear import pack_linears
@@ -75,10 +74,7 @@ def choose_precision(weight_gib_bf16: float) -> Precision:
     free = _free_memory_gib()
     if weight_gib_bf16 > 0.5 * free:
         return Precision.NF4
-    if torch.cuda.is_available():
-        return Precision.BF16
-    fast = _matmul_seconds(torch.bfloat16) < _matmul_seconds(torch.float32)
-    if fast or 2 * weight_gib_bf16 > 0.5 * free:
+    if compute_dtype() is torch.bfloat16 or 2 * weight_gib_bf16 > 0.5 * free:
         return Precision.BF16
     return Precision.FP32
 
@@ -87,17 +83,6 @@ def _free_memory_gib() -> float:
     if torch.cuda.is_available():
         return float(torch.cuda.mem_get_info()[0]) / 2**30
     return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-
-
-@lru_cache  # one answer per process, or a busy moment would change the precision between two loads
-def _matmul_seconds(dtype: torch.dtype) -> float:
-    left, right = torch.ones(256, 576, dtype=dtype), torch.ones(576, 1536, dtype=dtype)
-    best = float("inf")
-    for _ in range(4):
-        start = time.perf_counter()
-        left @ right
-        best = min(best, time.perf_counter() - start)
-    return best
 
 
 def quantization_config(precision: Precision) -> BitsAndBytesConfig | None:

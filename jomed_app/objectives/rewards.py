@@ -168,6 +168,36 @@ def _count(boxes: Tensor) -> Tensor:
     return (~boxes.isnan().any(-1)).sum(-1)
 
 
+def proper_relevance(relevance: Tensor, said_prob: Tensor) -> Tensor:
+    """Relevance less the probability with which a class was named.
+
+    Ours: a match alone makes a policy surer without end. This is half of the gradient of the Brier
+    score, so its fixed point is the class probability that is true.
+
+    Args:
+        relevance: (B, G) in [0, 1].
+        said_prob: (B, G) probability of the sampled class, of the policy that is shown.
+
+    Returns:
+        (B, G) in [-1, 1].
+    """
+    return relevance - said_prob
+
+
+def hit_blend(localization: Tensor, share: float, min_iou: float = 0.5) -> Tensor:
+    """Mix the localization reward with whether it reaches a level, so that near misses pay less.
+
+    Args:
+        localization: (B, G) in [0, 1].
+        share: of what asks for the level alone, in [0, 1].
+        min_iou: the level.
+
+    Returns:
+        (B, G) in [0, 1].
+    """
+    return (1 - share) * localization + share * (localization >= min_iou).float()
+
+
 def vision_relevance_reward(
     attention: Tensor, region: Tensor, token_mask: Tensor | None = None
 ) -> Tensor:

@@ -17,6 +17,7 @@ from jomed_app.data.records import AskedQuestion, CaseRecord
 
 QUESTION_WEIGHT = 2.0  # of a question's likeness beside the image's, both at most 1
 ANSWERS_SHOWN = 3
+NUM_VOTERS = 16
 
 
 class QuestionSearch:
@@ -66,6 +67,36 @@ class QuestionSearch:
         return images.astype(np.float64) + QUESTION_WEIGHT * (
             alike if rows is None else alike[rows]
         )
+
+    def voters(
+        self,
+        question: str,
+        images: NDArray[np.floating],
+        rows: NDArray[np.int64] | None = None,
+    ) -> list[tuple[str, float]]:
+        """Answers to the known questions most alike about images most alike, the best first.
+
+        Unlike `scores`, which ranks cases, every known question stands for itself.
+
+        Args:
+            question: as asked.
+            images: (M,) likeness of the images, at most 1.
+            rows: (M,) of the known cases; None takes all N in order.
+
+        Returns:
+            `NUM_VOTERS` answers and scores, or as many as there are.
+        """
+        chosen = np.arange(len(self._starts) - 1) if rows is None else rows
+        image_of = np.full(len(self._starts) - 1, -np.inf)
+        image_of[chosen] = images
+        scores = np.repeat(image_of, np.diff(self._starts))
+        scores = scores + QUESTION_WEIGHT * self._compare(question)
+        best = np.argsort(-scores, kind="stable")[:NUM_VOTERS]
+        return [
+            (taught_answer(self._asked[int(place)].answer), float(scores[place]))
+            for place in best
+            if np.isfinite(scores[place])
+        ]
 
     def passage(self, row: int, question: str) -> str:
         """Return what one case answers to its questions most alike, the most alike first.

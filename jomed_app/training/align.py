@@ -23,6 +23,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from jomed_app.data.records import CaseRecord
+from jomed_app.models.compute import autocast, compute_dtype
 from jomed_app.models.retriever import RetrieverProjections, encode_texts, pool_tokens
 from jomed_app.models.vision_tower import EfficientNetLiteModel
 from jomed_app.progress import OnProgress
@@ -79,7 +80,7 @@ class FreshViews:
         """See `TokenSource`."""
         pixels = self.images.pixel_values(rows.tolist())
         view = random_view(pixels, self.images.boxes[rows], generator)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             tokens: Tensor = self.tower(view.pixel_values).last_hidden_state
         return tokens.float(), view.boxes
 
@@ -126,7 +127,9 @@ class KeptViews:
 
 def tokens_of(tower: EfficientNetLiteModel, fine: Tensor, middle: Tensor) -> Tensor:
     """Patch tokens (B, P, C) from kept maps, with gradient into the last stage."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast():
+        dtype = compute_dtype()
+        fine, middle = fine.to(dtype), middle.to(dtype)
         deep = tower.last_map(middle.contiguous(memory_format=torch.channels_last))
         return tower.join_tokens(fine, deep).float()
 
@@ -148,7 +151,7 @@ def keep_views(
     for view in range(num_views):
         parts = []
         for seen in view_batches(images, view, generator, batch_size):
-            with torch.autocast("cpu", torch.bfloat16):
+            with autocast():
                 fine = tower.fine_map(seen.pixel_values)
                 middle = tower.middle_map(fine)
             parts.append((fine.to(torch.bfloat16), middle.to(torch.bfloat16), seen.boxes))

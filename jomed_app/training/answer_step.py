@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from jomed_app.models.compute import autocast
 from jomed_app.models.forward import call_hidden
 from jomed_app.models.reader import Reader
 from jomed_app.objectives.answers import answer_loss
@@ -20,7 +21,7 @@ def answer_step_loss(
     features_in_order: Callable[[], Sequence[Tensor]],
     label_smoothing: float,
 ) -> dict[str, Tensor]:
-    """Weighted mean of the negative log-likelihood of all blocks' answers, in bf16 autocast.
+    """Weighted mean of the negative log-likelihood of all blocks' answers.
 
     Only the hidden states that name an answer token are turned into logits.
 
@@ -36,7 +37,7 @@ def answer_step_loss(
         "loss", nats per unit of weight, and "tokens", how many were computed, padding included.
     """
     batch = pack(queries, blocks, int(reader.tokenizer.pad_token_id or 0))
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast():
         hidden = call_hidden(
             reader.model,
             batch.input_ids,

@@ -28,6 +28,7 @@ from jomed_app.models.bundle import (
     check_size_limit,
     write_manifest,
 )
+from jomed_app.models.compute import compute_dtype
 from jomed_app.models.heads import save_heads
 from jomed_app.models.loading import merge_lora, store_quantized, store_quantized_encoder
 from jomed_app.models.localizer import load_localizer
@@ -98,6 +99,7 @@ def make_bundle(
     store_quantized(plain, folder / "reader", TOKENIZER_FILES)
     store_quantized_encoder(work.base("passages"), folder / "retriever" / "passages")
     _forget_folders(folder)
+    reader.model.to(compute_dtype())  # type: ignore[arg-type]
     on_progress(1, len(STEPS))
 
     table = load_reader_table(work, reader)

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from jomed_app.models.compute import autocast
 from jomed_app.models.forward import call_hidden
 from jomed_app.models.reader import Reader
 from jomed_app.models.rows import pad_rows
@@ -103,7 +104,7 @@ def train_projector(
         blocks = [[Block(prompt, answers[row], [1.0] * len(answers[row]))] for row in rows.tolist()]
         batch = pack([query] * len(rows), blocks, pad_id)
         features = projector(tokens[rows].float())
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             hidden = call_hidden(
                 model, batch.input_ids, batch.attention, batch.position_ids, list(features)
             )

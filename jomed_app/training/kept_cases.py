@@ -12,6 +12,7 @@ from torch import Tensor
 
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
+from jomed_app.models.compute import autocast
 from jomed_app.models.localizer import EARLY_STAGE, EARLY_STRIDE, early_map
 from jomed_app.models.pixels import Letterbox
 from jomed_app.models.vision_tower import EfficientNetLiteModel
@@ -100,7 +101,7 @@ def keep_cases(
                     pixels, boxes[view, rows], generator, zoom=ZOOM, shift=SHIFT, stretch=STRETCH
                 )
                 pixels, boxes[view, rows] = seen.pixel_values, seen.boxes
-            with torch.autocast("cpu", torch.bfloat16):
+            with autocast():
                 maps[view, rows] = early_map(tower, pixels).to(torch.bfloat16)
             on_progress(view * count + rows.stop, num_views * count)
     labels = [task.labels.index(record.label) for record in images.records]

@@ -20,6 +20,7 @@ from torch.nn import functional
 from jomed_app.data.corpus import assign_folds, load_corpus
 from jomed_app.data.tasks import Task
 from jomed_app.localizer_config import LocalizerTrainingConfig
+from jomed_app.models.compute import autocast, compute_dtype
 from jomed_app.models.dense_boxes import cell_centers
 from jomed_app.models.localizer import Localizer, LocalizerConfig, LocalizerOutput
 from jomed_app.models.vision_tower import EfficientNetLiteModel
@@ -32,6 +33,7 @@ from jomed_app.training.loop import LoopSettings, no_progress, run_loop
 from jomed_app.training.workspace import Workspace
 
 LABEL_SMOOTHING = 0.05
+FRESH_SEED = 7_919  # views drawn with it are none that supervised training saw
 # Ours: weights of the losses; those of the dense head follow arXiv:2006.04388 (2 and 0.25)
 LOSS_WEIGHTS = {"score": 1.0, "giou": 2.0, "spread": 0.25, "kind": 0.2, "edges": 1.0, "label": 0.5}
 
@@ -100,8 +102,8 @@ def train_localizer(
     def step_loss(step: int) -> Mapping[str, Tensor]:
         torch.manual_seed(config.seed * 1_000_003 + step)  # of the dropout
         maps, boxes, labels = draw_batch(parts, config.batch_size, config.seed, step)
-        with torch.autocast("cpu", torch.bfloat16):
-            said = localizer(maps)
+        with autocast():
+            said = localizer(maps.to(compute_dtype()))
         return localizer_loss(said, boxes, labels, reach=localizer.config.reach, sigma=config.sigma)
 
     history = run_loop(
@@ -163,13 +165,28 @@ def keep_simulated(
 
 
 def keep_real(
-    work: Workspace, tower: EfficientNetLiteModel, on_progress: OnProgress = no_progress
+    work: Workspace,
+    tower: EfficientNetLiteModel,
+    on_progress: OnProgress = no_progress,
+    *,
+    fresh_views: int = 0,
 ) -> tuple[KeptCases, NDArray[np.int64]]:
-    """Kept views of the real cases, and the fold of each."""
+    """Kept views of the real cases, and the fold of each.
+
+    Args:
+        work: the run.
+        tower: its early stages are used.
+        on_progress: called after every batch.
+        fresh_views: views that no localizer was trained on, in place of the configured ones; 0
+            keeps those.
+    """
     config, settings = work.config.train_localizer, work.config.train_reader
+    views, seed = config.views, config.seed
+    if fresh_views:
+        views, seed = fresh_views, config.seed + FRESH_SEED
     folder, records = load_corpus(work.task, Path(settings.data), ("train", "val"))
     images = load_images(folder, records, config.image_size)
-    kept = keep_cases(tower, images, work.task, config.views, config.seed, on_progress=on_progress)
+    kept = keep_cases(tower, images, work.task, views, seed, on_progress=on_progress)
     return kept, assign_folds(records, settings.folds, settings.fold_seed)
 
 

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from jomed_app.models.compute import autocast
 from jomed_app.models.localizer import Localizer, ask_map
 from jomed_app.progress import OnProgress
 from jomed_app.training.kept_cases import KeptCases
@@ -74,7 +75,7 @@ def see_cases(
         for start in range(0, count, BATCH_SIZE):
             rows = slice(start, min(start + BATCH_SIZE, count))
             early = cases.maps[view, rows].float().contiguous(memory_format=torch.channels_last)
-            with torch.autocast("cpu", torch.bfloat16):
+            with autocast():
                 joined = localizer.join_maps(early)
                 dense = localizer.dense(joined)
             cells = torch.cat([dense.scores[..., None].float(), dense.boxes.float()], dim=-1)

@@ -26,12 +26,11 @@ from jomed_app.progress import OnProgress
 from jomed_app.stage_config import QuestionTrainingConfig, RetrieverTrainingConfig
 from jomed_app.training.loop import no_progress
 from jomed_app.training.question_table import QuestionTable
+from jomed_app.training.questions import CHECKPOINT_NAME
 from jomed_app.training.retriever import TaughtQueries, train_query_heads
 from jomed_app.training.workspace import Workspace
 
 logger = logging.getLogger(__name__)
-
-QUESTIONS = "questions"
 
 
 def pooled_features(reader: Reader, table: QuestionTable) -> Tensor:
@@ -147,7 +146,7 @@ def teach_heads_by_questions(
         return None
     features = pooled_features(reader, table)
     taught = read_true_answers(reader, table, settings, features, on_progress=on_progress)
-    folder = work.retriever(QUESTIONS)
+    folder = work.retriever(CHECKPOINT_NAME)
     heads = teach_image_head(
         work.projections(), taught, table, config.train_retriever, folder, resume=resume
     )

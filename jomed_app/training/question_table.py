@@ -15,6 +15,7 @@ from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import load_task
 from jomed_app.data.twins import have_twins
 from jomed_app.errors import ConfigError
+from jomed_app.inference.answer_vote import Voter
 from jomed_app.models.pixels import Letterbox
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
 from jomed_app.models.retriever import RetrieverProjections
@@ -72,6 +73,15 @@ class QuestionTable:
         scores = self.search.scores(question, self.embeddings[self.training] @ query)
         order = np.argsort(-scores[places], kind="stable")
         return members[order], scores[places][order]
+
+    def voters(
+        self, row: int, question: str, moved: NDArray[np.float32] | None = None
+    ) -> list[Voter]:
+        """What training images answered to questions like this one; arguments as of `near`."""
+        places = np.flatnonzero(self.groups[self.training] != self.groups[row])
+        query = self.embeddings[row] if moved is None else moved
+        alike = self.embeddings[self.training[places]] @ query
+        return [Voter(*each) for each in self.search.voters(question, alike, places)]
 
     def encoding(self, reader: Reader, row: int) -> ImageEncoding:
         """One image as a reader sees it, by its present projector."""

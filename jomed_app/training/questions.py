@@ -20,6 +20,7 @@ from torch import Tensor
 from jomed_app.config import JomedConfig
 from jomed_app.data.questions import taught_answer
 from jomed_app.data.records import AskedQuestion
+from jomed_app.models.compute import compute_dtype
 from jomed_app.models.forward import pool_grid
 from jomed_app.models.loading import merge_lora
 from jomed_app.models.reader import Reader
@@ -202,7 +203,7 @@ def question_stage(
         on_progress=on_progress,
     )
     merge_lora(adapted)
-    reader.model.to(torch.bfloat16)  # type: ignore[arg-type]
+    reader.model.to(compute_dtype())  # type: ignore[arg-type]
     return reader, table
 
 
@@ -239,7 +240,8 @@ def _features_in_order(
         np.array([*images, *(row for each in shown for row in each)], dtype=np.int64),
         return_inverse=True,
     )
-    projected = reader.model.model.multi_modal_projector(tokens[torch.from_numpy(unique)])
+    project = reader.model.model.multi_modal_projector
+    projected = project(tokens[torch.from_numpy(unique)].to(project.linear_1.weight.dtype))
     pooled = pool_grid(projected, reader.grid, reader.candidate_pool)
     features: list[Tensor] = []
     taken = len(images)

@@ -162,12 +162,15 @@ def _features_in_order(
 ) -> list[Tensor]:
     """Projected tokens in the order in which the packed sequences show their images."""
     project = reader.model.model.multi_modal_projector
+    dtype = project.linear_1.weight.dtype
     queries = project(seen)
     rows = [
         block.candidate for one in planned for block in one.blocks if block.candidate is not None
     ]
     unique, places = np.unique(np.array(rows, dtype=np.int64), return_inverse=True)
-    candidates = pool_grid(project(corpus_tokens[unique]), reader.grid, reader.candidate_pool)
+    candidates = pool_grid(
+        project(corpus_tokens[unique].to(dtype)), reader.grid, reader.candidate_pool
+    )
     features: list[Tensor] = []
     taken = 0
     for place, one in enumerate(planned):

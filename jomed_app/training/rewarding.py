@@ -16,7 +16,9 @@ from jomed_app.objectives.rewards import (
     Statement,
     box_coverage,
     combine_rewards,
+    hit_blend,
     localization_reward,
+    proper_relevance,
     relevance_reward,
     vision_relevance_reward,
 )
@@ -56,10 +58,14 @@ def class_set(
 
 @dataclass(frozen=True, slots=True)
 class Rewards:
-    """Rewards (B, G) of rollouts; `vision` is None where the policy shows no attention."""
+    """Rewards (B, G) of rollouts; `vision` is None where the policy shows no attention.
+
+    `localization` is the IoU, `placed` what the box is paid for it before normalization.
+    """
 
     relevance: Tensor
     localization: Tensor
+    placed: Tensor
     vision: Tensor | None
     total: Tensor
 
@@ -81,9 +87,13 @@ def reward_rollouts(
     size = rollouts.classes.shape
     labels = batch.labels[:, None].expand(size)
     relevance = classes.agreement[rollouts.classes, labels.clamp_min(0)] * (labels >= 0)
+    if config.relevance == "proper":
+        said = (output.class_logits * config.temperature).softmax(-1)
+        relevance = proper_relevance(relevance, said.gather(-1, rollouts.classes))
     boxes = response_boxes(rollouts, output.edge_logits.shape[-1])
     truth = batch.boxes[:, None].expand_as(boxes)
     localization = localization_reward(boxes.reshape(-1, 1, 4), truth.reshape(-1, 1, 4)).view(size)
+    placed = hit_blend(localization, config.hit_share)
     vision = None
     if output.attention is not None:
         side = round(output.attention.shape[-1] ** 0.5)
@@ -93,7 +103,5 @@ def reward_rollouts(
     weights = RewardWeights(
         config.relevance_weight, config.localization_weight, config.vision_weight
     )
-    total = combine_rewards(
-        relevance, localization, vision, weights=weights, floor=config.reward_floor
-    )
-    return Rewards(relevance, localization, vision, total)
+    total = combine_rewards(relevance, placed, vision, weights=weights, floor=config.reward_floor)
+    return Rewards(relevance, localization, placed, vision, total)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from jomed_app.data.tasks import Task
 from jomed_app.inference.reading import CaseReader
+from jomed_app.models.compute import compute_dtype
 from jomed_app.models.loading import merge_lora, prepare_for_answers
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
 from jomed_app.training.table import ReaderTable
@@ -49,14 +50,14 @@ class TableReader:
 
 
 def frozen_reader(work: Workspace, name: str) -> Reader:
-    """A tuned reader with its adapters merged, in bf16, laid out for answers; nothing learns."""
+    """A tuned reader with its adapters merged, laid out for answers; nothing learns."""
     return freeze_reader(*work.trainable_reader(work.reader(name)))
 
 
 def freeze_reader(reader: Reader, adapted: nn.Module) -> Reader:
-    """Merge a tuned reader's adapters and lay it out for answers, in bf16; it learns no more."""
+    """Merge a tuned reader's adapters and lay it out for answers; it learns no more."""
     merge_lora(adapted)
-    reader.model.to(torch.bfloat16)  # type: ignore[arg-type]
+    reader.model.to(compute_dtype())  # type: ignore[arg-type]
     reader.model.requires_grad_(False)
     prepare_for_answers(reader.model)
     return reader

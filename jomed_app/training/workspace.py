@@ -16,6 +16,7 @@ from jomed_app.data.records import CaseRecord, read_records
 from jomed_app.data.simulated_ultrasound import write_cases
 from jomed_app.data.tasks import Task, load_task
 from jomed_app.errors import ConfigError
+from jomed_app.models.compute import compute_dtype
 from jomed_app.models.loading import attach_lora, build_llava
 from jomed_app.models.reader import Reader
 from jomed_app.models.retriever import RetrieverConfig, RetrieverProjections
@@ -208,7 +209,7 @@ class Workspace:
     def plain_reader(self) -> Reader:
         """The aligned tower and the language model; the projector as `align` left it, or fresh.
 
-        The tower runs in bf16, the language model in bf16; nothing is set to learn.
+        All runs in the machine's faster number type; nothing is set to learn.
         """
         tokenizer = AutoTokenizer.from_pretrained(self.base("language"))
         settings = self.config.reader
@@ -218,7 +219,7 @@ class Workspace:
         if (self.align / PROJECTOR_FILE).is_file():
             projector = model.model.multi_modal_projector
             projector.load_state_dict(load_file(self.align / PROJECTOR_FILE))
-        model.to(torch.bfloat16)  # type: ignore[arg-type]
+        model.to(compute_dtype())  # type: ignore[arg-type]
         model.model.vision_tower.to(memory_format=torch.channels_last).requires_grad_(False)
         return Reader(
             model,

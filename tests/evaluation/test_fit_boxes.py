@@ -42,7 +42,8 @@ def test_parts_and_truth_must_fit():
 
 def test_the_threshold_is_the_lowest_that_keeps_to_the_rate():
     scores, is_normal = [0.1, 0.2, 0.3, 0.4, 0.9], [True, True, False, True, False]
-    assert threshold_for_normals(scores, is_normal, 0.4) == 0.3
+    assert threshold_for_normals(scores, is_normal, 0.5) == 0.3  # 1 of 3, and one more: 2 of 4
+    assert threshold_for_normals(scores, is_normal, 0.4) == 0.9
     assert threshold_for_normals(scores, is_normal, 0.0) == 0.9
     assert threshold_for_normals(scores, is_normal, 1.0) == 0.1
     assert threshold_for_normals([0.1, 0.2], [False, False], 0.0) == 0.1
