@@ -9,11 +9,11 @@ and is not done again. Writes docs/results/rewards.md and .json.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,13 +90,26 @@ class Folds:
         rows: list[int] = np.flatnonzero(self.folds == fold).tolist()
         return rows
 
-    def tuned(self, fold: int, seen: KeptCases, settings: RewardTuningConfig) -> Localizer:
-        """A localizer tuned on the other folds; the seeds of no two jobs of an option meet."""
+    def tuned(
+        self, fold: int, seen: KeptCases, settings: RewardTuningConfig, policies: Path
+    ) -> Localizer:
+        """A localizer tuned on the other folds.
+
+        Options that differ only in how policies are merged share them: what was tuned before, by
+        the same settings from the same seed, is read from the folder `policies`.
+        """
         localizer = self.localizer(fold)
         rows = rewarded_rows(seen, np.flatnonzero(self.folds != fold), self.classes.empty)
-        with tempfile.TemporaryDirectory() as folder:
-            tune_localizer(localizer, ViewQueries(seen, rows), self.classes, settings, Path(folder))
+        folder = policies / f"{self.work.root.name}-fold{fold}-{settings_digest(settings)}"
+        queries = ViewQueries(seen, rows)
+        tune_localizer(localizer, queries, self.classes, settings, folder, resume=True)
         return localizer
+
+
+def settings_digest(settings: RewardTuningConfig) -> str:
+    """Names what one policy is tuned by, its seed apart."""
+    alone = replace(settings, policies=1, start_share=0.0, seed=0, ship=False)
+    return hashlib.sha256(json.dumps(asdict(alone), sort_keys=True).encode()).hexdigest()[:10]
 
 
 def main() -> int:
@@ -106,11 +119,11 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("checkpoints/reward_options"))
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--only", default="", help="the option of this name; all without")
+    parser.add_argument("--only", nargs="+", default=[], help="options by name; all without")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     names = sorted(path.stem for path in (CONFIG_FOLDER / "rewards").glob("*.toml"))
-    wanted = [name for name in names if chosen.only in ("", name)]
+    wanted = [name for name in names if not chosen.only or name in chosen.only]
     for number, run in enumerate(chosen.runs):
         seeds = range(number, chosen.seeds, len(chosen.runs))
         do_run(Folds(run, chosen.data), number, [(n, s) for s in seeds for n in wanted], chosen.out)
@@ -135,7 +148,8 @@ def do_run(folds: Folds, number: int, jobs: Sequence[tuple[str, int]], out: Path
             views = settings.views
             if views not in seen:
                 seen = {views: see_cases(start, folds.tuned_on(views))}  # large: one at a time
-            tuned = folds.tuned(fold, seen[views], replace(settings, seed=seed * settings.policies))
+            own = replace(settings, seed=seed * settings.policies)  # no two seeds share a policy
+            tuned = folds.tuned(fold, seen[views], own, out / "policies")
             file.write_text(json.dumps(look(tuned, folds.cases, held_out, folds.groups)))
             sys.stdout.write(f"{file.stem}\n")
             sys.stdout.flush()

@@ -14,7 +14,7 @@ def test_every_encoding_tells_its_box():
     told = told_boxes(localizer, maps[0].float())
     assert [set(each) for each in told] == [set(ENCODINGS)] * 3
     found = localizer.find_in_maps(maps[0].float())
-    assert told[1]["expected around them"] == found[1].box
+    assert told[1]["greatest expected IoU"] == found[1].box
     assert told[1]["dense head"] == found[1].boxes[0]
     edges = localizer(maps[0].float()).edge_logits[1].argmax(-1)
     centers = ((edges + 0.5) / localizer.config.location_bins).tolist()

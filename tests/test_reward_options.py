@@ -83,3 +83,12 @@ def test_a_look_tells_every_lesion_and_whether_the_class_is_right():
     right = [int(each.class_prob.argmax()) == int(y) for each, y in zip(said, labels, strict=True)]
     assert [each["right"] for each in seen] == right
     assert all(0 <= iou <= 1 for each in seen for iou in each["ious"])
+
+
+def test_several_starts_are_several_seeds(out, tmp_path):
+    for fold in range(2):
+        (out / f"{START}-1-{fold}.json").write_text(json.dumps(BETTER))
+    jobs = read_jobs(out)
+    assert len(jobs[START]) == 2
+    found = compare(jobs["ppo"], jobs[START])
+    assert found["mean_iou"].value == pytest.approx(0.0), "ppo: better and first; starts: the same"

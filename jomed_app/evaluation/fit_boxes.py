@@ -69,11 +69,12 @@ def threshold_for_normals(
         rate: boxes per normal image, at most.
 
     Returns:
-        A score that occurs; 1 when none keeps to the rate, as where there are few normal images.
+        A score that occurs; 1 when none keeps to the rate. Where there are too few normal images to
+        promise it, none of them gets a box.
     """
     values, normal = np.asarray(scores, dtype=np.float64), np.asarray(is_normal, dtype=bool)
     drawn = values[normal]
-    allowed = rate * (len(drawn) + 1) - 1 if len(drawn) else 0.0
+    allowed = max(0.0, rate * (len(drawn) + 1) - 1)
     kept = [t for t in np.unique(values) if (drawn >= t).sum() <= allowed + ROUNDING]
     return float(min(kept, default=1.0))
 

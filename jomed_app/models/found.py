@@ -11,6 +11,7 @@ from torch.nn import functional
 from jomed_app.boxes import Box
 from jomed_app.models.dense_boxes import suppress, vote
 from jomed_app.models.edge_queries import EDGES
+from jomed_app.models.expected_box import expected_overlap_box
 from jomed_app.models.pixels import Letterbox
 
 WINDOW_BINS = 5  # the expected place is taken over this many bins to either side of the peak
@@ -63,14 +64,13 @@ def join_readings(
         scores: (P,) of these boxes, in [0, 1].
         empty_labels: classes without a finding.
     """
-    peaks = [peak_expectation(row, WINDOW_BINS) for row in edges]
-    told = torch.tensor([value for value, _, _ in peaks])
+    masses = [peak_expectation(row, WINDOW_BINS)[2] for row in edges]
     kept = suppress(boxes, scores, overlap=SAME_BOX, most=MOST_BOXES)
     voted = [vote(boxes[place], boxes, scores, overlap=VOTE_OVERLAP) for place in kept]
     presence = 1 - float(class_prob[empty_labels].sum())
-    confidence = sum(mass for _, _, mass in peaks) / EDGES
+    confidence = sum(masses) / EDGES
     return Found(
-        whole_box(told),
+        whole_box(expected_overlap_box(edges)),
         presence,
         confidence,
         tuple(whole_box(box) for box in voted),

@@ -44,7 +44,7 @@ def tune_localizer(
         queries: draws seen views of its training cases.
         classes: of the class token.
         config: `policies`, `start_share`, and how each is tuned; seeds count up from `seed`.
-        out: checkpoint folder, one folder a policy.
+        out: checkpoint folder, one folder a policy, named by its seed.
         resume: continue from its checkpoints.
         on_progress: called after every optimizer step, over all policies.
 
@@ -62,7 +62,7 @@ def tune_localizer(
             queries,
             classes,
             replace(config, seed=config.seed + number),
-            out / f"policy{number}",
+            out / f"policy{config.seed + number}",
             resume=resume,
             on_progress=on_progress,
         )

@@ -17,9 +17,11 @@ from jomed_app.objectives.rewards import (
     Statement,
     box_coverage,
     combine_rewards,
+    hit_blend,
     localization_reward,
     normalize_rewards,
     pairwise_iou,
+    proper_relevance,
     relevance_reward,
     vision_relevance_reward,
 )
@@ -276,3 +278,23 @@ def test_rewards_add_up_by_hand():
 def test_no_gradient_flows_through_a_reward():
     vision = torch.rand(1, 2, requires_grad=True)
     assert not combine_rewards(torch.ones(1, 2), torch.ones(1, 2), vision).requires_grad
+
+
+def test_a_hit_pays_more_than_a_near_miss():
+    ious = torch.tensor([[0.0, 0.49, 0.5, 1.0]])
+    torch.testing.assert_close(hit_blend(ious, 0.0), ious)
+    torch.testing.assert_close(hit_blend(ious, 1.0), torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
+    torch.testing.assert_close(hit_blend(ious, 0.5), torch.tensor([[0.0, 0.245, 0.75, 1.0]]))
+
+
+@pytest.mark.parametrize("true_prob", [0.1, 0.5, 0.8])
+def test_a_policy_paid_properly_rests_at_the_true_probability(true_prob):
+    """The expected gradient of a policy over two classes vanishes at the truth alone."""
+    for said, direction in ((true_prob, 0), (true_prob - 0.05, 1), (true_prob + 0.05, -1)):
+        logit = torch.tensor(said).logit().requires_grad_()
+        prob = torch.stack([logit.sigmoid(), (-logit).sigmoid()])
+        match = torch.tensor([[true_prob, 1 - true_prob]])
+        paid = proper_relevance(match, prob.detach()[None])[0]
+        (prob * paid).sum().backward()
+        slope = logit.grad.item()
+        assert (slope > 1e-6) - (slope < -1e-6) == direction

@@ -75,6 +75,25 @@ def test_attention_to_the_finding_is_rewarded_where_a_finding_is_named():
     assert reward_rollouts(*permuted, CLASSES, CONFIG).vision.tolist()[0] == [-1 / 16, 0.0]
 
 
+def test_relevance_as_a_proper_score_takes_off_what_was_sure_anyway():
+    rollouts, output, batch = two_responses()
+    output.class_logits[0, 1] = 4.0  # tempered: told with e^2 of e^2 + 2
+    found = reward_rollouts(rollouts, output, batch, CLASSES, variant(relevance="proper"))
+    sure = float(np.exp(4.0 * CONFIG.temperature))
+    told = [sure / (sure + 2), 1 / (sure + 2)]
+    torch.testing.assert_close(found.relevance[0], torch.tensor([1 - told[0], -told[1]]))
+    torch.testing.assert_close(found.relevance[1], torch.tensor([-1 / 3, 2 / 3]))
+
+
+def test_boxes_are_paid_for_hits_and_watched_by_iou():
+    rollouts, output, batch = two_responses()
+    boxes = torch.tensor([[0.125, 0.125, 0.625, 0.375], [torch.nan] * 4])  # IoU 0.5 and above
+    near = QueryBatch(batch.inputs, batch.labels, boxes)
+    found = reward_rollouts(rollouts, output, near, CLASSES, variant(hit_share=1.0))
+    assert found.localization[0].tolist() == pytest.approx([0.5, 0.0])
+    assert found.placed[0].tolist() == pytest.approx([1.0, 0.0])
+
+
 def test_weights_and_unknown_classes():
     rollouts, output, batch = two_responses()
     config = variant(relevance_weight=0.5, localization_weight=3.0)
