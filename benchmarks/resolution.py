@@ -164,12 +164,13 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("checkpoints/resolution"))
     parser.add_argument("--folds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     config = read_stored_config(chosen.run / "config.json")
     config = replace(config, train_reader=replace(config.train_reader, data=str(chosen.data)))
     work, jobs = Workspace(chosen.run, config), {}
-    for size in SIZES:
+    for size in chosen.sizes:
         sized: SizedCases | None = None
         for stride in STRIDES:
             file = chosen.out / f"{size}-{stride}-{'-'.join(map(str, chosen.folds))}.json"

@@ -42,7 +42,7 @@ BATCH_SIZE = 16
 def look(
     localizer: Localizer, cases: KeptCases, rows: Sequence[int], groups: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """What the localizer shows of held-out images: IoU of every lesion, class right or not."""
+    """What the localizer shows of held-out images: IoU of every lesion, and of its class."""
     seen = []
     for start in range(0, len(rows), BATCH_SIZE):
         part = list(rows[start : start + BATCH_SIZE])
@@ -56,6 +56,7 @@ def look(
                     "row": int(row),
                     "group": groups[row],
                     "right": int(found.class_prob.argmax()) == int(cases.labels[row]),
+                    "label_prob": round(float(found.class_prob[cases.labels[row]]), 6),
                     "ious": [round(float(each), 5) for each in ious],
                 }
             )

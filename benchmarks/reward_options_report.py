@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from jomed_app.evaluation.intervals import Interval, paired_bootstrap
 
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
-FIGURES = ("mean_iou", "iou50", "accuracy")
+FIGURES = ("mean_iou", "iou50", "accuracy", "nll")
+LEAST_PROB = 1e-4  # of the true class, where its logarithm is taken
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -40,6 +41,10 @@ def figure(name: str, seeds: Sequence[Rows], index: NDArray[np.intp]) -> float:
     for rows in seeds:
         if name == "accuracy":
             values.append(np.mean([rows[i]["right"] for i in index]))
+            continue
+        if name == "nll":
+            said = np.array([rows[i]["label_prob"] for i in index])
+            values.append(-np.log(said.clip(LEAST_PROB)).mean())
             continue
         ious = np.array([iou for i in index for iou in rows[i]["ious"]])
         if not ious.size:
@@ -76,8 +81,8 @@ def write_report(out: Path, start: str, results: Path = RESULTS) -> None:
         "from the same localizers; it is a file in `jomed_app/configs/rewards`. In brackets the",
         "95 % interval of the paired difference to stage 1, over groups of images, seeds averaged.",
         "",
-        "| option | seeds | mean IoU | IoU ≥ 0.5 | accuracy of the class query |",
-        "|---|---|---|---|---|",
+        "| option | seeds | mean IoU | IoU ≥ 0.5 | accuracy of the class query | its NLL, nats |",
+        "|---|---|---|---|---|---|",
     ]
     stored: dict[str, Any] = {}
     for name in (start, *(each for each in jobs if each != start)):

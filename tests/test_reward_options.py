@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from benchmarks.reward_options import START, look
+from benchmarks.reward_options import START, look, settings_digest
 from benchmarks.reward_options_report import compare, figure, read_jobs, write_report
 from jomed_app.config import CONFIG_FOLDER, load_config
 from jomed_app.training.kept_cases import KeptCases
 from tests.localizer_maps import tiny_maps
 
 FIRST = [
-    {"row": 0, "group": "a", "right": True, "ious": [0.4, 0.0]},
-    {"row": 1, "group": "b", "right": False, "ious": []},
-    {"row": 2, "group": "c", "right": True, "ious": [0.6]},
+    {"row": 0, "group": "a", "right": True, "label_prob": 0.5, "ious": [0.4, 0.0]},
+    {"row": 1, "group": "b", "right": False, "label_prob": 0.25, "ious": []},
+    {"row": 2, "group": "c", "right": True, "label_prob": 0.5, "ious": [0.6]},
 ]
 BETTER = [
-    {"row": 0, "group": "a", "right": True, "ious": [0.7, 0.0]},
-    {"row": 1, "group": "b", "right": True, "ious": []},
-    {"row": 2, "group": "c", "right": True, "ious": [0.8]},
+    {"row": 0, "group": "a", "right": True, "label_prob": 0.5, "ious": [0.7, 0.0]},
+    {"row": 1, "group": "b", "right": True, "label_prob": 0.5, "ious": []},
+    {"row": 2, "group": "c", "right": True, "label_prob": 0.5, "ious": [0.8]},
 ]
 EVERYTHING = np.arange(3)
 
@@ -39,6 +40,7 @@ def test_figures_by_hand():
     assert figure("mean_iou", [FIRST], EVERYTHING) == pytest.approx(1.0 / 3)
     assert figure("iou50", [FIRST], EVERYTHING) == pytest.approx(1 / 3)
     assert figure("accuracy", [FIRST], EVERYTHING) == pytest.approx(2 / 3)
+    assert figure("nll", [FIRST], EVERYTHING) == pytest.approx(4 / 3 * np.log(2))
     assert figure("mean_iou", [FIRST, BETTER], EVERYTHING) == pytest.approx((1.0 + 1.5) / 6)
     assert figure("mean_iou", [FIRST], np.array([2, 2])) == pytest.approx(0.6)
 
@@ -61,7 +63,7 @@ def test_the_difference_is_paired(out):
 def test_the_page_has_a_row_per_option(out, tmp_path):
     write_report(out, START, tmp_path / "results")
     page = (tmp_path / "results" / "rewards.md").read_text()
-    assert f"| {START} | 1 | 0.333 | 0.333 | 0.667 |" in page
+    assert f"| {START} | 1 | 0.333 | 0.333 | 0.667 | 0.924 |" in page
     assert "| ppo | 2 | 0.417, +0.083 [" in page
     stored = json.loads((tmp_path / "results" / "rewards.json").read_text())
     assert stored["ppo"]["seeds"] == 2
@@ -82,6 +84,8 @@ def test_a_look_tells_every_lesion_and_whether_the_class_is_right():
     said = localizer.find_in_maps(maps[0].float())
     right = [int(each.class_prob.argmax()) == int(y) for each, y in zip(said, labels, strict=True)]
     assert [each["right"] for each in seen] == right
+    sure = [float(each.class_prob[int(y)]) for each, y in zip(said, labels, strict=True)]
+    assert [each["label_prob"] for each in seen] == pytest.approx(sure, abs=1e-5)
     assert all(0 <= iou <= 1 for each in seen for iou in each["ious"])
 
 
@@ -92,3 +96,14 @@ def test_several_starts_are_several_seeds(out, tmp_path):
     assert len(jobs[START]) == 2
     found = compare(jobs["ppo"], jobs[START])
     assert found["mean_iou"].value == pytest.approx(0.0), "ppo: better and first; starts: the same"
+
+
+def test_options_that_merge_alike_policies_share_them():
+    def named(name):
+        return load_config(CONFIG_FOLDER / "rewards" / f"{name}.toml").train_rewards
+
+    proper = settings_digest(named("ppo_proper"))
+    assert settings_digest(named("ppo_proper_alone")) == proper
+    assert settings_digest(named("ppo_proper_mean")) == proper
+    assert settings_digest(replace(named("ppo_proper"), seed=3)) == proper
+    assert settings_digest(named("ppo")) != proper
