@@ -10,15 +10,17 @@ from torch import Tensor
 
 from jomed_app.errors import ConfigError
 from jomed_app.localizer_config import RewardTuningConfig
-from jomed_app.objectives.rewards import (
-    Judge,
+from jomed_app.objectives.reward_mix import (
     RewardWeights,
-    Statement,
-    box_coverage,
     combine_rewards,
     hit_blend,
-    localization_reward,
     proper_relevance,
+)
+from jomed_app.objectives.rewards import (
+    Judge,
+    Statement,
+    box_coverage,
+    localization_reward,
     relevance_reward,
     vision_relevance_reward,
 )
