@@ -13,6 +13,7 @@ from jomed_app.evaluation.plots import draw_froc
 
 FALSE_BOXES = 0.15  # per normal image; the threshold is fitted on the other folds
 REWARDED = "rewards"
+POLYP_IS_OLDER = "polyp_is_older"
 
 
 def write_report(values: Mapping[str, Any], out: Path) -> Path:
@@ -34,6 +35,14 @@ def write_report(values: Mapping[str, Any], out: Path) -> Path:
     path = out / "localise.md"
     path.write_text(page(values) + "\n", encoding="utf-8")
     return path
+
+
+def earlier_polyps(out: Path) -> dict[str, Any]:
+    """What an earlier page holds on Kvasir-SEG, marked as such; nothing where there is none."""
+    file = out / "localise.json"
+    stored = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    found = {"polyp": stored["polyp"], POLYP_IS_OLDER: True} if "polyp" in stored else {}
+    return found
 
 
 def page(values: Mapping[str, Any]) -> str:
@@ -85,7 +94,10 @@ def page(values: Mapping[str, Any]) -> str:
         ]
     lines += ["", "![FROC](localise-froc.svg)", ""]
     for seed, systems in values.get("polyp", {}).items():
-        lines += [f"## Kvasir-SEG, validation split, {seed}", "", *_table(systems), ""]
+        lines += [f"## Kvasir-SEG, validation split, {seed}", ""]
+        if values.get(POLYP_IS_OLDER):
+            lines += ["Kept from an earlier run of this benchmark.", ""]
+        lines += [*_table(systems), ""]
     return "\n".join(lines)
 
 

@@ -88,7 +88,7 @@ class RewardTuningConfig(Section):
     relevance_weight: float = setting(1.0, low=0.0)  # arXiv:2501.01377: all three are 1
     localization_weight: float = setting(1.0, low=0.0)  # arXiv:2501.01377
     vision_weight: float = setting(1.0, low=0.0)  # arXiv:2501.01377
-    relevance: Literal["match", "proper"] = "match"  # arXiv:2501.01377
+    relevance: Literal["match", "proper"] = "proper"  # ours: measured, docs/adr/0006
     hit_share: float = setting(0.0, low=0.0, high=1.0)  # ours
     views: int = setting(0, low=0, high=64)  # ours
     reward_floor: float = setting(0.1, low=1e-6, high=1.0)  # ours: or a near miss looks perfect

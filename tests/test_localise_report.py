@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from benchmarks.localise_report import page, write_report
+from benchmarks.localise_report import earlier_polyps, page, write_report
 
 
 def system(mean_iou, false_boxes=0.1):
@@ -79,3 +79,12 @@ def test_page_values_and_plot_are_written_and_the_curves_are_only_drawn(values, 
     drawn = (path.parent / "localise-froc.svg").read_text()
     assert "stage 1" in drawn
     assert "rewards" in drawn
+
+
+def test_polyps_measured_earlier_stay_and_are_marked(values, tmp_path):
+    assert earlier_polyps(tmp_path) == {}
+    assert "Kept from an earlier run" not in write_report(values, tmp_path).read_text()
+    del values["polyp"]
+    text = write_report(values | earlier_polyps(tmp_path), tmp_path).read_text()
+    assert "Kept from an earlier run" in text
+    assert "0.780" in text.split("## Kvasir-SEG")[1]

@@ -25,6 +25,7 @@ CONFIG = RewardTuningConfig(
     lr=0.2,
     kl_weight=0.0,
     critic_lr_factor=1.0,
+    relevance="match",
 )
 
 
