@@ -41,8 +41,7 @@ def earlier_polyps(out: Path) -> dict[str, Any]:
     """What an earlier page holds on Kvasir-SEG, marked as such; nothing where there is none."""
     file = out / "localise.json"
     stored = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    found = {"polyp": stored["polyp"], POLYP_IS_OLDER: True} if "polyp" in stored else {}
-    return found
+    return {"polyp": stored["polyp"], POLYP_IS_OLDER: True} if "polyp" in stored else {}
 
 
 def page(values: Mapping[str, Any]) -> str:

@@ -34,8 +34,8 @@ class VoteSettings:
         temperature: divides the voters' scores, > 0.
     """
 
-    share: float = 0.8  # ours: what held-out questions choose most often, docs/results/vqa.md
-    temperature: float = 0.02  # ours: the same
+    share: float = 0.8  # ours: not measured yet; reports fit their own
+    temperature: float = 0.02  # ours: not measured yet
 
 
 def vote_shares(voters: Sequence[Voter], temperature: float) -> dict[str, float]:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax
 
 from jomed_app.inference.aggregate import marginalize
+from jomed_app.inference.answer_vote import answer_key
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
 
 FloatArray = NDArray[np.float64]
@@ -123,7 +124,7 @@ def unite_answers(answers: Sequence[str]) -> tuple[str, ...]:
     for answer in answers:
         text = " ".join(answer.split())
         if text:
-            found.setdefault(text.casefold(), text)
+            found.setdefault(answer_key(text), text)
     return tuple(found.values()) or ("",)
 
 

@@ -1,7 +1,7 @@
 """The number type that matrix products run in: the faster one of this machine, by measurement.
 
-Ours: a processor without bf16 arithmetic emulates it, 50 times slower than fp32 (measured on one
-with AVX2 alone), so neither training nor answering may take bf16 for granted.
+Ours: a processor without bf16 arithmetic emulates it, about 50 times slower than fp32
+(docs/adr/0016), so neither training nor answering may take bf16 for granted.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from jomed_app.objectives.edges import box_iou
+
 NUM_DRAWN = 512  # boxes that the expectation is taken over, and that may be the answer
 NUM_JOINED = 16  # best of them, whose mean is the answer: finer than any one of them
 
@@ -32,18 +34,8 @@ def expected_overlap_box(edges: Tensor) -> Tensor:
     drawn = _draw(edges.float())
     low = torch.minimum(drawn[:, :2], drawn[:, 2:])
     boxes = torch.cat([low, torch.maximum(drawn[:, :2], drawn[:, 2:])], dim=-1)
-    best = overlaps(boxes, boxes).mean(-1).topk(NUM_JOINED).indices
+    best = box_iou(boxes[:, None], boxes).mean(-1).topk(NUM_JOINED).indices
     return boxes[best].mean(0)
-
-
-def overlaps(first: Tensor, second: Tensor) -> Tensor:
-    """Return the (N, M) IoU of (N, 4) and (M, 4) XYXY boxes; empty boxes overlap nothing."""
-    low = torch.maximum(first[:, None, :2], second[None, :, :2])
-    high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = (high - low).clamp_min(0).prod(-1)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).clamp_min(0).prod(-1) for boxes in (first, second)]
-    joined = areas[0][:, None] + areas[1][None] - shared
-    return shared / joined.clamp_min(torch.finfo(shared.dtype).tiny)
 
 
 def _draw(edges: Tensor) -> Tensor:

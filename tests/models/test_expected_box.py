@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jomed_app.boxes import Box, iou
-from jomed_app.models.expected_box import expected_overlap_box, overlaps
+from jomed_app.models.expected_box import expected_overlap_box
+from jomed_app.objectives.edges import box_iou
 
 BINS = 16
 
@@ -69,10 +70,10 @@ def test_overlaps_are_those_of_boxes(values):
     )
     if any(b - a < 1e-3 for a, b in pairs):
         return
-    found = overlaps(torch.tensor([first]), torch.tensor([second]))
+    found = box_iou(torch.tensor([first]), torch.tensor([second]))
     assert found.item() == pytest.approx(iou(Box(*first), Box(*second)), abs=1e-4)
 
 
 def test_empty_boxes_overlap_nothing():
     empty = torch.tensor([[0.5, 0.5, 0.5, 0.9]])
-    assert overlaps(empty, empty).item() == 0.0
+    assert box_iou(empty, empty).item() == 0.0
