@@ -71,20 +71,12 @@ class Folds:
         config = replace(config, train_reader=replace(config.train_reader, data=str(data)))
         self.work = Workspace(run, config)
         self.cases, self.folds = keep_real(self.work, frozen_tower(self.work))
-        self._fresh: dict[int, KeptCases] = {}
         self.groups = groups_of(load_corpus(self.work.task, data, ("train", "val"))[1])
         self.classes = class_set(self.work.task.labels, self.work.task.empty_labels)
 
     def localizer(self, fold: int) -> Localizer:
         """As stage 1 left it."""
         return load_localizer(self.work.localizer(self.work.fold_name(fold)))
-
-    def tuned_on(self, views: int) -> KeptCases:
-        """The views that an option is tuned on: those of stage 1, or ones that nobody saw."""
-        if views and views not in self._fresh:
-            tower = frozen_tower(self.work)
-            self._fresh[views] = keep_real(self.work, tower, fresh_views=views)[0]
-        return self._fresh[views] if views else self.cases
 
     def held_out(self, fold: int) -> list[int]:
         """Rows of a fold."""
@@ -141,16 +133,13 @@ def do_run(folds: Folds, number: int, jobs: Sequence[tuple[str, int]], out: Path
             continue
         held_out, start = folds.held_out(fold), folds.localizer(fold)
         first.write_text(json.dumps(look(start, folds.cases, held_out, folds.groups)))
-        seen: dict[int, KeptCases] = {}
+        seen = see_cases(start, folds.cases)
         for (name, seed), file in files.items():
             if file.is_file():
                 continue
             settings = load_config(CONFIG_FOLDER / "rewards" / f"{name}.toml").train_rewards
-            views = settings.views
-            if views not in seen:
-                seen = {views: see_cases(start, folds.tuned_on(views))}  # large: one at a time
             own = replace(settings, seed=seed * settings.policies)  # no two seeds share a policy
-            tuned = folds.tuned(fold, seen[views], own, out / "policies")
+            tuned = folds.tuned(fold, seen, own, out / "policies")
             file.write_text(json.dumps(look(tuned, folds.cases, held_out, folds.groups)))
             sys.stdout.write(f"{file.stem}\n")
             sys.stdout.flush()

@@ -63,7 +63,6 @@ class RewardTuningConfig(Section):
         relevance: what naming a class earns: a match alone, or a match less the probability with
             which the class was named, so that what is learned is to be sure rightly.
         hit_share: share of the localization reward that asks for IoU 0.5 alone, in [0, 1].
-        views: views per case drawn anew for tuning; 0 takes those of the supervised training.
         reward_floor: least divisor where a reward is divided by its largest value.
         credit: what a location token of `group` is credited with: its whole response's reward, or
             its box's alone, since its class token does not depend on it.
@@ -90,7 +89,6 @@ class RewardTuningConfig(Section):
     vision_weight: float = setting(1.0, low=0.0)  # arXiv:2501.01377
     relevance: Literal["match", "proper"] = "proper"  # ours: measured, docs/adr/0006
     hit_share: float = setting(0.0, low=0.0, high=1.0)  # ours
-    views: int = setting(0, low=0, high=64)  # ours
     reward_floor: float = setting(0.1, low=1e-6, high=1.0)  # ours: or a near miss looks perfect
     credit: Literal["response", "token"] = "token"  # ours: less noise, the same direction
     scale_advantages: bool = True  # arXiv:2402.03300

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.evaluation.intervals import Interval, bootstrap_interval
-from jomed_app.inference.answer_vote import Voter
+from jomed_app.retrieval.question_search import Voter
 
 _NOT_WORD = re.compile(r"[^\w]+")
 _ARTICLES = frozenset({"a", "an", "the"})

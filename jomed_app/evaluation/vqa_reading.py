@@ -27,7 +27,7 @@ from jomed_app.evaluation.vqa import AnsweredQuestion, Heard, KnownAnswers
 from jomed_app.evaluation.vqa_report import REFERENCE_SYSTEM, build_vqa_report
 from jomed_app.imaging import read_image
 from jomed_app.inference.aggregate import candidate_log_weights
-from jomed_app.inference.answer_vote import Voter, VoteSettings, answer_with_vote
+from jomed_app.inference.answer_vote import VoteSettings, answer_with_vote
 from jomed_app.inference.free_answers import FreeAnswer, answer_freely, unite_answers
 from jomed_app.inference.load import load_bundle
 from jomed_app.inference.reading import CaseReader
@@ -35,7 +35,7 @@ from jomed_app.inference.shelf import CandidateShelf, encode_images
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
 from jomed_app.progress import OnProgress
 from jomed_app.retrieval.index import CandidateIndex
-from jomed_app.retrieval.question_search import QuestionSearch
+from jomed_app.retrieval.question_search import QuestionSearch, Voter
 from jomed_app.retrieval.search import relative_scores
 
 VQA_SYSTEMS = ("frequent", "copied", "no_retrieval", "reader", "rag")
@@ -216,7 +216,7 @@ def evaluate_questions(
                 shown,
                 weigh(scores[best].tolist(), settings.weight_temperature),
                 search.answer(int(rows[best[0]]), question) if len(best) else "",
-                [Voter(*each) for each in search.voters(question, alike, rows)],
+                search.voters(question, alike, rows),
             )
 
         return AskedImage(record, encoding, beside)

@@ -11,18 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-
-@dataclass(frozen=True, slots=True)
-class Voter:
-    """One question that was asked about a known image.
-
-    Attributes:
-        answer: to it.
-        score: how alike image and question are, higher is more.
-    """
-
-    answer: str
-    score: float
+from jomed_app.retrieval.question_search import Voter
+from jomed_app.retrieval.vote import label_shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +37,12 @@ def vote_shares(voters: Sequence[Voter], temperature: float) -> dict[str, float]
     """
     if not voters:
         return {}
-    scores = np.array([voter.score for voter in voters]) / temperature
-    weights = np.exp(scores - scores.max())
-    found: dict[str, float] = {}
-    for voter, weight in zip(voters, weights / weights.sum(), strict=True):
-        key = answer_key(voter.answer)
-        found[key] = found.get(key, 0.0) + float(weight)
-    return found
+    keys = [answer_key(voter.answer) for voter in voters]
+    answers = list(dict.fromkeys(keys))
+    scores = np.array([voter.score for voter in voters])
+    labels = np.array([answers.index(key) for key in keys])
+    shares = label_shares(scores, labels, len(answers), temperature)
+    return dict(zip(answers, shares.tolist(), strict=True))
 
 
 def answer_with_vote(

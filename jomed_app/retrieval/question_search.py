@@ -8,6 +8,7 @@ questions most alike, since no passage of forty words holds the answer to every 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,19 @@ from jomed_app.data.records import AskedQuestion, CaseRecord
 QUESTION_WEIGHT = 2.0  # of a question's likeness beside the image's, both at most 1
 ANSWERS_SHOWN = 3
 NUM_VOTERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """One question that was asked about a known image.
+
+    Attributes:
+        answer: to it.
+        score: how alike image and question are, higher is more.
+    """
+
+    answer: str
+    score: float
 
 
 class QuestionSearch:
@@ -73,7 +87,7 @@ class QuestionSearch:
         question: str,
         images: NDArray[np.floating],
         rows: NDArray[np.int64] | None = None,
-    ) -> list[tuple[str, float]]:
+    ) -> list[Voter]:
         """Answers to the known questions most alike about images most alike, the best first.
 
         Unlike `scores`, which ranks cases, every known question stands for itself.
@@ -84,7 +98,7 @@ class QuestionSearch:
             rows: (M,) of the known cases; None takes all N in order.
 
         Returns:
-            `NUM_VOTERS` answers and scores, or as many as there are.
+            `NUM_VOTERS` of them, or as many as there are.
         """
         chosen = np.arange(len(self._starts) - 1) if rows is None else rows
         image_of = np.full(len(self._starts) - 1, -np.inf)
@@ -93,7 +107,7 @@ class QuestionSearch:
         scores = scores + QUESTION_WEIGHT * self._compare(question)
         best = np.argsort(-scores, kind="stable")[:NUM_VOTERS]
         return [
-            (taught_answer(self._asked[int(place)].answer), float(scores[place]))
+            Voter(taught_answer(self._asked[int(place)].answer), float(scores[place]))
             for place in best
             if np.isfinite(scores[place])
         ]

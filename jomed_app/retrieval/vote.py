@@ -36,7 +36,13 @@ def neighbor_vote(
         )
     if not temperature > 0:
         raise ValueError(f"temperature must be > 0, found {temperature}")
-    weights = np.exp((values - values.max()) / temperature)
-    shares = np.bincount(members, weights, minlength=num_labels) / weights.sum()
-    shares = np.maximum(shares, SMALLEST_SHARE)
+    shares = np.maximum(label_shares(values, members, num_labels, temperature), SMALLEST_SHARE)
     return np.asarray(shares / shares.sum())
+
+
+def label_shares(
+    scores: NDArray[np.float64], labels: NDArray[np.intp], num_labels: int, temperature: float
+) -> NDArray[np.float64]:
+    """Return (C,) shares of N >= 1 votes whose weights are the softmax of their scores."""
+    weights = np.exp((scores - scores.max()) / temperature)
+    return np.asarray(np.bincount(labels, weights, minlength=num_labels) / weights.sum())

@@ -33,7 +33,6 @@ from jomed_app.training.loop import LoopSettings, no_progress, run_loop
 from jomed_app.training.workspace import Workspace
 
 LABEL_SMOOTHING = 0.05
-FRESH_SEED = 7_919  # views drawn with it are none that supervised training saw
 # Ours: weights of the losses; those of the dense head follow arXiv:2006.04388 (2 and 0.25)
 LOSS_WEIGHTS = {"score": 1.0, "giou": 2.0, "spread": 0.25, "kind": 0.2, "edges": 1.0, "label": 0.5}
 
@@ -165,28 +164,13 @@ def keep_simulated(
 
 
 def keep_real(
-    work: Workspace,
-    tower: EfficientNetLiteModel,
-    on_progress: OnProgress = no_progress,
-    *,
-    fresh_views: int = 0,
+    work: Workspace, tower: EfficientNetLiteModel, on_progress: OnProgress = no_progress
 ) -> tuple[KeptCases, NDArray[np.int64]]:
-    """Kept views of the real cases, and the fold of each.
-
-    Args:
-        work: the run.
-        tower: its early stages are used.
-        on_progress: called after every batch.
-        fresh_views: views that no localizer was trained on, in place of the configured ones; 0
-            keeps those.
-    """
+    """Kept views of the real cases, and the fold of each."""
     config, settings = work.config.train_localizer, work.config.train_reader
-    views, seed = config.views, config.seed
-    if fresh_views:
-        views, seed = fresh_views, config.seed + FRESH_SEED
     folder, records = load_corpus(work.task, Path(settings.data), ("train", "val"))
     images = load_images(folder, records, config.image_size)
-    kept = keep_cases(tower, images, work.task, views, seed, on_progress=on_progress)
+    kept = keep_cases(tower, images, work.task, config.views, config.seed, on_progress=on_progress)
     return kept, assign_folds(records, settings.folds, settings.fold_seed)
 
 

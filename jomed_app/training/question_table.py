@@ -15,11 +15,10 @@ from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import load_task
 from jomed_app.data.twins import have_twins
 from jomed_app.errors import ConfigError
-from jomed_app.inference.answer_vote import Voter
 from jomed_app.models.pixels import Letterbox
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
 from jomed_app.models.retriever import RetrieverProjections
-from jomed_app.retrieval.question_search import QuestionSearch
+from jomed_app.retrieval.question_search import QuestionSearch, Voter
 from jomed_app.training.image_set import ImageSet, join_images, load_images
 from jomed_app.training.reader import embed_tokens, encode_corpus_tokens
 from jomed_app.training.workspace import Workspace, groups_of
@@ -81,7 +80,7 @@ class QuestionTable:
         places = np.flatnonzero(self.groups[self.training] != self.groups[row])
         query = self.embeddings[row] if moved is None else moved
         alike = self.embeddings[self.training[places]] @ query
-        return [Voter(*each) for each in self.search.voters(question, alike, places)]
+        return self.search.voters(question, alike, places)
 
     def encoding(self, reader: Reader, row: int) -> ImageEncoding:
         """One image as a reader sees it, by its present projector."""

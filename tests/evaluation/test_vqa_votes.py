@@ -6,7 +6,8 @@ import pytest
 
 from jomed_app.evaluation.vqa import AnsweredQuestion, Heard
 from jomed_app.evaluation.vqa_votes import fit_votes, settle_votes
-from jomed_app.inference.answer_vote import Voter, VoteSettings
+from jomed_app.inference.answer_vote import VoteSettings
+from jomed_app.retrieval.question_search import Voter
 
 
 def asked(group, reference, read, voted, answer="?"):

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jomed_app.inference.answer_vote import (
-    Voter,
     VoteSettings,
     answer_with_vote,
     vote_shares,
 )
+from jomed_app.retrieval.question_search import Voter
 
 VOTERS = (Voter("Left lung", 3.0), Voter("right lung", 2.9), Voter("left  lung", 2.8))
 

@@ -87,12 +87,13 @@ def test_cases_without_any_question_are_like_nothing():
 def test_every_known_question_votes_for_itself(search):
     images = np.array([0.1, 0.2, 0.9, 0.3], dtype=np.float32)
     found = search.voters("Is there a mass?", images)
-    assert [answer for answer, _ in found[:2]] == ["yes", "no"]
-    assert found[0][1] == pytest.approx(QUESTION_WEIGHT + 0.3)
+    assert [each.answer for each in found[:2]] == ["yes", "no"]
+    assert found[0].score == pytest.approx(QUESTION_WEIGHT + 0.3)
     assert len(found) == 5, "no more than there are"
-    assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
+    scores = [each.score for each in found]
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_only_chosen_cases_vote(search):
     found = search.voters("Is there a mass?", np.array([0.1]), np.array([0]))
-    assert {answer for answer, _ in found} == {"liver", "no"}
+    assert {each.answer for each in found} == {"liver", "no"}
