@@ -99,6 +99,12 @@ def warning(
     """Return the agreement block, which always stands above the diagnosis."""
     state = consistency.state
     sentences = [_agreement_words(consistency, candidates)]
+    title, mark, look = text.state_title(state), text.STATE_MARKS[state], f"is-{state.value}"
+    is_answered = state is not ConsistencyState.ABSTAIN and bool(consistency.counts)
+    if is_answered and final.prediction and final.prediction not in consistency.counts:
+        title, look = f"{title}{text.FINAL_DIFFERS}", f"{look} is-contradicted"
+        mark = text.STATE_MARKS[ConsistencyState.DISAGREE]
+        sentences.append(text.NO_CANDIDATE_SAYS.format(name=escape(final.prediction)))
     ranks = {item.candidate_id: item.rank for item in candidates}
     decisive = consistency.decisive_candidate
     if decisive is not None and decisive in ranks:
@@ -117,11 +123,10 @@ def warning(
         if rate is not None
         else ""
     )
-    mark = {"consistent": "=", "mixed": "&#8776;", "disagree": "&#8800;", "abstain": "&#8709;"}
     body = "".join(f"<p>{sentence}</p>" for sentence in sentences)
     return (
-        f'<div class="agreement is-{state.value}"><span class="agreement-mark" '
-        f'aria-hidden="true">{mark[state.value]}</span><div><h2>{text.state_title(state)}</h2>'
+        f'<div class="agreement {look}"><span class="agreement-mark" '
+        f'aria-hidden="true">{mark}</span><div><h2>{title}</h2>'
         f"{body}{known}</div></div>"
     )
 

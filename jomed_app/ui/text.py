@@ -79,6 +79,18 @@ _STATE_TITLES = {
     ConsistencyState.ABSTAIN: "No result",
 }
 
+STATE_MARKS = {
+    ConsistencyState.CONSISTENT: "=",
+    ConsistencyState.MIXED: "&#8776;",
+    ConsistencyState.DISAGREE: "&#8800;",
+    ConsistencyState.ABSTAIN: "&#8709;",
+}
+FINAL_DIFFERS = ", the final answer differs"  # behind a state's title
+NO_CANDIDATE_SAYS = (
+    "The final answer is <b>{name}</b>, which no candidate says: the other parts of the sum weigh "
+    "more; see how it arose."
+)
+
 ABSTAIN_ADVICE = (
     "What to do: check that the image is of the kind this bundle was made for and shows one view "
     "without overlays; then try another frame or image."

@@ -198,6 +198,35 @@ def test_each_state_has_its_heading(result, state, heading):
     assert f"is-{state.value}" in html
 
 
+def test_an_answer_that_no_candidate_gives_is_a_warning(result):
+    """Four candidates that agree must not look like agreement with the final answer."""
+    other = next(name for name in LABELS if name != result.final.prediction)
+    update = {
+        "state": ConsistencyState.CONSISTENT,
+        "counts": {other: 4},
+        "decisive_candidate": None,
+    }
+    html = render.warning(
+        result.consistency.model_copy(update=update),
+        result.final,
+        result.candidates,
+        info=FakeInfo(),
+        flip_to=None,
+    )
+    assert "Candidates agree, the final answer differs" in html
+    assert f"The final answer is <b>{result.final.prediction}</b>, which no candidate says" in html
+    assert "is-contradicted" in html
+    same = {**update, "counts": {result.final.prediction: 4}}
+    html = render.warning(
+        result.consistency.model_copy(update=same),
+        result.final,
+        result.candidates,
+        info=FakeInfo(),
+        flip_to=None,
+    )
+    assert "differs" not in html
+
+
 def test_the_disclaimer_is_on_the_page():
     html = page.header("1.2.3", FakeInfo())
     assert (
