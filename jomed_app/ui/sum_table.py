@@ -24,7 +24,7 @@ def sum_table(candidates: tuple[CandidateResult, ...], final: FinalResult) -> st
     )
     for head, words, weight, said in (
         ("near", text.NEAREST_LABELS, final.neighbor_weight, final.neighbor_vote),
-        ("alone", text.IMAGE_HEAD, final.image_head_weight, final.image_head),
+        ("image", text.IMAGE_HEAD, final.image_head_weight, final.image_head),
     ):
         if weight > 0:
             value = said.get(chosen, 0.0)

@@ -99,7 +99,9 @@ ABSTAIN_CASES = "The similar cases, and what was read beside each, stay visible 
 UNDECIDED = "Too close to name one:"
 
 NEAREST_LABELS = "labels of nearest cases"
-IMAGE_HEAD = "image alone, no similar case"
+# Two voices that see no similar case: the reader, and the classifier that is a part of the sum.
+READER_ALONE = "The reader, without any candidate"
+IMAGE_HEAD = "image classifier, no similar case"
 NOT_MEASURED = "Not calibrated: no bundle figures exist for this kind of index."
 
 
