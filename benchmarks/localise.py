@@ -20,13 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.localise_report import FALSE_BOXES, REWARDED, earlier_polyps, write_report
+from benchmarks.localise_report import REWARDED, earlier_polyps, write_report
 from jomed_app.boxes import Box
 from jomed_app.config import read_stored_config
 from jomed_app.data.corpus import assign_folds, load_corpus
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task, load_task
 from jomed_app.evaluation.deletion import deletion_scores, equal_box_elsewhere, paint_over
+from jomed_app.evaluation.fit_boxes import threshold_for_normals
 from jomed_app.evaluation.intervals import bootstrap_interval, paired_bootstrap
 from jomed_app.evaluation.localization import (
     accuracy_by_iou,
@@ -99,16 +100,12 @@ def look_at(
 
 
 def thresholds_of(looks: Sequence[Look], system: str) -> dict[int, float]:
-    """Per fold the lowest threshold that draws few enough false boxes on the other folds.
-
-    One more box on one more image is counted, see `evaluation.fit_boxes.threshold_for_normals`.
-    """
+    """Per fold the score from which on few enough boxes are drawn, fitted on the other folds."""
     found = {}
     for fold in {look.fold for look in looks}:
-        others = [look for look in looks if look.fold != fold and not look.reference]
-        scores = np.sort([look.score(system) for look in others])[::-1]
-        allowed = max(0, int(FALSE_BOXES * (len(scores) + 1)) - 1)
-        found[fold] = float(scores[allowed]) if len(scores) else 0.0
+        others = [look for look in looks if look.fold != fold]
+        scores = [look.score(system) for look in others]
+        found[fold] = threshold_for_normals(scores, [not look.reference for look in others])
     return found
 
 
@@ -119,7 +116,7 @@ def figures(looks: Sequence[Look], system: str) -> dict[str, Any]:
     every = localization_scores(shown, reference)
     limits = thresholds_of(looks, system)
     gated = [
-        boxes if look.score(system) > limits[look.fold] else ()
+        boxes if look.score(system) >= limits[look.fold] else ()
         for look, boxes in zip(looks, shown, strict=True)
     ]
     kept = localization_scores(gated, reference)

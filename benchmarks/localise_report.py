@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from jomed_app.evaluation.fit_boxes import FALSE_PER_NORMAL
 from jomed_app.evaluation.plots import draw_froc
 
-FALSE_BOXES = 0.15  # per normal image; the threshold is fitted on the other folds
 REWARDED = "rewards"
 POLYP_IS_OLDER = "polyp_is_older"
 
@@ -56,7 +56,8 @@ def page(values: Mapping[str, Any]) -> str:
         f"## BUSI, grouped folds, {busi['images']} held-out images",
         "",
         "Left: every image gets a box. Right: one is drawn above a threshold of the system's own",
-        f"score, fitted on the other folds ({FALSE_BOXES} false boxes per normal image); the app's",
+        "score, fitted on the other folds (at most "
+        f"{FALSE_PER_NORMAL} false boxes per normal image); the app's",
         f"score also knows the diagnosis. `{REWARDED}`: {busi.get('tuned_images', 0)} images.",
         "",
         *_table(busi["systems"]),

@@ -17,6 +17,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from jomed_app.objectives.edges import box_iou
+
 
 class Judge(Protocol):
     """Says how relevant a told word or phrase is to the true one; an LLM fits behind it."""
@@ -154,12 +156,7 @@ def localization_reward(
 
 def pairwise_iou(first: Tensor, second: Tensor) -> Tensor:
     """Return (N, K, M) IoU in [0, 1] of (N, K, 4) and (N, M, 4); NaN or inverted boxes give 0."""
-    one, two = first[:, :, None], second[:, None]
-    sides = torch.minimum(one[..., 2:], two[..., 2:]) - torch.maximum(one[..., :2], two[..., :2])
-    overlap = sides.clamp_min(0).prod(-1)
-    areas = [(box[..., 2:] - box[..., :2]).clamp_min(0).prod(-1) for box in (one, two)]
-    ratio = overlap / (areas[0] + areas[1] - overlap)
-    return ratio.nan_to_num(0.0)
+    return box_iou(first[:, :, None], second[:, None]).nan_to_num(0.0)
 
 
 def _count(boxes: Tensor) -> Tensor:

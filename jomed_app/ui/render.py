@@ -158,8 +158,7 @@ def final_block(final: FinalResult, labels: tuple[str, ...], measured_on: str = 
         measured_on: where the calibration comes from, in words.
     """
     alone = (
-        f'<p class="alone">{text.READER_ALONE}: '
-        f"<b>{escape(final.query_only_prediction)}</b></p>"
+        f'<p class="alone">{text.READER_ALONE}: <b>{escape(final.query_only_prediction)}</b></p>'
         if final.query_only_prediction
         else ""
     )
