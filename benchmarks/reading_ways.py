@@ -108,6 +108,7 @@ def run_job(
         config.index.k_per_head,
         job.seed,
         on_progress,
+        job.held_out,
     )
     return {
         **asdict(job),

@@ -10,9 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.data.records import CaseRecord
+from jomed_app.data.tasks import Task
 from jomed_app.evaluation.cross_validation import pick_per_head
 from jomed_app.inference.aggregate import marginalize
+from jomed_app.inference.opinions import hear_index_only
+from jomed_app.inference.settings import EngineSettings
 from jomed_app.progress import OnProgress
+from jomed_app.retrieval.vote import neighbor_vote
 from jomed_app.training.retriever_stage import FoldCorpus
 from jomed_app.training.table import ReaderTable
 from jomed_app.training.table_reader import TableReader
@@ -116,6 +120,27 @@ def find_all(
     }
 
 
+def label_with_vote(
+    log_prob: NDArray[np.float64], corpus: FoldCorpus, row: int, task: Task, held_out: str
+) -> int:
+    """The label that wins when the nearest known cases vote for a class that only they have.
+
+    Args:
+        log_prob: (C,) of the reader, marginalized, nats.
+        corpus: the known cases.
+        row: of the case.
+        task: order of the labels.
+        held_out: the class that nothing was tuned on.
+    """
+    settings = EngineSettings()
+    allowed, scores = corpus.scores(corpus.projections, row)
+    near = np.argsort(-scores["image"], kind="stable")[: settings.num_neighbors]
+    labels = [task.labels.index(corpus.table.records[each].label) for each in allowed[near]]
+    vote = neighbor_vote(scores["image"][near], labels, len(task.labels), settings.vote_temperature)
+    is_new = np.array([label == held_out for label in task.labels])
+    return int(hear_index_only(log_prob, vote, is_new).argmax())
+
+
 def read_cases(
     reader: TableReader,
     corpus: FoldCorpus,
@@ -123,8 +148,12 @@ def read_cases(
     k_per_head: int,
     seed: int,
     on_progress: OnProgress,
+    held_out: str = "",
 ) -> list[dict[str, Any]]:
-    """Read cases in every way; candidates count alike, nothing but the reader is asked."""
+    """Read cases in every way; candidates count alike, nothing but the reader is asked.
+
+    With a held-out class, `voted` says whether the answer is right where the vote speaks for it.
+    """
     task, records = reader.cases.task, corpus.table.records
     groups = groups_of(records)
     found = []
@@ -140,6 +169,10 @@ def read_cases(
         said["no_retrieval"] = int(case.plain_log_prob.argmax())
         alone = parts["rag"].argmax(-1)
         agreeing = [records[each].label == records[row].label for each in beside["rag"].tolist()]
+        voted = {}
+        if held_out:
+            marginal = marginalize(np.zeros(len(parts["rag"])), parts["rag"])
+            voted["voted"] = int(label_with_vote(marginal, corpus, row, task, held_out) == truth)
         found.append(
             {
                 "case": records[row].case_id,
@@ -147,6 +180,7 @@ def read_cases(
                 "label": records[row].label,
                 "said": task.labels[said["rag"]],
                 **{name: int(index == truth) for name, index in said.items()},
+                **voted,
                 "inconsistent": int(len(set(alone.tolist())) > 1),
                 "oracle": int(truth in alone.tolist()),
                 "variance": float(np.var(parts["rag"][:, truth])),

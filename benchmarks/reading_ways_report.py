@@ -115,6 +115,8 @@ def pool(runs: Sequence[Run]) -> Pooled:
     each = [(run.seed, case) for run in runs for case in run.cases]
     names = (*SYSTEMS, *BESIDES, "variance")
     values = {name: np.array([case[name] for _, case in each], dtype=np.float64) for name in names}
+    if all("voted" in case for _, case in each):  # kept only where a class is held out
+        values["voted"] = np.array([case["voted"] for _, case in each], dtype=np.float64)
     values["label"] = np.array([case["label"] for _, case in each])
     return Pooled(
         values, [case["group"] for _, case in each], [(seed, case["case"]) for seed, case in each]
@@ -131,6 +133,7 @@ def figures(cases: Pooled, held_out: str) -> dict[str, Any]:
             row[name] = {
                 "cases": len(set(part.keys)),
                 "rag": _mean(part, "rag"),
+                "voted": _mean(part, "voted") if "voted" in part.values else None,
                 "no_retrieval": _mean(part, "no_retrieval"),
                 "gap": _gap(part, "rag", "no_retrieval"),
             }
@@ -245,9 +248,12 @@ def _new_class(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         f"training cases, seeds of tuning: {len(first['seeds'])}."
         + (" The common start had seen simulated cases of it." * first["is_simulated"]),
         "",
+        "`voted`: as `rag`, but what the class gets is its share among the nearest known cases, as "
+        "the app does for labels that only the index knows; the other classes share the rest.",
+        "",
         "| way | rag, the class | no_retrieval, the class | gap | against plain | rag, the others "
-        "| no_retrieval, the others | agreement |",
-        "|---|---:|---:|---|---|---:|---:|---:|",
+        "| no_retrieval, the others | voted, the class | voted, the others | agreement |",
+        "|---|---:|---:|---|---|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
         own, others = row["class"], row["others"]
@@ -255,6 +261,7 @@ def _new_class(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             f"| {row['way']} | {_percent(own['rag'])} | {_percent(own['no_retrieval'])} "
             f"| {_points(own['gap'])} | {_points(row.get('against_plain', {}).get('class'))} "
             f"| {_percent(others['rag'])} | {_percent(others['no_retrieval'])} "
+            f"| {_percent(own['voted'])} | {_percent(others['voted'])} "
             f"| {100 * row['agreement'][0]:.1f} |"
         )
     return lines

@@ -24,12 +24,14 @@ class Opinions:
         vote_share: weight of the vote, in [0, 1].
         image_head: label -> probability of the image alone; empty for none.
         image_share: weight of the image alone, in [0, 1].
+        index_only: labels that only the known cases have; see `hear_index_only`.
     """
 
     vote: Mapping[str, float] = field(default_factory=dict)
     vote_share: float = 0.0
     image_head: Mapping[str, float] = field(default_factory=dict)
     image_share: float = 0.0
+    index_only: frozenset[str] = frozenset()
 
     @property
     def shares(self) -> tuple[float, float]:
@@ -40,12 +42,17 @@ class Opinions:
         )
 
     def mix(self, log_prob: NDArray[np.float64], labels: Sequence[str]) -> NDArray[np.float64]:
-        """Mix them into normalized (..., C) log-probabilities; see `mix_opinions`."""
+        """Mix them into normalized (..., C) log-probabilities; see `mix_opinions`.
+
+        Labels of the index alone are the vote's; without a vote nobody speaks of them.
+        """
         voices = [
             np.array([said.get(label, 0.0) for label in labels])
             for said in (self.vote, self.image_head)
         ]
-        return mix_opinions(log_prob, list(zip(voices, self.shares, strict=True)))
+        mixed = mix_opinions(log_prob, list(zip(voices, self.shares, strict=True)))
+        is_new = np.array([label in self.index_only for label in labels])
+        return hear_index_only(mixed, voices[0], is_new) if is_new.any() else mixed
 
 
 def mix_opinions(
@@ -70,3 +77,31 @@ def mix_opinions(
             if share:
                 mixed = np.logaddexp(mixed, np.log(share * said))
     return np.asarray(mixed)
+
+
+def hear_index_only(
+    log_prob: NDArray[np.float64], vote: NDArray[np.float64], is_new: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Give labels that nothing was trained on what the vote gives them; the others share the rest.
+
+    Ours: reader and classifier never learned to say such a label, so their silence about it means
+    nothing. It becomes known by cases in the index, without training.
+
+    Args:
+        log_prob: (..., C) normalized, nats.
+        vote: (C,) shares of the nearest cases, each >= 0, their sum 1, or all 0 for no vote.
+        is_new: (C,) True for a label of the index alone, not for all.
+
+    Returns:
+        (..., C) normalized, nats.
+
+    Raises:
+        ValueError: if no label was trained on.
+    """
+    if is_new.all():
+        raise ValueError("one label at least must be known by training, found none")
+    trained = np.where(is_new, -np.inf, log_prob)
+    trained = trained - np.logaddexp.reduce(trained, axis=-1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        rest, said = np.log1p(-vote[is_new].sum()), np.log(vote)
+    return np.asarray(np.where(is_new, said, trained + rest))

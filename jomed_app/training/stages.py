@@ -171,7 +171,10 @@ def tune_on_mixture(
 def reader_stage(
     config: JomedConfig, out: Path, *, resume: bool = False, on_progress: OnProgress = no_progress
 ) -> None:
-    """Tune reader and localizer: simulated cases, then the real ones fold by fold."""
+    """Tune reader and localizer: simulated cases, then the real ones fold by fold.
+
+    What an older reader said of a fold's held-out cases is removed, so that it is read again.
+    """
     work = Workspace(out, config)
     work.prepare_base()
     work.simulate("reader", on_progress)
@@ -181,7 +184,8 @@ def reader_stage(
         tune_on_simulated(work, reader, table, resume=resume, on_progress=on_progress)
     for fold in work.trained_folds:
         reader, _ = work.starting_reader()
-        tune_on_mixture(work, reader, table, fold, resume=resume, on_progress=on_progress)
+        if tune_on_mixture(work, reader, table, fold, resume=resume, on_progress=on_progress):
+            work.forget_readings(work.fold_name(fold))
     if work.task.has_boxes:
         localizer_stage(work, resume=resume, on_progress=on_progress)
 

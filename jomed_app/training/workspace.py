@@ -93,6 +93,12 @@ class Workspace:
         for path in every.parent.glob(every.name):
             path.unlink()
 
+    def forget_readings(self, fold: str) -> None:
+        """Remove all that was read of a fold's held-out cases: its reader has changed."""
+        every = self.reading("raw*", fold)
+        for path in every.parent.glob(every.name):
+            path.unlink()
+
     @staticmethod
     def fold_name(fold: int | None) -> str:
         """Name of what was trained with a fold held out; None stands for all cases together."""

@@ -129,6 +129,19 @@ def test_a_finished_run_resumes_without_a_step(work):
     assert {path: path.read_bytes() for path in paths} == before
 
 
+def test_a_reader_trained_anew_forgets_what_the_older_one_read(work, tmp_path):
+    again = Workspace(shutil.copytree(work.root, tmp_path / "run"), work.config)
+    files = {name: again.reading("raw", name) for name in ("fold0", "fold1")}
+    for path in files.values():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("{}")
+    shutil.rmtree(again.reader("fold0"))
+    with tiny_base_weights():
+        reader_stage(work.config, again.root, resume=True)
+    assert not files["fold0"].exists()
+    assert files["fold1"].is_file()
+
+
 def test_without_real_cases_only_simulated_ones_are_learned(tmp_path):
     config = tiny_config()
     losses = []

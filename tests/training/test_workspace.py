@@ -52,6 +52,10 @@ def test_readings_with_the_heads_of_one_fold_are_forgotten(work):
     assert report.is_file()
     work.forget_joint_readings("fold1")  # again, and where nothing was read: no fault
     work.forget_joint_readings("final")
+    work.forget_readings("fold1")
+    for (_, _, fold), path in files.items():
+        assert path.is_file() is (fold == "fold11"), path.name
+    assert report.is_file()
 
 
 @pytest.mark.parametrize(
