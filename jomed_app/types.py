@@ -122,6 +122,7 @@ class FinalResult(Frozen):
     image_head_weight: float = Field(
         default=0.0, ge=0, le=1, description="share of that head in the final probability"
     )
+    index_only: tuple[str, ...] = Field(default=(), description="labels that only the vote gives")
     abstained: bool = False
     reason: str | None = None
 

@@ -145,7 +145,8 @@ def image_opinion(
     """What the image alone says: the localizer's class query, else the linear head.
 
     Args:
-        task: names the labels; where it has no boxes the localizer is not asked.
+        task: names the labels, those of the index alone last: of them nothing is said; where it has
+            no boxes the localizer is not asked.
         found: by the localizer.
         backbone: linear head on the tower.
         features: (F,) pooled tower features of the query.
@@ -154,7 +155,7 @@ def image_opinion(
         said = found.class_prob.tolist()
     else:
         said = np.exp(backbone.log_prob(features[None])[0]).tolist()
-    return dict(zip(task.labels, said, strict=True))
+    return dict(zip(task.labels, said, strict=False))
 
 
 def vote_of_nearest(

@@ -104,6 +104,7 @@ def conclude(
         neighbor_weight=opinions.shares[0],
         image_head=dict(opinions.image_head),
         image_head_weight=opinions.shares[1],
+        index_only=opinions.index_only,
         abstained=abstained,
         reason=reason,
     )

@@ -254,14 +254,14 @@ class Engine:
         retrieval: Retrieval,
     ) -> Conclusion:
         profile = self._profile(retrieval)
-        settings = profile.settings
+        settings, new = profile.settings, self.task.index_only
         return conclude(
             read,
             plain,
             labels=self.task.labels,
             calibration=profile.calibration,
             max_spread=settings.max_spread,
-            opinions=Opinions(vote, settings.vote_share, image_head, settings.image_share),
+            opinions=Opinions(vote, settings.vote_share, image_head, settings.image_share, new),
         )
 
     def _result(

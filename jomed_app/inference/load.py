@@ -14,6 +14,7 @@ from jomed_app.data.tasks import Task, task_from_dict
 from jomed_app.errors import BundleError
 from jomed_app.inference.calibrate import Calibration
 from jomed_app.inference.engine import Engine
+from jomed_app.inference.index_labels import widen_task, without_figures
 from jomed_app.inference.settings import EngineInfo, EngineSettings, Profile
 from jomed_app.models.bundle import Bundle, FittedManifest, open_bundle
 from jomed_app.models.heads import HEADS_FILE, DomainHead, LinearHead, load_heads
@@ -147,13 +148,17 @@ def load_engine(bundle: Path, index: Path, *, precision: str = "auto") -> Engine
     candidates = CandidateIndex.load(index, parts.retriever.fingerprint)
     manifest = parts.bundle.manifest
     is_simulated = candidates.info.simulated
+    task = widen_task(parts.task, candidates.labels)
     profile = parts.profile(is_simulated)
     standard = _standard_profile(parts, is_simulated) if parts.has_trained_heads else None
+    if new := len(task.index_only):
+        profile = without_figures(profile, new)
+        standard = without_figures(standard, new) if standard else None
     info = EngineInfo(
         bundle=f"{manifest.name} {manifest.version} ({parts.bundle.fingerprint[:SHORT_HASH]})",
         index=f"{candidates.info.name} ({candidates.info.corpus_sha256[:SHORT_HASH]})",
         index_size=len(candidates),
-        task=parts.task,
+        task=task,
         box_threshold=profile.settings.box_threshold,
         opens_with="standard" if candidates.info.simulated else "joint",
     ).with_profile(profile)
@@ -166,7 +171,7 @@ def load_engine(bundle: Path, index: Path, *, precision: str = "auto") -> Engine
         backbone=parts.backbone,
         domain=parts.domain,
         index=candidates,
-        task=parts.task,
+        task=task,
         settings=profile.settings,
         calibration=profile.calibration,
         standard=standard,

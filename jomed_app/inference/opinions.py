@@ -31,7 +31,7 @@ class Opinions:
     vote_share: float = 0.0
     image_head: Mapping[str, float] = field(default_factory=dict)
     image_share: float = 0.0
-    index_only: frozenset[str] = frozenset()
+    index_only: tuple[str, ...] = ()
 
     @property
     def shares(self) -> tuple[float, float]:

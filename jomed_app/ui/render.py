@@ -162,6 +162,9 @@ def final_block(final: FinalResult, labels: tuple[str, ...], measured_on: str = 
         if final.query_only_prediction
         else ""
     )
+    if final.index_only:
+        names = escape(", ".join(final.index_only))
+        alone += f'<p class="alone">{text.INDEX_ONLY.format(names=names)}</p>'
     if final.abstained or final.prediction is None:
         return (
             '<div class="jblock final is-abstained"><h2>Final diagnosis</h2>'

@@ -102,6 +102,11 @@ NEAREST_LABELS = "labels of nearest cases"
 # Two voices that see no similar case: the reader, and the classifier that is a part of the sum.
 READER_ALONE = "The reader, without any candidate"
 IMAGE_HEAD = "image classifier, no similar case"
+SHARED_WITH_INDEX = "beside labels of the index alone"
+INDEX_ONLY = (
+    "Known from the similar cases alone, never trained on: {names}. Only the labels of the nearest "
+    "cases speak for it."
+)
 NOT_MEASURED = "Not calibrated: no bundle figures exist for this kind of index."
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jomed_app.inference.opinions import Opinions, mix_opinions
+from jomed_app.inference.opinions import Opinions, hear_index_only, mix_opinions
 
 
 def test_a_mixture_by_hand():
@@ -56,3 +56,37 @@ def test_who_says_nothing_weighs_nothing():
     assert opinions.shares == (0.0, 0.2)
     mixed = np.exp(opinions.mix(np.log([0.5, 0.5]), ("a", "b")))
     np.testing.assert_allclose(mixed, [0.45, 0.55])
+
+
+def test_the_vote_alone_speaks_for_a_label_of_the_index_by_hand():
+    log_prob = np.log([[0.6, 0.2, 0.2], [0.1, 0.4, 0.5]])
+    vote = np.array([0.3, 0.2, 0.5])
+    heard = np.exp(hear_index_only(log_prob, vote, np.array([False, False, True])))
+    np.testing.assert_allclose(heard, [[0.375, 0.125, 0.5], [0.1, 0.4, 0.5]])
+
+
+@given(st.lists(st.floats(0.01, 1.0), min_size=4, max_size=4), st.floats(0.0, 1.0))
+def test_trained_labels_keep_their_order_and_all_sums_to_one(values, share):
+    prob = np.array(values) / sum(values)
+    vote = np.array([(1 - share) / 3] * 3 + [share])
+    heard = np.exp(hear_index_only(np.log(prob), vote, np.array([False] * 3 + [True])))
+    assert heard.sum() == pytest.approx(1.0)
+    assert heard[3] == pytest.approx(share)
+    np.testing.assert_allclose(heard[:3] * prob[:3].sum(), prob[:3] * (1 - share), atol=1e-12)
+
+
+def test_a_label_of_the_index_needs_one_that_was_trained():
+    with pytest.raises(ValueError, match="one label at least must be known by training"):
+        hear_index_only(np.log([1.0]), np.array([1.0]), np.array([True]))
+
+
+def test_opinions_know_which_labels_are_the_index_s():
+    labels = ("a", "b", "new")
+    said = Opinions({"a": 0.2, "new": 0.8}, 0.5, index_only=("new",))
+    mixed = np.exp(said.mix(np.log([0.25, 0.5, 0.25]), labels))
+    # half of the reader and half of the vote: 0.225, 0.25; they share what the vote leaves
+    np.testing.assert_allclose(mixed, [0.2 * 0.225 / 0.475, 0.2 * 0.25 / 0.475, 0.8])
+    silent = Opinions(index_only=("new",))
+    np.testing.assert_allclose(
+        np.exp(silent.mix(np.log([0.25, 0.5, 0.25]), labels)), [1 / 3, 2 / 3, 0]
+    )

@@ -29,6 +29,7 @@ class Task(BaseModel):
         label_field: the fact that is the label; the case's own label where empty.
         label_names: what a case says -> the task's label; what is named nowhere is left out.
         labels: classes, in the order of every probability vector.
+        index_only: the last of them, where known cases have them and nothing was tuned on them.
         positive_label: the class of the two-class question (AUROC, sensitivity).
         empty_labels: classes without a finding: no box, no descriptors.
         has_boxes: whether an answer with a finding says where the finding is.
@@ -50,6 +51,7 @@ class Task(BaseModel):
     label_field: str = ""
     label_names: dict[str, str] = {}
     labels: tuple[str, ...] = ()
+    index_only: tuple[str, ...] = ()
     positive_label: str = ""
     empty_labels: tuple[str, ...] = ()
     has_boxes: bool = True
