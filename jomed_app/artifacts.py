@@ -24,6 +24,9 @@ BundleOption = Annotated[Path, typer.Option("--bundle", help="bundle folder")]
 IndexOption = Annotated[Path, typer.Option("--index", help="index folder")]
 TaskOption = Annotated[str, typer.Option("--task", help="task name or TOML file")]
 OutFolder = Annotated[Path, typer.Option("--out", help="folder to write")]
+NewLabels = Annotated[
+    str | None, typer.Option("--new-labels", help="labels that the task does not know, a,b")
+]
 CorpusOption = Annotated[Path | None, typer.Option("--corpus", help="case records, file or folder")]
 
 
@@ -34,6 +37,7 @@ def index_build(
     data: Annotated[Path | None, typer.Option(help="data folder of a public set")] = None,
     task: TaskOption = "breast",
     split: Annotated[str | None, typer.Option(help="splits to index, a,b; all if left out")] = None,
+    new_labels: NewLabels = None,
     bundle: BundleOption = DEFAULT_BUNDLE,
 ) -> None:
     """Index a corpus with the bundle's frozen encoders."""
@@ -43,7 +47,7 @@ def index_build(
     from jomed_app.progress import show_progress
     from jomed_app.retrieval.build import build_index
 
-    folder, records, encoder = _corpus_and_encoder(chosen, task, split, bundle)
+    folder, records, encoder = _corpus_and_encoder(chosen, task, split, new_labels, bundle)
     with show_progress("index") as on_progress:
         build_index(records, folder, encoder, out, name=out.name, on_progress=on_progress)
 
@@ -53,6 +57,7 @@ def index_add(
     index: Annotated[Path, typer.Argument(help="index folder to extend")],
     corpus: Annotated[Path, typer.Option(help="case records to add, file or folder")],
     task: TaskOption = "breast",
+    new_labels: NewLabels = None,
     bundle: BundleOption = DEFAULT_BUNDLE,
     out: Annotated[Path | None, typer.Option(help="new folder; INDEX itself if left out")] = None,
 ) -> None:
@@ -60,7 +65,7 @@ def index_add(
     from jomed_app.progress import show_progress
     from jomed_app.retrieval.build import add_to_index
 
-    folder, records, encoder = _corpus_and_encoder(corpus, task, None, bundle)
+    folder, records, encoder = _corpus_and_encoder(corpus, task, None, new_labels, bundle)
     with show_progress("index") as on_progress:
         add_to_index(index, records, folder, encoder, out=out, on_progress=on_progress)
 
@@ -120,14 +125,17 @@ def listed(text: str | None) -> list[str] | None:
 
 
 def _corpus_and_encoder(
-    corpus: Path, task: str, split: str | None, bundle: Path
+    corpus: Path, task: str, split: str | None, new_labels: str | None, bundle: Path
 ) -> tuple[Path, list[CaseRecord], Retriever]:
     """Read the cases to index and load the encoders that index them."""
     from jomed_app.data.corpus import load_corpus
     from jomed_app.data.tasks import load_task
+    from jomed_app.inference.index_labels import widen_task
     from jomed_app.models.bundle import open_bundle
     from jomed_app.models.retriever import load_retriever
 
+    known = load_task(task)
+    known = widen_task(known, [*known.labels, *(listed(new_labels) or ())])
     folder = corpus.parent if corpus.is_file() else corpus
-    folder, records = load_corpus(load_task(task), folder, listed(split) or ())
+    folder, records = load_corpus(known, folder, listed(split) or ())
     return folder, records, load_retriever(open_bundle(bundle).path / "retriever")

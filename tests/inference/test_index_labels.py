@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
+from jomed_app import cli
 from jomed_app.data.tasks import load_task
 from jomed_app.imaging import read_image
 from jomed_app.inference.calibrate import Calibration, Scaling
@@ -91,3 +94,18 @@ def test_the_screen_says_so_and_its_sum_adds_up(result):
     assert f"<td>{result.final.neighbor_vote[NEW]:.3f}</td>" in render.sum_table(
         result.candidates, result.final.model_copy(update={"prediction": NEW})
     )
+
+
+def test_a_new_label_is_indexed_only_where_it_is_named(tiny_bundle, tiny_corpus, tmp_path, capsys):
+    folder, records = tiny_corpus
+    copied = shutil.copytree(folder, tmp_path / "cases")
+    lines = [record.model_dump_json(exclude_defaults=True) for record in records]
+    lines[0] = records[0].model_copy(update={"label": NEW}).model_dump_json(exclude_defaults=True)
+    (copied / "records.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    words = ["index", "build", "--corpus", str(copied), "--bundle", str(tiny_bundle)]
+    words += ["--out", str(tmp_path / "index")]
+    assert cli.main(words) == 2, "a slip of the pen must not become a class"
+    assert f"has '{NEW}'" in capsys.readouterr().err
+    assert cli.main([*words, "--new-labels", NEW]) == 0, capsys.readouterr().err
+    engine = load_engine(tiny_bundle, tmp_path / "index", precision="fp32")
+    assert engine.task.index_only == (NEW,)
