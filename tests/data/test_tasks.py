@@ -94,6 +94,8 @@ def test_broken_toml_is_said(tmp_path):
         ({"labels": ["a"]}, "at least two different names"),
         ({"labels": ["b", "b"]}, "at least two different names"),
         ({"positive_label": "c"}, "'c' must be one of the labels"),
+        ({"index_only": ["a"]}, "index_only must name the last labels, not all of them"),
+        ({"index_only": ["a", "b"]}, "index_only must name the last labels, not all of them"),
         ({"empty_labels": ["d"]}, "'d' must be one of the labels"),
         ({"label_names": {"x": "c"}}, "'c' must be one of the labels"),
         ({"kind": "open"}, "an open task must have no labels and no descriptors"),

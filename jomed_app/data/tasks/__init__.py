@@ -73,6 +73,9 @@ class Task(BaseModel):
         for label in named:
             if label not in self.labels:
                 raise ValueError(f"'{label}' must be one of the labels {list(self.labels)}")
+        new = len(self.index_only)
+        if new and (new == len(self.labels) or self.labels[-new:] != self.index_only):
+            raise ValueError("index_only must name the last labels, not all of them")
         return self
 
     @property
