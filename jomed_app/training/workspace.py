@@ -89,13 +89,16 @@ class Workspace:
 
     def forget_joint_readings(self, fold: str) -> None:
         """Remove what was read of a fold with its trained query heads, which are to change."""
-        every = self.reading(self.joint_name("*", "*"), fold)
-        for path in every.parent.glob(every.name):
-            path.unlink()
+        self.forget_readings(fold, self.joint_name("*", "*"))
 
-    def forget_readings(self, fold: str) -> None:
-        """Remove all that was read of a fold's held-out cases: its reader has changed."""
-        every = self.reading("raw*", fold)
+    def forget_readings(self, fold: str, names: str = "raw*") -> None:
+        """Remove what was read of a fold's held-out cases, all of it where its reader has changed.
+
+        Args:
+            fold: held out.
+            names: pattern of the readings' names.
+        """
+        every = self.reading(names, fold)
         for path in every.parent.glob(every.name):
             path.unlink()
 

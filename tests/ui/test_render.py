@@ -203,28 +203,20 @@ def test_an_answer_that_no_candidate_gives_is_a_warning(result):
     other = next(name for name in LABELS if name != result.final.prediction)
     update = {
         "state": ConsistencyState.CONSISTENT,
-        "counts": {other: 4},
         "decisive_candidate": None,
     }
-    html = render.warning(
-        result.consistency.model_copy(update=update),
-        result.final,
-        result.candidates,
-        info=FakeInfo(),
-        flip_to=None,
-    )
+
+    def shown(counts):
+        changed = result.consistency.model_copy(update={**update, "counts": counts})
+        return render.warning(
+            changed, result.final, result.candidates, info=FakeInfo(), flip_to=None
+        )
+
+    html = shown({other: 4})
     assert "Candidates agree, the final answer differs" in html
     assert f"The final answer is <b>{result.final.prediction}</b>, which no candidate says" in html
     assert "is-contradicted" in html
-    same = {**update, "counts": {result.final.prediction: 4}}
-    html = render.warning(
-        result.consistency.model_copy(update=same),
-        result.final,
-        result.candidates,
-        info=FakeInfo(),
-        flip_to=None,
-    )
-    assert "differs" not in html
+    assert "differs" not in shown({result.final.prediction: 4})
 
 
 def test_the_disclaimer_is_on_the_page():
