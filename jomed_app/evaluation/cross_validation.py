@@ -71,6 +71,7 @@ def read_fold(
     *,
     corpus: NDArray[np.int64] | None = None,
     asks_box: bool = False,
+    misleads: bool = False,
     seed: int = 0,
     on_progress: OnProgress = no_progress,
 ) -> dict[int, RawCase]:
@@ -84,6 +85,7 @@ def read_fold(
         query_tokens: (len(real), P, C) tokens of all real images, as they are or masked.
         corpus: rows that candidates and voters come from; None takes the other folds' real cases.
         asks_box: whether the reader says boxes of its own.
+        misleads: whether it also answers beside the nearest candidates of another class.
         seed: of the random candidates.
         on_progress: called after every case.
 
@@ -127,6 +129,7 @@ def read_fold(
             np.random.default_rng([seed, int(row)]),
             (record.rows, record.columns),
             asks_box,
+            misleads,
         )
         on_progress(place + 1, len(rows))
     return found
@@ -145,13 +148,14 @@ def _read(
     rng: np.random.Generator,
     size: tuple[int, int],
     asks_box: bool,
+    misleads: bool,
 ) -> RawCase:
     places, relative, is_text = pick_per_head(scores, k_per_head)
     near = allowed[places]
     drawn = rng.choice(allowed, size=len(near), replace=False)
     other = np.flatnonzero(view.labels[allowed] != label)
     misled = None
-    if len(other):
+    if misleads and len(other):
         found = pick_per_head({head: scores[head][other] for head in HEADS}, k_per_head)[0]
         misled = _counting_alike(inputs, allowed[other[found]], view)
     nearest = np.argsort(-scores["image"], kind="stable")[:NEIGHBORS]

@@ -44,13 +44,14 @@ class ReadingKind:
         name: of its files: `<name>.fold0.json` ..., and, with "raw" as "report", of its reports.
         corpus: candidates and voters: the other folds' real cases, or the embedded index's.
         is_masked: whether annotations in the image are masked first.
-        asks_reader: whether the reader says boxes of its own too, for comparison.
+        is_thorough: whether the reader says boxes of its own too and answers beside misleading
+            candidates, and whether every seed of the trained heads is read with, not the first one.
     """
 
     name: str
     corpus: CorpusKind
     is_masked: bool = False
-    asks_reader: bool = False
+    is_thorough: bool = False
 
     @property
     def index(self) -> str:
@@ -62,7 +63,7 @@ class ReadingKind:
         return Workspace.joint_name(self.name, seed)
 
 
-PLAIN = ReadingKind("raw", "real", asks_reader=True)
+PLAIN = ReadingKind("raw", "real", is_thorough=True)
 MASKED = ReadingKind("raw.masked", "real", is_masked=True)
 INDEXED = ReadingKind("raw.index", "simulated")
 PROFILES: dict[CorpusKind, ReadingKind] = {"real": PLAIN, "simulated": INDEXED}
@@ -178,13 +179,15 @@ class _Fold:
                 self.fold,
                 self.queries.tokens(kind.is_masked),
                 corpus=corpus,
-                asks_box=kind.asks_reader and self.work.task.has_boxes,
+                asks_box=kind.is_thorough and self.work.task.has_boxes,
+                misleads=kind.is_thorough,
                 on_progress=on_progress,
             )
             save_raw(file, found)
         read = {kind.name: load_raw(file)}
         if not kind.is_masked:
-            for seed, heads in self._trained_heads():
+            trained = self._trained_heads()
+            for seed, heads in trained if kind.is_thorough else trained[:1]:
                 standard = read[kind.name]
                 read[kind.joint(seed)] = self._read_joint(kind, corpus, seed, heads, standard)
         if not self.work.task.has_boxes:

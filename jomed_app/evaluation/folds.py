@@ -59,13 +59,13 @@ def cross_validate(
     """Read all folds in every way, fit, write `cv/` in the run's folder.
 
     A fold that was read before is not read again; training the query heads forgets what was read
-    with the older ones. Writes for each kind of reading a report over the
-    task's labels and one of the positive label against the rest (`.binary`), with the trained
-    heads' systems where there are any; for every further seed of the heads a report of its own
-    (`.joint1` ...); `settings.json`, the profile of each kind of corpus, fitted on all folds, for
-    the bundle; and the raw readings. In the reports each fold (or part of a single held-out split)
-    is concluded with settings fitted on the others. A system that not every reading holds
-    (`adversarial_candidates` in older ones) is left out.
+    with the older ones. Writes for each kind of reading a report over the task's labels and one of
+    the positive label against the rest (`.binary`), with the trained heads' systems where there are
+    any; of the thorough reading a report for every further seed of the heads (`.joint1` ...);
+    `settings.json`, the profile of each kind of corpus, fitted on all folds, for the bundle; and
+    the raw readings. In the reports each fold (or part of a single held-out split) is concluded
+    with settings fitted on the others. A system that a reading does not hold
+    (`adversarial_candidates` in all but the thorough one) is left out.
 
     Returns:
         What was fitted beside the frozen retriever, by kind of corpus.

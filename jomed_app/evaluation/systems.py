@@ -184,7 +184,7 @@ def conclude_systems(
 ) -> Mapping[str, SystemScores]:
     """Every system's answer from what was read; pure arithmetic.
 
-    A system that was not read is left out: `adversarial_candidates` in older readings.
+    A system that was not read is left out: `adversarial_candidates` in most readings.
     """
     num_labels = len(raw.plain)
     vote = settings.vote(raw, num_labels)

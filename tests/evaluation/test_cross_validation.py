@@ -56,7 +56,7 @@ def seen(monkeypatch):
                 labels=retrieved.labels.tolist(),
                 scores=retrieved.scores,
                 drawn=rows(drawn),
-                misleading=rows(adversarial),
+                misleading=rows(adversarial) if adversarial else None,
                 neighbors=neighbors,
                 backbone=backbone,
                 size=size,
@@ -103,7 +103,7 @@ def test_a_fold_is_read_beside_cases_of_the_other_folds(reader, work, table, see
 
 
 def test_adversarial_candidates_are_the_nearest_of_another_class(reader, work, table, seen):
-    found = read_fold(reader, work, table, 1, table.tokens[table.real])
+    found = read_fold(reader, work, table, 1, table.tokens[table.real], misleads=True)
     projections = table.fold_projections(1)
     with torch.no_grad():
         rows = projections.embed_features(table.features, "image").numpy()
@@ -115,16 +115,20 @@ def test_adversarial_candidates_are_the_nearest_of_another_class(reader, work, t
         assert other[(rows[other] @ rows[row]).argmax()] in case.misleading
 
 
-def test_without_another_class_nothing_misleads(reader, work, table, monkeypatch):
+@pytest.mark.parametrize("misleads", [True, False])
+def test_without_another_class_or_unasked_nothing_misleads(
+    reader, work, table, monkeypatch, misleads
+):
     told = []
     monkeypatch.setattr(
         "jomed_app.evaluation.cross_validation.read_case",
         lambda *parts, adversarial, **more: told.append(adversarial),
     )
     same = np.array([3, 6, 9, 12, 15])  # of the first label
-    read_fold(reader, work, table, 1, table.tokens[table.real], corpus=same)
+    tokens = table.tokens[table.real]
+    read_fold(reader, work, table, 1, tokens, corpus=same, misleads=misleads)
     labels = table.held_out_rows(1) % 3
-    assert [each is None for each in told] == (labels == 0).tolist()
+    assert [each is None for each in told] == ((labels == 0) | (not misleads)).tolist()
 
 
 def test_the_reader_is_asked_for_boxes_where_told(reader, work, table, seen):

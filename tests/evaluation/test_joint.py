@@ -45,7 +45,7 @@ def table(reader):
 def raw(reader, table):
     """What the frozen retriever's candidates lead to."""
     work = SimpleNamespace(task=TASK, config=JomedConfig())
-    return read_fold(reader, work, table, FOLD, table.tokens[table.real])
+    return read_fold(reader, work, table, FOLD, table.tokens[table.real], misleads=True)
 
 
 @pytest.fixture
