@@ -165,7 +165,7 @@ def build_report(
         num_resamples=num_resamples,
         bundle=bundle,
         index=index,
-        systems={name: _system_report(bootstrap, name, clean, subset) for name in names},
+        systems={name: _system_report(bootstrap, name, labels, clean, subset) for name in names},
         differences=tuple(
             difference
             for pair in comparisons
@@ -175,7 +175,11 @@ def build_report(
 
 
 def _system_report(
-    bootstrap: _Bootstrap, name: str, clean: NDArray[np.intp], subset: NDArray[np.intp] | None
+    bootstrap: _Bootstrap,
+    name: str,
+    label_names: Sequence[str],
+    clean: NDArray[np.intp],
+    subset: NDArray[np.intp] | None,
 ) -> SystemReport:
     """All figures of one system."""
     table = bootstrap.table
@@ -191,6 +195,7 @@ def _system_report(
         accuracy_clean=_mean(correct[clean]),
         balanced_accuracy=metrics.balanced_accuracy(rows, labels),
         macro_f1=metrics.macro_f1(rows, labels),
+        recall={label_names[k]: float(correct[labels == k].mean()) for k in np.unique(labels)},
         auroc=_known(auroc.value),
         auroc_ci=_known_range(auroc),
         auroc_macro=_known(metrics.macro_auroc(rows, labels)),

@@ -15,6 +15,7 @@ from jomed_app.evaluation.scorer import Scorer
 from jomed_app.evaluation.scores import with_shared_systems
 from jomed_app.evaluation.systems import ADVERSARIAL, SYSTEMS
 from jomed_app.evaluation.vqa_reading import VQA_SYSTEMS, evaluate_questions
+from jomed_app.inference.index_labels import widen_task
 from jomed_app.inference.load import load_bundle
 from jomed_app.progress import OnProgress
 from jomed_app.retrieval.index import CandidateIndex
@@ -39,7 +40,7 @@ def evaluate_task(
 
     Ours: a task that the bundle was not trained for can be scored too. The reader then answers
     untrained, candidates are weighed by default settings, nothing is calibrated, and there is no
-    linear head.
+    linear head. Labels that only the index knows are answered by the vote, as in the app.
 
     Args:
         task_name: name or TOML file.
@@ -85,6 +86,8 @@ def evaluate_task(
             "another bundle"
         )
     candidates = CandidateIndex.load(index, parts.retriever.fingerprint)
+    if is_own:
+        task = widen_task(task, candidates.labels)
     if foreign := sorted(set(candidates.labels) - set(task.labels)):
         raise ConfigError(
             f"the index must hold cases of the labels {list(task.labels)}, found {foreign}; build "

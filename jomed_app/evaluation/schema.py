@@ -32,6 +32,10 @@ class SystemReport(Frozen):
     accuracy_clean: float | None = Field(description="without near duplicates of the corpus")
     balanced_accuracy: float
     macro_f1: float
+    recall: dict[str, float] = Field(
+        default_factory=dict,
+        description="share of each occurring label's cases that is answered right; empty in older",
+    )
     auroc: float | None = Field(description="positive label against the rest")
     auroc_ci: Range | None
     auroc_macro: float | None = Field(description="mean one-versus-rest")

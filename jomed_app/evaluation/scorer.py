@@ -24,6 +24,7 @@ from jomed_app.evaluation.systems import (
     show_located,
 )
 from jomed_app.imaging import read_image
+from jomed_app.inference.index_labels import without_figures
 from jomed_app.inference.load import BundleParts
 from jomed_app.inference.reading import CaseReader
 from jomed_app.inference.settings import Profile
@@ -53,9 +54,13 @@ class Scorer:
         self.index = index
         self.task = task
         self.is_own = is_own
+        self._num_new = len(task.index_only)
         self.reader = CaseReader(parts.reader, task)
         self.standard, self.joint = (
-            _scoring(parts.profile(index.info.simulated, standard) if is_own else Profile())
+            _scoring(
+                parts.profile(index.info.simulated, standard) if is_own else Profile(),
+                self._num_new,
+            )
             for standard in (True, False)
         )
         self._shelf = CandidateShelf(self.reader, index)
@@ -84,6 +89,7 @@ class Scorer:
             raw = self._read(query, left_out, settings, trained, seed, (size[0], size[1]), truth)
             if found is not None and place is not None:
                 raw = raw.with_found(found, place)
+                raw = replace(raw, class_prob=(*raw.class_prob, *[0.0] * self._num_new))
             empty = [self.task.labels.index(name) for name in self.task.empty_labels]
             return show_located(raw, settings, empty), settings
 
@@ -160,12 +166,16 @@ class Scorer:
         )
 
     def _linear_log_prob(self, query: ImageEncoding) -> NDArray[np.float64]:
-        """(C,) of the bundle's linear head; every label alike where it was fitted to others."""
+        """(C,) of the bundle's linear head; every label alike where it was fitted to others.
+
+        A label of the index alone has no probability there.
+        """
         count = len(self.task.labels)
         if not self.is_own:
             return np.full(count, -np.log(count))
         features = self.parts.retriever.features(query.tokens[None])
-        return np.asarray(self.parts.backbone.log_prob(features)[0], dtype=np.float64)
+        known = np.asarray(self.parts.backbone.log_prob(features)[0], dtype=np.float64)
+        return np.pad(known, (0, self._num_new), constant_values=-np.inf)
 
     def _labels(self, ids: Sequence[str]) -> np.ndarray[Any, np.dtype[np.intp]]:
         labels = self.task.labels
@@ -187,9 +197,12 @@ class Scorer:
         )
 
 
-def _scoring(profile: Profile) -> ScoringSettings:
+def _scoring(profile: Profile, num_new: int) -> ScoringSettings:
+    """Settings of a profile; with labels that only the index knows, as the engine takes it."""
+    profile = without_figures(profile, num_new) if num_new else profile
     return ScoringSettings(
         **asdict(profile.settings),
         scaling=profile.calibration.scaling,
         box_score=profile.calibration.boxes,
+        num_index_only=num_new,
     )

@@ -29,7 +29,7 @@ from jomed_app.inference.aggregate import (
 )
 from jomed_app.inference.box_score import BoxScore
 from jomed_app.inference.calibrate import Scaling
-from jomed_app.inference.opinions import mix_opinions
+from jomed_app.inference.opinions import hear_index_only, mix_opinions
 from jomed_app.inference.settings import EngineSettings
 from jomed_app.models.found import Found, heat_in_image
 from jomed_app.models.pixels import Letterbox
@@ -131,12 +131,15 @@ class ScoringSettings(EngineSettings):
         alone_neighbors: cases that vote in the baseline `knn`, fitted for the vote alone;
             alone_temperature: divides their scores.
         scaling: of the final probability; box_score: how sure a box is.
+        num_index_only: labels at the end that only the known cases have: in `rag`, they get what
+            the vote gives them; see `opinions.hear_index_only`.
     """
 
     alone_neighbors: int = 32
     alone_temperature: float = 0.1
     scaling: Scaling = field(default_factory=Scaling)
     box_score: BoxScore = field(default_factory=BoxScore)
+    num_index_only: int = 0
 
     def log_weights(self, scores: FloatArray, is_text: NDArray[np.bool_]) -> FloatArray:
         """(K,) nats, normalized; see `aggregate.head_log_weights`."""
@@ -201,10 +204,12 @@ def conclude_systems(
         opinions: Sequence[tuple[FloatArray, float]] = (),
         **more: object,
     ) -> SystemScores:
+        mixed = mix_opinions(marginalize(log_weights, log_prob), opinions)
+        if opinions and settings.num_index_only:
+            is_new = np.arange(num_labels) >= num_labels - settings.num_index_only
+            mixed = hear_index_only(mixed, vote, is_new)
         return SystemScores(
-            probabilities=np.exp(
-                settings.scaling.apply(mix_opinions(marginalize(log_weights, log_prob), opinions))
-            ),
+            probabilities=np.exp(settings.scaling.apply(mixed)),
             candidate_probabilities=np.exp(log_prob),
             weights=np.exp(log_weights),
             candidate_labels=labels,

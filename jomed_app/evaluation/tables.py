@@ -99,6 +99,7 @@ def markdown(report: EvaluationReport) -> str:
     ]
     sections = [
         ("Diagnosis", results_table(report)),
+        ("Answered right, by true label", recall_table(report)),
         ("Probabilities", probabilities_table(report)),
         ("Retrieval and consistency", consistency_table(report)),
         ("Boxes", localization_table(report)),
@@ -130,6 +131,15 @@ def results_table(report: EvaluationReport) -> str:
             ("s per case", lambda s: _number(s.seconds_per_case, 2)),
         ],
     )
+
+
+def recall_table(report: EvaluationReport) -> str:
+    """Return the share of right answers label by label; empty for reports that hold none."""
+
+    def of(label: str) -> Column:
+        return label, lambda system: _number(system.recall.get(label))
+
+    return _systems_table(report, list(map(of, report.labels)), only=lambda s: bool(s.recall))
 
 
 def probabilities_table(report: EvaluationReport) -> str:

@@ -44,6 +44,9 @@ def test_figures_are_those_of_the_metric_functions(report) -> None:
     assert joint.accuracy == metrics.accuracy(rows, labels)
     assert joint.auroc == metrics.binary_auroc(rows, labels, 2)
     assert joint.macro_f1 == metrics.macro_f1(rows, labels)
+    hit = rows.argmax(1) == labels
+    assert joint.recall == {name: hit[labels == k].mean() for k, name in enumerate(LABELS)}
+    assert np.mean(list(joint.recall.values())) == pytest.approx(joint.balanced_accuracy)
     assert joint.nll == metrics.negative_log_likelihood(rows, labels)
     assert joint.inconsistent_rate == consistency.is_inconsistent(read).mean()
     assert joint.oracle_accuracy == consistency.oracle_accuracy(read, labels)
@@ -156,10 +159,11 @@ def test_a_report_of_the_schema_before_can_be_read(report, tmp_path) -> None:
     stored = json.loads(path.read_text())
     stored["schema"] = "jomed.report/1"
     for system in stored["systems"].values():
-        del system["aurc"], system["coverage"]
+        del system["aurc"], system["coverage"], system["recall"]
     path.write_text(json.dumps(stored))
     old = read_report(path)
     assert {(system.aurc, system.coverage) for system in old.systems.values()} == {(None, None)}
+    assert old.systems["rag"].recall == {}
     assert old.systems["rag"].accuracy == report.systems["rag"].accuracy
 
 

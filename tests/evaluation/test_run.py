@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from jomed_app.data.records import write_records
+from jomed_app.data.records import read_records, write_records
 from jomed_app.errors import ConfigError, RecordError
 from jomed_app.evaluation.report import read_report
 from jomed_app.evaluation.run import evaluate_task
+from jomed_app.evaluation.scorer import Scorer
 from jomed_app.evaluation.systems import SYSTEMS
-from jomed_app.inference.load import load_bundle
+from jomed_app.imaging import read_image
+from jomed_app.inference.load import load_bundle, load_engine
 from jomed_app.retrieval.build import build_index
-from tests.tiny_bundle import write_tiny_corpus
+from tests.tiny_bundle import write_tiny_corpus, write_tiny_index
+
+NEW = "phyllodes"
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +39,11 @@ def data(tmp_path_factory):
 def evaluate(tiny_bundle, tiny_index, tmp_path_factory):
     """Evaluate with the tiny bundle; returns the report and its file."""
 
-    def call(data, split="val", systems=None, limit=None, task="breast"):
+    def call(data, split="val", systems=None, limit=None, task="breast", index=tiny_index):
         out = tmp_path_factory.mktemp("report") / "deep" / "report.json"
         steps = []
         values = evaluate_task(
-            task, data, split, tiny_bundle, tiny_index, systems, limit, out,
+            task, data, split, tiny_bundle, index, systems, limit, out,
             lambda done, total, **_: steps.append((done, total)),
         )  # fmt: skip
         return values, out, steps
@@ -91,9 +96,6 @@ def test_several_splits_are_one_list(evaluate, data):
 
 
 def test_the_baseline_is_the_head_that_the_bundle_carries(evaluate, data, tiny_bundle):
-    from jomed_app.data.records import read_records
-    from jomed_app.imaging import read_image
-
     values, *_ = evaluate(data, systems=["backbone"])
     parts = load_bundle(tiny_bundle)
     records = [each for each in read_records(data) if each.split == "val"]
@@ -176,6 +178,37 @@ def test_an_index_of_one_label_misleads_nobody(data, tiny_bundle, one_label_inde
     assert "adversarial_candidates" not in call(None)["systems"]
     with pytest.raises(ConfigError, match=r"two labels or more, found \['benign'\]"):
         call(["adversarial_candidates"])
+
+
+def test_a_label_of_the_index_alone_is_answered_by_the_vote(
+    evaluate, data, tiny_corpus, tiny_bundle, tmp_path
+):
+    """Benign cases are given a name that the bundle never heard, in the index and in the split."""
+    folder, records = tiny_corpus
+
+    def renamed(each):
+        return each.model_copy(update={"label": NEW if each.label == "benign" else each.label})
+
+    write_tiny_index(tmp_path / "index", tiny_bundle, folder, list(map(renamed, records)))
+    shutil.copytree(data / "images", tmp_path / "cases" / "images")
+    write_records(tmp_path / "cases", [*map(renamed, read_records(data))])
+    values, *_ = evaluate(tmp_path / "cases", "val,test", index=tmp_path / "index")
+    assert values["labels"][-1] == NEW
+    recall = {name: system["recall"] for name, system in values["systems"].items()}
+    assert "benign" not in recall["rag"]
+    for name in ("backbone", "image_alone"):
+        assert recall[name][NEW] == 0.0, "nothing was trained on it"
+    engine = load_engine(tiny_bundle, tmp_path / "index", precision="fp32")
+    parts = load_bundle(tiny_bundle)
+    scorer = Scorer(parts, engine.index, engine.task, is_own=True)
+    answered = 0
+    for record in read_records(tmp_path / "cases"):
+        *_, done = engine.run(read_image(tmp_path / "cases" / record.image), retrieval="standard")
+        if said := list(done.result.final.probabilities.values()):  # the tiny bundle refuses some
+            rag = scorer.score(tmp_path / "cases", record, ("rag",)).systems["rag"]
+            np.testing.assert_allclose(rag.probabilities, said, atol=1e-4)
+            answered += 1
+    assert answered > 1
 
 
 def test_an_empty_split_is_refused(evaluate, data):

@@ -91,6 +91,16 @@ def test_only_systems_that_retrieve_show_candidates():
     assert drawn.boxes is None
 
 
+def test_a_label_of_the_index_alone_gets_what_the_vote_gives_it():
+    """Its share of the vote by hand, 1/3; the other label, whoever speaks for it, has the rest."""
+    settings = ScoringSettings(vote_share=0.5, image_share=0.25, num_index_only=1)
+    scores = conclude_systems(CASE, settings)
+    np.testing.assert_allclose(scores["rag"].probabilities, (2 / 3, 1 / 3))
+    np.testing.assert_allclose(scores["reader"].probabilities, (0.6, 0.4), err_msg="alone")
+    cold = dataclasses.replace(settings, scaling=Scaling(0.5))
+    np.testing.assert_allclose(conclude_systems(CASE, cold)["rag"].probabilities, (0.8, 0.2))
+
+
 def test_a_box_is_shown_from_the_threshold_on():
     finding = conclude_systems(CASE, ScoringSettings())["rag"].probabilities[1]
     for threshold, boxes in ((finding - 1e-6, (SHIFTED,)), (finding + 1e-6, ())):

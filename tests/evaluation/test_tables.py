@@ -14,6 +14,7 @@ from jomed_app.evaluation.tables import (
     markdown,
     page_name,
     probabilities_table,
+    recall_table,
     results_table,
     seeds_table,
     states_table,
@@ -55,6 +56,15 @@ def test_results_table_states_the_report_s_numbers() -> None:
     assert all(len(row) == len(header) for row in rows)
 
 
+def test_right_answers_are_told_label_by_label() -> None:
+    header, _, *rows = cells(recall_table(REPORT))
+    assert header == ["system", *LABELS]
+    recall = REPORT.systems["rag"].recall
+    assert rows[1] == ["rag", *(f"{recall[label]:.3f}" for label in LABELS)]
+    old = {name: each.model_copy(update={"recall": {}}) for name, each in REPORT.systems.items()}
+    assert recall_table(REPORT.model_copy(update={"systems": old})) == ""
+
+
 def test_systems_without_candidates_or_boxes_are_left_out() -> None:
     for table in (consistency_table(REPORT), localization_table(REPORT)):
         assert [row[0] for row in cells(table)[2:]] == ["rag", "joint"]
@@ -75,7 +85,7 @@ def test_page_holds_the_counts_and_the_warning() -> None:
     page = markdown(REPORT)
     assert "not a medical device" in page
     assert f"cases: {REPORT.n} in {REPORT.n_groups} groups; {REPORT.n_clean} without" in page
-    assert page.count("## ") == 6
+    assert page.count("## ") == 7
 
 
 def test_a_page_says_what_the_truth_chose() -> None:
