@@ -173,7 +173,8 @@ def reader_stage(
 ) -> None:
     """Tune reader and localizer: simulated cases, then the real ones fold by fold.
 
-    What an older reader said of a fold's held-out cases is removed, so that it is read again.
+    What an older reader of a fold said, and the query heads that learned from it, are removed, so
+    that it is read again.
     """
     work = Workspace(out, config)
     work.prepare_base()
@@ -185,7 +186,7 @@ def reader_stage(
     for fold in work.trained_folds:
         reader, _ = work.starting_reader()
         if tune_on_mixture(work, reader, table, fold, resume=resume, on_progress=on_progress):
-            work.forget_readings(work.fold_name(fold))
+            work.forget_answers(work.fold_name(fold))
     if work.task.has_boxes:
         localizer_stage(work, resume=resume, on_progress=on_progress)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,15 +90,18 @@ class Workspace:
 
     def forget_joint_readings(self, fold: str) -> None:
         """Remove what was read of a fold with its trained query heads, which are to change."""
-        self.forget_readings(fold, self.joint_name("*", "*"))
+        self._forget_readings(fold, self.joint_name("*", "*"))
 
-    def forget_readings(self, fold: str, names: str = "raw*") -> None:
-        """Remove what was read of a fold's held-out cases, all of it where its reader has changed.
+    def forget_answers(self, fold: str) -> None:
+        """Remove what came of a fold's reader, which has changed.
 
-        Args:
-            fold: held out.
-            names: pattern of the readings' names.
+        That is: its cached answers, the query heads that learned from them, and all that was read
+        of the held-out cases.
         """
+        shutil.rmtree(self.retriever(fold), ignore_errors=True)
+        self._forget_readings(fold, "raw*")
+
+    def _forget_readings(self, fold: str, names: str) -> None:
         every = self.reading(names, fold)
         for path in every.parent.glob(every.name):
             path.unlink()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -129,17 +130,20 @@ def test_a_finished_run_resumes_without_a_step(work):
     assert {path: path.read_bytes() for path in paths} == before
 
 
-def test_a_reader_trained_anew_forgets_what_the_older_one_read(work, tmp_path):
+def test_a_reader_trained_anew_takes_what_the_older_one_said_with_it(work, tmp_path):
     again = Workspace(shutil.copytree(work.root, tmp_path / "run"), work.config)
-    files = {name: again.reading("raw", name) for name in ("fold0", "fold1")}
-    for path in files.values():
-        path.parent.mkdir(exist_ok=True)
+    files = {
+        name: (again.reading("raw", name), again.retriever(name) / "answers.npz")
+        for name in ("fold0", "fold1")
+    }
+    for path in chain(*files.values()):
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
     shutil.rmtree(again.reader("fold0"))
     with tiny_base_weights():
         reader_stage(work.config, again.root, resume=True)
-    assert not files["fold0"].exists()
-    assert files["fold1"].is_file()
+    assert not any(path.exists() for path in files["fold0"])
+    assert all(path.is_file() for path in files["fold1"])
 
 
 def test_without_real_cases_only_simulated_ones_are_learned(tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import chain
 
 import pytest
 import torch
@@ -52,10 +53,25 @@ def test_readings_with_the_heads_of_one_fold_are_forgotten(work):
     assert report.is_file()
     work.forget_joint_readings("fold1")  # again, and where nothing was read: no fault
     work.forget_joint_readings("final")
-    work.forget_readings("fold1")
-    for (_, _, fold), path in files.items():
-        assert path.is_file() is (fold == "fold11"), path.name
-    assert report.is_file()
+
+
+def test_a_changed_reader_takes_its_answers_heads_and_readings_with_it(work):
+    files = {
+        fold: [
+            work.reading("raw", fold),
+            work.reading(work.joint_name("raw.index", 1), fold),
+            work.retriever(fold) / "answers.npz",
+            work.retriever(fold) / "seed0" / "round0" / "checkpoint.safetensors",
+        ]
+        for fold in ("fold1", "fold11")
+    }
+    for path in chain(*files.values()):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    work.forget_answers("fold1")
+    work.forget_answers("fold1")  # again: no fault
+    assert not any(path.exists() for path in files["fold1"])
+    assert all(path.is_file() for path in files["fold11"])
 
 
 @pytest.mark.parametrize(
