@@ -82,9 +82,15 @@ def index_info(index: Annotated[Path, typer.Argument(help="index folder")] = DEF
 def bundle_export(
     run: Annotated[Path, typer.Option(help="folder that train wrote to")],
     out: OutFolder,
+    name: Annotated[str, typer.Option(help="shown on screen")] = "breast-embedded",
+    version: Annotated[
+        str | None,
+        typer.Option(help="shown on screen; left out, one more than the bundle it replaces"),
+    ] = None,
 ) -> None:
     """Write a sealed bundle from finished training."""
     from jomed_app.costs import read_costs, record_costs
+    from jomed_app.models.bundle import next_version
     from jomed_app.progress import show_progress
     from jomed_app.terminal import show_costs
     from jomed_app.training.bundle import make_bundle
@@ -93,7 +99,8 @@ def bundle_export(
         show_progress("bundle") as shown,
         record_costs(run, "export", shown, adds_up=False) as on_progress,
     ):
-        make_bundle(run, out, on_progress=on_progress)
+        version = version or next_version(out)
+        make_bundle(run, out, name=name, version=version, on_progress=on_progress)
     show_costs(read_costs(run))
 
 

@@ -83,8 +83,11 @@ def test_what_a_resumed_run_costs_adds_up(ran, tmp_path, capsys):
 
 
 def test_an_export_is_counted_too(ran, stand_in, tmp_path, capsys):
-    def make_bundle(run, out, *, on_progress):
+    named = []
+
+    def make_bundle(run, out, *, name, version, on_progress):
         on_progress(1, 1)
+        named.append((name, version))
         if not run.is_dir():
             raise BundleError("a bundle requires 'config.json' in the run's folder")
 
@@ -94,6 +97,8 @@ def test_an_export_is_counted_too(ran, stand_in, tmp_path, capsys):
         assert cli.main(["bundle", "export", *words]) == 0
     assert "export" in capsys.readouterr().out
     assert read_costs(tmp_path).stages["export"].runs == 1
+    assert cli.main(["bundle", "export", *words, "--name", "mine", "--version", "2b"]) == 0
+    assert named == [("breast-embedded", "1"), ("breast-embedded", "1"), ("mine", "2b")]
     words = ["--run", str(tmp_path / "absent"), "--out", str(tmp_path / "bundle")]
     assert cli.main(["bundle", "export", *words]) == 2
     assert "requires 'config.json'" in capsys.readouterr().err

@@ -204,6 +204,18 @@ def open_bundle(folder: Path, verify: bool = True) -> Bundle:
     return Bundle(path=folder, manifest=manifest)
 
 
+def next_version(folder: Path) -> str:
+    """Version of a bundle that is to replace the one in a folder: one more, "1" for the first.
+
+    Also "1" where the one that is replaced cannot be read, or does not count its versions.
+    """
+    try:
+        version = open_bundle(folder, verify=False).manifest.version
+    except BundleError:
+        return "1"
+    return str(int(version) + 1) if version.isdecimal() else "1"
+
+
 def check_size_limit(manifest: BundleManifest, limit_bytes: int = BUNDLE_LIMIT_BYTES) -> None:
     """Check that a bundle's files fit the limit, 64 MiB unless told otherwise.
 

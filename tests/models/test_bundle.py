@@ -19,6 +19,7 @@ from jomed_app.models.bundle import (
     TrainingInfo,
     bundle_fingerprint,
     check_size_limit,
+    next_version,
     open_bundle,
     write_manifest,
 )
@@ -92,6 +93,17 @@ def test_a_profile_may_hold_another_for_the_standard_search(bundle: Path) -> Non
         )
         profile = open_bundle(bundle).manifest.profiles["real"]
         assert (profile.thresholds, profile.standard) == ({"box": 1.0}, fitted)
+
+
+def test_a_bundle_that_replaces_another_counts_up(bundle: Path, tmp_path: Path) -> None:
+    assert next_version(tmp_path / "nowhere") == "1"
+    assert next_version(bundle) == "1", "1.0 does not count"
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    fields = {"task": manifest["task"], "labels": manifest["labels"], "profiles": {}}
+    write_manifest(bundle, name="tiny", version="9", **fields)
+    assert next_version(bundle) == "10"
+    (bundle / "manifest.json").write_text("{")
+    assert next_version(bundle) == "1"
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.99])
