@@ -46,6 +46,8 @@ def show_result(result: Result, console: Console | None = None) -> None:
         if final.interval is not None:
             figure += f" ({final.interval[0]:.2f}-{final.interval[1]:.2f})"
         console.print(f"Final: {escape(final.prediction)}{figure}")
+        if consistency.counts and final.prediction not in consistency.counts:
+            console.print("WARNING: no candidate gives the final answer; other parts weigh more.")
     if result.candidates:
         console.print(f"Search: {SEARCH_WORDS[result.retrieval]}")
         console.print(_candidate_table(result))

@@ -83,6 +83,13 @@ def test_where_nothing_differs_there_is_nothing_to_compare(same):
     assert "from" not in out
 
 
+@pytest.mark.parametrize(("counts", "warns"), [({"malignant": 2}, True), ({"benign": 1}, False)])
+def test_an_answer_that_no_candidate_gives_is_a_warning(counts, warns):
+    found = Consistency(state=ConsistencyState.CONSISTENT, counts=counts)
+    out = shown(result(1, 2).model_copy(update={"consistency": found}))
+    assert ("WARNING: no candidate gives the final answer" in out) is warns
+
+
 def test_costs_are_a_row_per_stage():
     cost = StageCost(runs=1, wall_s=61, cpu_s=100, steps=7, items=0, peak_bytes=2**30)
     out = io.StringIO()
