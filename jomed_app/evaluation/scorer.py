@@ -199,7 +199,7 @@ class Scorer:
 
 def _scoring(profile: Profile, num_new: int) -> ScoringSettings:
     """Settings of a profile; with labels that only the index knows, as the engine takes it."""
-    profile = without_figures(profile, num_new) if num_new else profile
+    profile = without_figures(profile, num_new)
     return ScoringSettings(
         **asdict(profile.settings),
         scaling=profile.calibration.scaling,

@@ -37,8 +37,10 @@ def without_figures(profile: Profile, num_new: int) -> Profile:
 
     Args:
         profile: of the bundle.
-        num_new: labels that were added at the end; they get no class bias.
+        num_new: labels that were added at the end; they get no class bias. With none, all stays.
     """
+    if not num_new:
+        return profile
     known = profile.calibration
     bias = (*known.scaling.bias, *([0.0] * num_new)) if known.scaling.bias else ()
     scaling = Scaling(known.scaling.temperature, bias)
