@@ -41,13 +41,25 @@ def test_parts_and_truth_must_fit():
 
 
 def test_the_threshold_is_the_lowest_that_keeps_to_the_rate():
+    """Of 3 normal images, at a rate of a half: none gets a box in 1/8, at most one in 1/2."""
     scores, is_normal = [0.1, 0.2, 0.3, 0.4, 0.9], [True, True, False, True, False]
-    assert threshold_for_normals(scores, is_normal, 0.5) == 0.3  # 1 of 3, and one more: 2 of 4
-    assert threshold_for_normals(scores, is_normal, 0.4) == 0.9
+    assert threshold_for_normals(scores, is_normal, 0.5, 0.5) == 0.3
+    assert threshold_for_normals(scores, is_normal, 0.5, 0.6) == 0.9
+    assert threshold_for_normals(scores, is_normal, 0.5, 0.9) == 0.9  # too few images to promise it
     assert threshold_for_normals(scores, is_normal, 0.0) == 0.9
-    assert threshold_for_normals(scores, is_normal, 1.0) == 0.1
     assert threshold_for_normals([0.1, 0.2], [False, False], 0.0) == 0.1
     assert threshold_for_normals([0.1, 0.2], [True, True], 0.0) == 1.0
+
+
+def test_the_rate_is_kept_on_unseen_images_as_often_as_promised():
+    rng = np.random.default_rng(0)
+    is_normal = np.ones(111, dtype=bool)
+    true_rates = [  # scores are uniform: above a threshold t lies a share of 1 - t
+        1 - threshold_for_normals(rng.random(111), is_normal, 0.15, 0.8) for _ in range(300)
+    ]
+    kept = float(np.mean(np.array(true_rates) <= 0.15))
+    assert 0.75 < kept < 0.92
+    assert np.mean(true_rates) > 0.1  # and it is not bought with thresholds that draw nothing
 
 
 @pytest.fixture(scope="module")
