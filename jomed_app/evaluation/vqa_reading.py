@@ -4,7 +4,8 @@
 `copied`: what the best candidate answered to its question most alike; reads nothing.
 `no_retrieval`: the reader without a candidate. `reader`: beside candidates, marginalized.
 `rag`: the same, and what known images answered to questions alike votes with it.
-`joint`: as `rag`, with an image head that was trained on such questions; a bundle has none.
+`joint`: as `rag`, with a trained image head: right after `train questions` one that such questions
+taught, with a bundle its own, taught by the bundle's task; left out where there is none.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 from jomed_app.data.corpus import load_corpus
 from jomed_app.data.records import AskedQuestion, CaseRecord
 from jomed_app.data.tasks import Task
+from jomed_app.data.twins import have_twins
 from jomed_app.errors import RecordError
 from jomed_app.evaluation.schema import write_report
 from jomed_app.evaluation.vqa import AnsweredQuestion, Heard, KnownAnswers
@@ -29,17 +32,18 @@ from jomed_app.imaging import read_image
 from jomed_app.inference.aggregate import candidate_log_weights
 from jomed_app.inference.answer_vote import VoteSettings, answer_with_vote
 from jomed_app.inference.free_answers import FreeAnswer, answer_freely, unite_answers
-from jomed_app.inference.load import load_bundle
+from jomed_app.inference.load import BundleParts, load_bundle
 from jomed_app.inference.reading import CaseReader
 from jomed_app.inference.shelf import CandidateShelf, encode_images
 from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
 from jomed_app.progress import OnProgress
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.question_search import QuestionSearch, Voter
-from jomed_app.retrieval.search import relative_scores
+from jomed_app.retrieval.search import Hit, relative_scores
+from jomed_app.types import ImageRecord
 
 VQA_SYSTEMS = ("frequent", "copied", "no_retrieval", "reader", "rag")
-JOINT_SYSTEM = "joint"  # measured right after `train questions` alone
+JOINT_SYSTEM = "joint"
 SHORTLIST = 256  # images alike, among which those asked alike are sought
 MOST_VOTED = 4  # different answers of voters that the reader weighs
 CLOSED_OPTIONS = ("yes", "no")  # weighed for every closed question, as the authors offer them
@@ -185,45 +189,14 @@ def evaluate_questions(
     asked = [record for record in records if record.questions][:limit]
     if not asked:
         raise RecordError(f"an open task needs cases with questions, split {list(splits)} has none")
-    settings = parts.profile(candidates.info.simulated).settings
-    shelf = CandidateShelf(CaseReader(parts.reader, task), candidates)
-    search = QuestionSearch([candidates.candidate(each) for each in candidates.ids])
-    row_of = {each: row for row, each in enumerate(candidates.ids)}
-
-    def ask(record: CaseRecord) -> AskedImage:
-        image = read_image(folder / record.image)
-        encoding = encode_images(parts.reader, [image.model_input])[0]
-        query = parts.retriever.query_from_tokens(encoding.tokens[None], trained=False)["image"]
-        hits = candidates.search(
-            query,
-            "image",
-            SHORTLIST,
-            candidates.ids_of_image(image.info.sha256),
-            frozenset({record.group} if record.group else ()),
-        )
-        rows = np.array([row_of[hit.candidate_id] for hit in hits], dtype=np.int64)
-        alike = np.array([hit.retriever_score for hit in hits])
-
-        def beside(question: str) -> Beside:
-            scores = search.scores(question, alike, rows)
-            best = np.argsort(-scores, kind="stable")[: 2 * settings.k_per_head]
-            known = shelf.inputs([hits[int(place)].candidate_id for place in best])
-            shown = [
-                replace(each, passage=search.passage(int(row), question))
-                for each, row in zip(known, rows[best], strict=True)
-            ]
-            return Beside(
-                shown,
-                weigh(scores[best].tolist(), settings.weight_temperature),
-                search.answer(int(rows[best[0]]), question) if len(best) else "",
-                search.voters(question, alike, rows),
-            )
-
-        return AskedImage(record, encoding, beside)
-
+    read = [read_image(folder / record.image) for record in asked]
+    twins = have_twins(
+        [each.model_input for each in read], [candidates.image(each) for each in candidates.ids]
+    )
+    known_images = _KnownImages(parts, candidates, task)
     start, found = time.perf_counter(), []
     known = known_answers(map(candidates.candidate, candidates.ids))
-    images = map(ask, asked)
+    images = map(known_images.ask, asked, read, twins.tolist())
     for done, answered in enumerate(answer_questions(parts.reader, images, known), start=1):
         found += answered
         on_progress(done, len(asked))
@@ -239,6 +212,58 @@ def evaluate_questions(
     write_report(report, out)
     values: dict[str, Any] = report.model_dump(mode="json", by_alias=True)
     return values
+
+
+class _KnownImages:
+    """The images of an index, as what questions about another image are read beside.
+
+    Args:
+        parts: of a bundle; candidates: the index; task: open.
+    """
+
+    def __init__(self, parts: BundleParts, candidates: CandidateIndex, task: Task) -> None:
+        self._reader, self._retriever, self._index = parts.reader, parts.retriever, candidates
+        self._settings = parts.profile(candidates.info.simulated).settings
+        self._shelf = CandidateShelf(CaseReader(parts.reader, task), candidates)
+        self._search = QuestionSearch([candidates.candidate(each) for each in candidates.ids])
+        self._row_of = {each: row for row, each in enumerate(candidates.ids)}
+
+    def ask(self, record: CaseRecord, image: ImageRecord, has_twin: bool) -> AskedImage:
+        """Search for an image with every head there is."""
+        encoding = encode_images(self._reader, [image.model_input])[0]
+        own = self._index.ids_of_image(image.info.sha256)
+
+        def beside(*, trained: bool) -> Callable[[str], Beside]:
+            query = self._retriever.query_from_tokens(encoding.tokens[None], trained=trained)
+            group = frozenset({record.group} if record.group else ())
+            hits = self._index.search(query["image"], "image", SHORTLIST, own, group)
+            return partial(self._beside, hits)
+
+        has_trained = self._retriever.projections.has_trained_heads
+        return AskedImage(
+            record,
+            encoding,
+            beside(trained=False),
+            beside(trained=True) if has_trained else None,
+            has_twin,
+        )
+
+    def _beside(self, hits: Sequence[Hit], question: str) -> Beside:
+        rows = np.array([self._row_of[hit.candidate_id] for hit in hits], dtype=np.int64)
+        alike = np.array([hit.retriever_score for hit in hits])
+        scores = self._search.scores(question, alike, rows)
+        best = np.argsort(-scores, kind="stable")[: 2 * self._settings.k_per_head]
+        known = self._shelf.inputs([hits[int(place)].candidate_id for place in best])
+        shown = [
+            replace(each, passage=self._search.passage(int(row), question))
+            for each, row in zip(known, rows[best], strict=True)
+        ]
+        return Beside(
+            shown,
+            weigh(scores[best].tolist(), self._settings.weight_temperature),
+            self._search.answer(int(rows[best[0]]), question) if len(best) else "",
+            self._search.voters(question, alike, rows),
+        )
 
 
 def weigh(scores: Sequence[float], temperature: float) -> NDArray[np.float64]:

@@ -161,8 +161,9 @@ def vqa_page(reports: Sequence[VqaReport]) -> str:
         "images. `frequent` looks at no image: the most frequent answer to the question among the "
         "known cases. `copied` reads nothing: what the best candidate answered to its question "
         "most alike. `reader` reads beside candidates; with `rag` known images vote too, by their "
-        "answers to questions alike, their share fitted on other images. `joint` is the same with "
-        "an image head trained through the answers.",
+        "answers to questions alike; right after tuning, their share is fitted on other images, "
+        "in a bundle it is fixed. `joint` is the same with a trained image head, a bundle's own taught "
+        "by the bundle's task.",
         "",
     ]
     for report in reports:

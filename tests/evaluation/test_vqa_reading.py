@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from jomed_app import cli
@@ -11,6 +12,7 @@ from jomed_app.errors import ConfigError, RecordError
 from jomed_app.evaluation.run import evaluate_task
 from jomed_app.evaluation.vqa_reading import JOINT_SYSTEM, VQA_SYSTEMS, evaluate_questions
 from jomed_app.evaluation.vqa_report import read_vqa_report
+from jomed_app.retrieval.index import CandidateIndex
 from tests.evaluation.asked_images import HELD_OUT, write_asked_images, write_asked_task
 
 
@@ -41,9 +43,31 @@ def test_index_and_evaluation_of_questions_without_code(
     assert tuple(report.systems) == VQA_SYSTEMS
     assert (report.task, report.n, report.n_closed, report.n_groups) == ("asked", 6, 3, 3)
     assert report.inconsistent_rate is not None
-    assert JOINT_SYSTEM not in report.systems, "no head was trained for these questions"
+    assert report.clean is not None, "near-duplicates in the index were looked for"
+    assert JOINT_SYSTEM not in report.systems, "the bundle has no trained head"
     # By hand: the most frequent answer to each question, among the images of the index.
     assert report.systems["frequent"].exact == frequent_by_hand(folder)
+
+
+def test_a_bundle_with_a_trained_image_head_answers_with_it_too(
+    task_file, folder, moved_bundle, tmp_path, monkeypatch
+):
+    index, task = tmp_path / "index", load_task(task_file)
+    words = ["--task", str(task_file), "--data", str(folder), "--bundle", str(moved_bundle)]
+    assert cli.main(["index", "build", *words, "--split", "train", "--out", str(index)]) == 0
+    searched = []
+    search = CandidateIndex.search
+    monkeypatch.setattr(
+        CandidateIndex,
+        "search",
+        lambda self, vector, *rest: searched.append(vector) or search(self, vector, *rest),
+    )
+    report = evaluate_questions(
+        task, folder, ["val"], moved_bundle, index, 1, tmp_path / "report.json", lambda *_: None
+    )
+    assert tuple(report["systems"]) == (*VQA_SYSTEMS, JOINT_SYSTEM)
+    assert len(searched) == 2, "once by each head, whatever is asked"
+    assert not np.allclose(*searched, atol=1e-3)
 
 
 def frequent_by_hand(folder):
