@@ -162,8 +162,8 @@ def vqa_page(reports: Sequence[VqaReport]) -> str:
         "known cases. `copied` reads nothing: what the best candidate answered to its question "
         "most alike. `reader` reads beside candidates; with `rag` known images vote too, by their "
         "answers to questions alike; right after tuning, their share is fitted on other images, "
-        "in a bundle it is fixed. `joint` is the same with a trained image head, in a bundle one that "
-        "the bundle's task taught.",
+        "in a bundle it is fixed. `joint` is the same with a trained image head; that of a bundle "
+        "was taught by the bundle's task.",
         "",
     ]
     for report in reports:
