@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jomed_app.evaluation.fit_states import fit_max_spread, states_at
 from jomed_app.evaluation.systems import RawCase, ScoringSettings, conclude_systems
 from jomed_app.inference.aggregate import guided_log_prob, marginalize
 from jomed_app.inference.calibrate import (
@@ -61,6 +62,8 @@ class Fitted:
 def fit_settings(raw: Sequence[RawCase], labels: NDArray[np.intp]) -> Fitted:
     """Choose by likelihood how candidates are weighed, then the shares, then calibrate.
 
+    The states' `max_spread` is chosen last, since it changes no probability.
+
     A report of the very cases that were fitted on would be optimistic; `folds` fits for each fold
     on the other ones.
 
@@ -92,7 +95,9 @@ def fit_settings(raw: Sequence[RawCase], labels: NDArray[np.intp]) -> Fitted:
     answers = [conclude_systems(case, settings, ("rag",))["rag"] for case in raw]
     probabilities = np.stack([answer.probabilities for answer in answers])
     correct = probabilities.argmax(-1) == labels
-    states = [str(answer.state) for answer in answers]
+    guided, plain = arrays.guided(settings), arrays.plain.argmax(-1)
+    settings = replace(settings, max_spread=fit_max_spread(guided, plain, ~correct))
+    states = [str(state) for state in states_at(guided, plain, settings.max_spread)]
     calibration = Calibration(
         scaling=settings.scaling,
         reliability=fit_reliability(probabilities, labels),
@@ -116,12 +121,16 @@ class _Arrays:
 
     def log_prob(self, settings: ScoringSettings) -> NDArray[np.float64]:
         """(N, C) of `rag` before scaling, nats."""
-        guided = guided_log_prob(self.retrieved, self.plain, settings.guidance)
-        marginal = marginalize(settings.log_weights(self.scores, self.is_text), guided)
+        weights = settings.log_weights(self.scores, self.is_text)
+        marginal = marginalize(weights, self.guided(settings))
         return mix_opinions(
             marginal,
             [(self.votes(settings), settings.vote_share), (self.image_head, settings.image_share)],
         )
+
+    def guided(self, settings: ScoringSettings) -> NDArray[np.float64]:
+        """(N, K, C) what the candidates lead to, nats."""
+        return guided_log_prob(self.retrieved, self.plain, settings.guidance)
 
     def votes(self, settings: ScoringSettings) -> NDArray[np.float64]:
         """(N, C) votes of the nearest cases."""
