@@ -10,12 +10,13 @@ from PIL import Image
 
 from jomed_app.data.simulated_ultrasound import simulate_case
 
-FIRST_SEED = 900_000
-KINDS = (
-    ("Round lesion", "cyst"),
-    ("Oval mass", "fibroadenoma"),
-    ("Irregular mass", "carcinoma"),
-    ("No mass", "normal"),
+# Title, kind, seed. Each shows another side of the page; the last one is answered wrongly.
+EXAMPLES = (
+    ("Round lesion", "cyst", 900_000),
+    ("Oval mass", "fibroadenoma", 900_001),
+    ("Irregular mass", "carcinoma", 910_015),
+    ("No mass", "normal", 900_003),
+    ("Misread mass", "carcinoma", 900_002),
 )
 
 
@@ -23,9 +24,9 @@ def main(out: Path) -> int:
     """Write one PNG per kind and the list that the page reads."""
     out.mkdir(parents=True, exist_ok=True)
     entries = []
-    for place, (title, kind) in enumerate(KINDS):
-        case = simulate_case(FIRST_SEED + place, kind)
-        name = f"simulated-{place + 1}.png"
+    for place, (title, kind, seed) in enumerate(EXAMPLES, start=1):
+        case = simulate_case(seed, kind)
+        name = f"simulated-{place}.png"
         Image.fromarray(case.image).save(out / name, optimize=True)
         entries.append({"file": name, "title": title})
     text = json.dumps(entries, indent=1) + "\n"
