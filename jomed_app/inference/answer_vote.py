@@ -24,8 +24,8 @@ class VoteSettings:
         temperature: divides the voters' scores, > 0.
     """
 
-    share: float = 0.8  # ours: docs/results/vqa.md; right after tuning, reports fit their own
-    temperature: float = 0.02  # ours: docs/results/vqa.md
+    share: float = 0.8  # ours, not tuned: docs/results/vqa.md; reports right after tuning fit one
+    temperature: float = 0.02  # ours, not tuned
 
 
 def vote_shares(voters: Sequence[Voter], temperature: float) -> dict[str, float]:
