@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.evaluation.fit_states import fit_max_spread, states_at
-from jomed_app.evaluation.systems import RawCase, ScoringSettings, conclude_systems
+from jomed_app.evaluation.systems import RawCase, ScoringSettings
 from jomed_app.inference.aggregate import guided_log_prob, marginalize
 from jomed_app.inference.calibrate import (
     Calibration,
@@ -92,8 +92,7 @@ def fit_settings(raw: Sequence[RawCase], labels: NDArray[np.intp]) -> Fitted:
         if share + image_share <= MAX_SHARE
     ]
     settings = replace(_best(arrays, labels, votes, trials), **_best_vote(arrays, labels))
-    answers = [conclude_systems(case, settings, ("rag",))["rag"] for case in raw]
-    probabilities = np.stack([answer.probabilities for answer in answers])
+    probabilities = np.exp(settings.scaling.apply(arrays.log_prob(settings)))
     correct = probabilities.argmax(-1) == labels
     guided, plain = arrays.guided(settings), arrays.plain.argmax(-1)
     settings = replace(settings, max_spread=fit_max_spread(guided, plain, ~correct))

@@ -83,7 +83,7 @@ def threshold_for_normals(
     values, normal = np.asarray(scores, dtype=np.float64), np.asarray(is_normal, dtype=bool)
     drawn = values[normal]
     is_sure = binom.cdf(np.arange(len(drawn) + 1), len(drawn), rate) <= 1 - confidence
-    allowed = max(0, int(is_sure.sum()) - 1)
+    allowed = len(drawn) if rate >= 1 else max(0, int(is_sure.sum()) - 1)
     kept = [t for t in np.unique(values) if (drawn >= t).sum() <= allowed]
     return float(min(kept, default=1.0))
 

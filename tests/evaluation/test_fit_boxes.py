@@ -47,6 +47,7 @@ def test_the_threshold_is_the_lowest_that_keeps_to_the_rate():
     assert threshold_for_normals(scores, is_normal, 0.5, 0.6) == 0.9
     assert threshold_for_normals(scores, is_normal, 0.5, 0.9) == 0.9  # too few images to promise it
     assert threshold_for_normals(scores, is_normal, 0.0) == 0.9
+    assert threshold_for_normals(scores, is_normal, 1.0) == 0.1
     assert threshold_for_normals([0.1, 0.2], [False, False], 0.0) == 0.1
     assert threshold_for_normals([0.1, 0.2], [True, True], 0.0) == 1.0
 

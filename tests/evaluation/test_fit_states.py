@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jomed_app.evaluation.fit_states import SPREADS, fit_max_spread, states_at
-from jomed_app.types import ConsistencyState
+from jomed_app.evaluation.fit_states import ORDER, SPREADS, fit_max_spread, states_at
 
 
 def two_candidates(spread):
@@ -39,14 +38,7 @@ def test_states_in_order_of_their_errors_are_preferred():
     both = [np.concatenate(pair) for pair in zip(spread, disagreeing(1000, 0.5), strict=True)]
     chosen = fit_max_spread(*both)
     states = states_at(both[0], both[1], chosen)
-    rates = [
-        both[2][[state is each for state in states]].mean()
-        for each in (
-            ConsistencyState.CONSISTENT,
-            ConsistencyState.MIXED,
-            ConsistencyState.DISAGREE,
-        )
-    ]
+    rates = [both[2][[state is each for state in states]].mean() for each in ORDER]
     assert chosen < 0.3
     assert rates == sorted(rates)
 
