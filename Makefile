@@ -29,7 +29,8 @@ export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help setup setup-training demo test chromium lint types test-slow bench bench-align bundle index clean
+.PHONY: help setup setup-training demo test chromium lint types test-slow bench bench-align bundle \
+  measure index clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | \
@@ -66,6 +67,10 @@ bundle: $(TRAINING_STAMP) ## train all stages (DATA=folder adds real cases), wri
 	  $(if $(DATA),--set train_reader.data=$(DATA))
 	$(PY) -m jomed_app bundle export --run $(RUN_DIR) --out assets/bundle
 	$(PY) -m jomed_app bundle verify assets/bundle
+
+measure: $(DEV_STAMP) ## read a trained run in every way (RUN_DIR=folder), write docs/results
+	$(PY) -m jomed_app measure $(RUN_DIR)
+	$(PY) -m benchmarks.write_results $(RUN_DIR)
 
 index: $(RUN_STAMP) ## simulate the embedded corpus and index it with assets/bundle
 	$(PY) -m jomed_app simulate --count $(NUM_CASES) --out $(CASES)

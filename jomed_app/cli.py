@@ -25,7 +25,7 @@ from jomed_app.artifacts import (
     index_app,
     listed,
 )
-from jomed_app.errors import ImageError, JomedError
+from jomed_app.errors import ConfigError, ImageError, JomedError
 from jomed_app.incidents import record_incident, start_log
 
 if TYPE_CHECKING:
@@ -150,8 +150,29 @@ def train(
             show_progress("read the folds", out / "folds.log") as shown,
             record_costs(out, "folds", shown, adds_up=True) as on_progress,  # readings are kept
         ):
-            cross_validate(settings, out, on_progress=on_progress)
+            cross_validate(settings, out, thorough=False, on_progress=on_progress)
     show_costs(read_costs(out))
+
+
+@app.command()
+def measure(run: Annotated[Path, typer.Argument(help="folder that train wrote to")]) -> None:
+    """Read a trained run's held-out cases in every way and write all its reports."""
+    from jomed_app.config import read_stored_config
+    from jomed_app.costs import record_costs
+    from jomed_app.progress import show_progress
+
+    if not (run / "config.json").is_file():
+        raise ConfigError("measure requires the folder of a run, found no config.json; train first")
+    settings = read_stored_config(run / "config.json")
+    if not settings.train_reader.data:
+        raise ConfigError("measure requires a run with real cases; set train_reader.data and train")
+    from jomed_app.evaluation.folds import cross_validate
+
+    with (
+        show_progress("measure", run / "measure.log") as shown,
+        record_costs(run, "measure", shown, adds_up=True) as on_progress,
+    ):
+        cross_validate(settings, run, on_progress=on_progress)
 
 
 @app.command()

@@ -69,6 +69,7 @@ class RewardTuningConfig(Section):
         scale_advantages: whether `group` divides by the deviation of a query's rewards.
         steps: batches of rollouts; updates: optimizer steps per batch.
         batch_size: queries per batch; lr: peak learning rate.
+        views: most of the localizer's kept views that queries are drawn from.
         policies: tuned from the same start, with seeds from `seed` on, and averaged.
         start_share: share of the start in what is kept, in [0, 1]; 0 keeps the average alone.
         seed: of batches, rollouts and the value network.
@@ -96,6 +97,7 @@ class RewardTuningConfig(Section):
     updates: int = setting(1, low=1, high=64)  # ours
     batch_size: int = setting(32, low=1)  # ours
     lr: float = setting(3e-4, low=1e-8, high=1.0)  # ours
+    views: int = setting(3, low=1, high=64)  # ours: seeing one costs as much as tuning on it
     seed: int = setting(0, low=0)
     policies: int = setting(2, low=1, high=16)  # arXiv:2406.16768
     start_share: float = setting(0.5, low=0.0, high=1.0)  # arXiv:2406.16768

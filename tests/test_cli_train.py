@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from jomed_app import cli
-from jomed_app.config import CONFIG_FOLDER
+from jomed_app.config import CONFIG_FOLDER, load_config
 from jomed_app.costs import read_costs
 from jomed_app.errors import BundleError
 from jomed_app.pipeline import READ_AFTER, STAGES, stages_of
+from jomed_app.training.bundle import write_config
 
 pytestmark = pytest.mark.usefixtures("log_elsewhere")
 
@@ -17,9 +20,12 @@ def ran(stand_in):
     calls = []
 
     def stage(name):
-        def run(config, out, *, resume=None, on_progress):
+        def run(config, out, *, resume=None, thorough=True, on_progress):
             on_progress(1, 1, loss=0.5)
-            calls.append((name, config.align.steps, out, resume))
+            if name == "folds":
+                calls.append(("folds", thorough))
+            else:
+                calls.append((name, config.align.steps, out, resume))
 
         return run
 
@@ -64,6 +70,22 @@ def test_real_cases_are_read_in_folds_where_answers_changed(ran, tmp_path, stage
     assert cli.main(["train", stage, *words, "--set", "train_reader.data=elsewhere"]) == 0
     assert [name for name, *_ in ran[1:]] == expected
     assert (tmp_path / "folds.log").is_file() is ("folds" in expected)
+    assert ("folds", True) not in ran, "training reads what the settings need"
+
+
+def test_a_trained_run_is_measured_thoroughly(ran, tmp_path, capsys):
+    assert cli.main(["measure", str(tmp_path)]) == 2
+    assert "found no config.json; train first" in capsys.readouterr().err
+    config = load_config(CONFIG_FOLDER / "embedded.toml", ["align.steps=3"])
+    write_config(tmp_path, config)
+    assert cli.main(["measure", str(tmp_path)]) == 2
+    assert "requires a run with real cases" in capsys.readouterr().err
+    write_config(
+        tmp_path, replace(config, train_reader=replace(config.train_reader, data="elsewhere"))
+    )
+    assert cli.main(["measure", str(tmp_path)]) == 0
+    assert ran == [("folds", True)]
+    assert read_costs(tmp_path).stages["measure"].runs == 1
 
 
 def test_what_a_resumed_run_costs_adds_up(ran, tmp_path, capsys):

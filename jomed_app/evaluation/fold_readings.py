@@ -41,7 +41,8 @@ class ReadingKind:
     """One way of reading the folds with the frozen retriever.
 
     Attributes:
-        name: of its files: `<name>.fold0.json` ..., and, with "raw" as "report", of its reports.
+        name: of its files: `<name>.fold0.json` ...
+        report: name of its reports.
         corpus: candidates and voters: the other folds' real cases, or the embedded index's.
         is_masked: whether annotations in the image are masked first.
         is_thorough: whether the reader says boxes of its own too and answers beside misleading
@@ -49,6 +50,7 @@ class ReadingKind:
     """
 
     name: str
+    report: str
     corpus: CorpusKind
     is_masked: bool = False
     is_thorough: bool = False
@@ -63,15 +65,27 @@ class ReadingKind:
         return Workspace.joint_name(self.name, seed)
 
 
-PLAIN = ReadingKind("raw", "real", is_thorough=True)
-MASKED = ReadingKind("raw.masked", "real", is_masked=True)
-INDEXED = ReadingKind("raw.index", "simulated")
-PROFILES: dict[CorpusKind, ReadingKind] = {"real": PLAIN, "simulated": INDEXED}
+PLAIN = ReadingKind("raw", "report", "real", is_thorough=True)
+QUICK = ReadingKind("raw.quick", "report", "real")
+MASKED = ReadingKind("raw.masked", "report.masked", "real", is_masked=True)
+INDEXED = ReadingKind("raw.index", "report.index", "simulated")
 
 
-def kinds_of(task: Task) -> tuple[ReadingKind, ...]:
-    """The ways in which a task's folds are read: masks and an index belong to the simulated one."""
+def kinds_of(task: Task, *, thorough: bool = True) -> tuple[ReadingKind, ...]:
+    """The ways in which a task's folds are read: masks and an index belong to the simulated one.
+
+    Args:
+        task: whose cases they are.
+        thorough: whether all is read that reports can show, or what a bundle's settings need.
+    """
+    if not thorough:
+        return (QUICK, INDEXED) if task.simulator else (QUICK,)
     return (PLAIN, MASKED, INDEXED) if task.simulator else (PLAIN,)
+
+
+def profiles_of(kinds: Sequence[ReadingKind]) -> dict[CorpusKind, ReadingKind]:
+    """The reading that a bundle's settings for each kind of corpus are fitted on."""
+    return {kind.corpus: kind for kind in kinds if not kind.is_masked}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +115,20 @@ class FoldReadings:
         return {row: case for row, case in self.raw[name].items() if row not in self.parts[part]}
 
 
-def read_folds(work: Workspace, on_progress: OnProgress) -> FoldReadings:
-    """Read what was not read before; each fold by the reader that never saw it."""
+def read_folds(
+    work: Workspace, on_progress: OnProgress, kinds: Sequence[ReadingKind] = ()
+) -> FoldReadings:
+    """Read what was not read before; each fold by the reader that never saw it.
+
+    Args:
+        work: the run.
+        on_progress: called after every case.
+        kinds: ways to read; left out, all of the task's.
+    """
     plain, _ = work.trainable_reader()
     table = load_reader_table(work, plain, with_index=True)
     view = view_of(table, work.task, int(plain.model.config.vision_config.position_dim))
-    kinds = kinds_of(work.task)
+    kinds = kinds or kinds_of(work.task)
     queries = _Queries(plain, table)
     raw: dict[str, dict[int, RawCase]] = {}
     done, total = 0, len(kinds) * len(table.held_out)

@@ -13,10 +13,11 @@ from jomed_app.evaluation.cross_validation import to_case_scores
 from jomed_app.evaluation.fit import Fitted, fit_settings, labels_of
 from jomed_app.evaluation.fit_boxes import with_box_score
 from jomed_app.evaluation.fold_readings import (
-    PROFILES,
+    PLAIN,
     FoldReadings,
     ReadingKind,
     kinds_of,
+    profiles_of,
     read_folds,
 )
 from jomed_app.evaluation.fold_seeds import repeat_baselines
@@ -54,9 +55,13 @@ JOINT_COMPARISONS = (
 
 
 def cross_validate(
-    config: JomedConfig, out: Path, *, on_progress: OnProgress = no_progress
+    config: JomedConfig, out: Path, *, thorough: bool = True, on_progress: OnProgress = no_progress
 ) -> dict[CorpusKind, Fitted]:
-    """Read all folds in every way, fit, write `cv/` in the run's folder.
+    """Read all folds, fit, write `cv/` in the run's folder.
+
+    What a bundle needs is read quickly. The thorough way, several times as long, adds what only
+    reports show: masked images, misleading candidates, boxes that the reader says, every seed of
+    the trained heads, rerankers.
 
     A fold that was read before is not read again; training the query heads forgets what was read
     with the older ones. Writes for each kind of reading a report over the task's labels and one of
@@ -67,23 +72,26 @@ def cross_validate(
     with settings fitted on the others. A system that a reading does not hold
     (`adversarial_candidates` in all but the thorough one) is left out.
 
+    Args:
+        config: of the run.
+        out: its folder.
+        thorough: whether all is read that reports can show.
+        on_progress: called after every case.
+
     Returns:
         What was fitted beside the frozen retriever, by kind of corpus.
     """
     work = Workspace(out, config)
     folder = out / "cv"
-    read = read_folds(work, on_progress)
-    kinds = kinds_of(work.task)
-    fitted = {
-        corpus: _fit(read.raw[kind.name], read)
-        for corpus, kind in PROFILES.items()
-        if kind in kinds
-    }
+    kinds = kinds_of(work.task, thorough=thorough)
+    profiled = profiles_of(kinds)
+    read = read_folds(work, on_progress, kinds)
+    fitted = {corpus: _fit(read.raw[kind.name], read) for corpus, kind in profiled.items()}
     profiles = {}
     for corpus, each in fitted.items():
         measured = {"measured_on": _measured_on(read.table, corpus)}
         profiles[corpus] = each.to_dict() | measured
-        if (name := PROFILES[corpus].joint(0)) in read.raw:
+        if (name := profiled[corpus].joint(0)) in read.raw:
             trained = _fit(read.raw[name], read).to_dict() | measured
             profiles[corpus] = trained | {"standard": profiles[corpus]}
     (folder / SETTINGS_FILE).write_text(json.dumps(profiles, indent=1), encoding="utf-8")
@@ -99,12 +107,13 @@ def cross_validate(
         )
         (folder / REPEATS_FILE).write_text(json.dumps(repeats, indent=1), encoding="utf-8")
     for kind in kinds:
-        standard = _fit_others(read, PROFILES[kind.corpus].name)
+        standard = _fit_others(read, profiled[kind.corpus].name)
         _write_reports(work, kind, read, standard, seed=0)
         for seed in range(1, config.train_retriever.num_seeds):
             if kind.joint(seed) in read.raw:
                 _write_reports(work, kind, read, standard, seed=seed)
-    _write_gap_report(work, read)
+    if thorough:
+        _write_gap_report(work, read)
     return fitted
 
 
@@ -118,7 +127,7 @@ def _write_gap_report(work: Workspace, read: FoldReadings) -> None:
         labels=list(work.task.labels),
         positive_label=work.task.positive_label,
         bundle=work.root.name,
-        index=PROFILES["real"].index,
+        index=PLAIN.index,
         seed=settings.seed,
         reference_system=REFERENCE,
         comparisons=gap_comparisons(list(cases[0].systems)),
@@ -159,7 +168,7 @@ def _write_reports(
 ) -> None:
     task, settings = work.task, work.config.train_reader
     rest = [place for place in range(len(task.labels)) if place != task.positive_index]
-    name = (kind.joint(seed) if seed else kind.name).replace("raw", "report")
+    name = Workspace.joint_name(kind.report, seed) if seed else kind.report
     has_heads = kind.joint(seed) in read.raw
     trained = _fit_others(read, kind.joint(seed)) if has_heads else []
     for suffix, merge, labels in (

@@ -64,7 +64,8 @@ def _parts(
         if simulated is None:
             raise ConfigError("the stage 'rewards' requires cases; set train_reader.data")
         return simulated, [("simulated", np.arange(len(simulated.labels)), nothing)]
-    cases, folds = keep_real(work, tower, on_progress)
+    most_views = work.config.train_rewards.views
+    cases, folds = keep_real(work, tower, on_progress, most_views=most_views)
     parts = []
     for fold in work.trained_folds:
         rows = np.arange(len(folds)) if fold is None else np.flatnonzero(folds != fold)

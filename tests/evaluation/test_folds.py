@@ -185,6 +185,33 @@ def test_a_fold_that_was_read_is_not_read_again(tiny_run, tiny_real_cases, tmp_p
         assert each.to_dict().items() <= kept[corpus]["standard"].items()
 
 
+def test_the_quick_way_says_the_same_from_fewer_answers(tiny_run, tiny_real_cases, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    for path in (run / "cv").iterdir():
+        path.unlink()
+    cross_validate(tiny_config(tiny_real_cases), run, thorough=False)
+    read = {path.name.removesuffix(".fold0.json") for path in (run / "cv").glob("*.fold0.json")}
+    assert read == {"raw.quick", "raw.quick.joint0", "raw.index", "raw.index.joint0"}
+    thorough = readings(tiny_run / "cv")
+    for row, case in readings(run / "cv", "raw.quick").items():
+        assert "adversarial" not in case or case["adversarial"] is None
+        assert case["boxes"] is None
+        np.testing.assert_allclose(case["retrieved"], thorough[row]["retrieved"], atol=1e-5)
+    kept, found = (
+        json.loads((each / "cv" / "settings.json").read_text()) for each in (tiny_run, run)
+    )
+    assert {corpus: each.keys() for corpus, each in found.items()} == {
+        corpus: each.keys() for corpus, each in kept.items()
+    }
+    reports = {path.name for path in (run / "cv").glob("report*.json")}
+    assert reports == {
+        f"report{kind}{suffix}.json" for kind in ("", ".index") for suffix in ("", ".binary")
+    }
+    systems = read_report(run / "cv" / "report.json").systems
+    whole = read_report(tiny_run / "cv" / "report.json").systems
+    assert systems.keys() == whole.keys() - {ADVERSARIAL}
+
+
 @pytest.mark.parametrize(("absent", "times"), [((), 0), ((1,), 1), ((0, 1), 1)])
 def test_masked_images_are_encoded_when_needed_and_once_for_all_folds(
     tiny_run, tiny_real_cases, tmp_path, monkeypatch, absent, times

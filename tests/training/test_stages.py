@@ -15,6 +15,7 @@ from jomed_app.errors import ConfigError
 from jomed_app.models.localizer import load_localizer
 from jomed_app.models.retriever import RetrieverProjections
 from jomed_app.models.vision_tower import EfficientNetLiteModel
+from jomed_app.training.localize import frozen_tower, keep_real
 from jomed_app.training.rewards_stage import HELD_OUT_FILE, rewards_stage
 from jomed_app.training.stages import align_stage, reader_stage
 from jomed_app.training.table import load_reader_table
@@ -161,6 +162,15 @@ def test_without_real_cases_only_simulated_ones_are_learned(tmp_path):
     steps = config.train_reader.simulated_steps, config.train_localizer.simulated_steps
     assert len(losses) == sum(steps)
     assert all(np.isfinite(losses))
+
+
+def test_rewards_may_draw_from_the_first_of_the_kept_views_alone(work):
+    every, folds = keep_real(work, frozen_tower(work))
+    first, same = keep_real(work, frozen_tower(work), most_views=1)
+    assert (len(every.maps), len(first.maps)) == (2, 1)
+    assert torch.equal(every.maps[:1], first.maps)
+    assert torch.equal(every.boxes[:1].nan_to_num(), first.boxes.nan_to_num())
+    assert (folds == same).all()
 
 
 def test_rewards_tune_every_localizer_and_keep_the_old_ones(work, tmp_path):
