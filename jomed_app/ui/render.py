@@ -138,11 +138,13 @@ def _agreement_words(consistency: Consistency, candidates: tuple[CandidateResult
     if len(ordered) <= 1 and total:
         name = escape(ordered[0][0])
         values = [
-            item.probabilities[ordered[0][0]]
+            f"{item.probabilities[ordered[0][0]]:.2f}"
             for item in candidates
             if ordered[0][0] in item.probabilities
         ]
-        spread = f", with confidence from {min(values):.2f} to {max(values):.2f}" if values else ""
+        least, most = min(values, default=""), max(values, default="")
+        between = least if least == most else f"from {least} to {most}"
+        spread = f", with confidence {between}" if values else ""
         word = "the one candidate says" if total == 1 else f"all {total} candidates say"
         return f"Read one by one, {word} <b>{name}</b>{spread}."
     counts = "; ".join(f"{count} of {total}: <b>{escape(name)}</b>" for name, count in ordered)

@@ -198,6 +198,21 @@ def test_each_state_has_its_heading(result, state, heading):
     assert f"is-{state.value}" in html
 
 
+@pytest.mark.parametrize(
+    ("sure", "words"),
+    [((0.71, 0.9), "confidence from 0.71 to 0.90."), ((0.991, 0.994), "with confidence 0.99.")],
+)
+def test_agreeing_candidates_are_said_to_be_as_sure_as_they_are(result, sure, words):
+    said = [
+        item.model_copy(update={"probabilities": {"benign": value, "normal": 1 - value}})
+        for item, value in zip(result.candidates, sure, strict=False)
+    ]
+    agreeing = result.consistency.model_copy(
+        update={"state": ConsistencyState.CONSISTENT, "counts": {"benign": 2}}
+    )
+    assert words in render.warning(agreeing, result.final, said, info=FakeInfo(), flip_to=None)
+
+
 def test_an_answer_that_no_candidate_gives_is_a_warning(result):
     """Four candidates that agree must not look like agreement with the final answer."""
     other = next(name for name in LABELS if name != result.final.prediction)
