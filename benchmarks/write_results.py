@@ -20,20 +20,22 @@ RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
 
 
 def main(run: Path) -> int:
-    """Copy a run's reports (`cv/report*.json`, `vqa/report.*.json`) and costs, write the pages."""
+    """Copy a run's reports (`cv/report*.json`, `vqa/report.*.json`) and costs, write the pages.
+
+    Pages are written of all reports that are kept, since one of them compares runs.
+    """
     kept = RESULTS / "reports"
     kept.mkdir(parents=True, exist_ok=True)
-    reports = [
-        Path(shutil.copy2(path, kept / f"{_task(path)}.{path.name}"))
-        for path in sorted((run / "cv").glob("report*.json"))
-    ]
+    own = sorted((run / "cv").glob("report*.json"))
+    for path in own:
+        shutil.copy2(path, kept / f"{_task(path)}.{path.name}")
     repeats = run / "cv" / "fold_seeds.json"
     if repeats.is_file():
         task = _task(run / "cv" / "report.json")
         shutil.copy2(repeats, kept / f"{task}.fold_seeds.json")
         rows = json.loads(repeats.read_text(encoding="utf-8"))
         (RESULTS / f"{task}-fold-seeds.md").write_text(fold_seeds_page(rows), encoding="utf-8")
-    pages = write_results(reports, RESULTS) if reports else []
+    pages = write_results(sorted(kept.glob("*.report*.json")), RESULTS) if own else []
     asked = sorted((run / "vqa").glob("report.*.json"))
     if asked:
         page = RESULTS / PAGE_FILE

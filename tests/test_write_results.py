@@ -63,6 +63,19 @@ def test_every_kept_report_can_be_read(path):
     assert read_report(path).systems
 
 
+def test_a_run_does_not_take_another_ones_seeds_off_the_page(results, tmp_path):
+    pytest.importorskip("matplotlib", reason="plots need the development tools")
+    for task in ("breast", "retina"):
+        folder = tmp_path / task / "cv"
+        folder.mkdir(parents=True)
+        for name in ("report.binary.json", "report.joint1.binary.json"):
+            shutil.copy2(KEPT / f"{task}.{name}", folder / name)
+        assert write_results.main(tmp_path / task) == 0
+    page = (results / "seeds.md").read_text(encoding="utf-8")
+    for task in ("breast", "retina"):
+        assert f"| {task}-binary | " in page
+
+
 def test_a_kept_report_still_becomes_a_page(results, tmp_path):
     """Of an older schema as well."""
     pytest.importorskip("matplotlib", reason="plots need the development tools")
