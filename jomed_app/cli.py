@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,6 +29,7 @@ from jomed_app.errors import ConfigError, ImageError, JomedError
 from jomed_app.incidents import record_incident, start_log
 
 if TYPE_CHECKING:
+    from jomed_app.progress import OnProgress
     from jomed_app.types import Retrieval
 
 STOPPED = 130  # what typer returns after Ctrl-C: 128 + SIGINT
@@ -128,8 +129,7 @@ def train(
 ) -> None:
     """Train one stage, or all of them in order."""
     from jomed_app.config import load_config
-    from jomed_app.costs import read_costs, record_costs
-    from jomed_app.progress import show_progress
+    from jomed_app.costs import read_costs
     from jomed_app.terminal import show_costs
 
     settings = load_config(config, overrides or ())
@@ -140,16 +140,10 @@ def train(
     write_config(out, settings)
     chosen = stages_of(stage.value)
     for name, run_stage in chosen.items():
-        with (
-            show_progress(f"train {name}", out / f"{name}.log") as shown,
-            record_costs(out, name, shown, adds_up=resume) as on_progress,
-        ):
+        with _counted(out, name, f"train {name}", adds_up=resume) as on_progress:
             run_stage(settings, out, resume=resume, on_progress=on_progress)
     if READ_AFTER & chosen.keys() and settings.train_reader.data:
-        with (
-            show_progress("read the folds", out / "folds.log") as shown,
-            record_costs(out, "folds", shown, adds_up=True) as on_progress,  # readings are kept
-        ):
+        with _counted(out, "folds", "read the folds") as on_progress:
             cross_validate(settings, out, thorough=False, on_progress=on_progress)
     show_costs(read_costs(out))
 
@@ -158,8 +152,6 @@ def train(
 def measure(run: Annotated[Path, typer.Argument(help="folder that train wrote to")]) -> None:
     """Read a trained run's held-out cases in every way and write all its reports."""
     from jomed_app.config import read_stored_config
-    from jomed_app.costs import record_costs
-    from jomed_app.progress import show_progress
 
     if not (run / "config.json").is_file():
         raise ConfigError("measure requires the folder of a run, found no config.json; train first")
@@ -168,11 +160,21 @@ def measure(run: Annotated[Path, typer.Argument(help="folder that train wrote to
         raise ConfigError("measure requires a run with real cases; set train_reader.data and train")
     from jomed_app.evaluation.folds import cross_validate
 
-    with (
-        show_progress("measure", run / "measure.log") as shown,
-        record_costs(run, "measure", shown, adds_up=True) as on_progress,
-    ):
+    with _counted(run, "measure", "measure") as on_progress:
         cross_validate(settings, run, on_progress=on_progress)
+
+
+@contextlib.contextmanager
+def _counted(run: Path, stage: str, title: str, *, adds_up: bool = True) -> Iterator[OnProgress]:
+    """Show and log the progress of a stage and keep its costs; what is kept on disk adds up."""
+    from jomed_app.costs import record_costs
+    from jomed_app.progress import show_progress
+
+    with (
+        show_progress(title, run / f"{stage}.log") as shown,
+        record_costs(run, stage, shown, adds_up=adds_up) as on_progress,
+    ):
+        yield on_progress
 
 
 @app.command()

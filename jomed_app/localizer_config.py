@@ -97,7 +97,7 @@ class RewardTuningConfig(Section):
     updates: int = setting(1, low=1, high=64)  # ours
     batch_size: int = setting(32, low=1)  # ours
     lr: float = setting(3e-4, low=1e-8, high=1.0)  # ours
-    views: int = setting(3, low=1, high=64)  # ours: seeing one costs as much as tuning on it
+    views: int = setting(3, low=1, high=64)  # ours: to see six took as long as to tune
     seed: int = setting(0, low=0)
     policies: int = setting(2, low=1, high=16)  # arXiv:2406.16768
     start_share: float = setting(0.5, low=0.0, high=1.0)  # arXiv:2406.16768

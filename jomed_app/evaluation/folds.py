@@ -59,9 +59,8 @@ def cross_validate(
 ) -> dict[CorpusKind, Fitted]:
     """Read all folds, fit, write `cv/` in the run's folder.
 
-    What a bundle needs is read quickly. The thorough way, several times as long, adds what only
-    reports show: masked images, misleading candidates, boxes that the reader says, every seed of
-    the trained heads, rerankers.
+    The thorough way adds to what a bundle needs what only reports show: masked images, misleading
+    candidates, boxes that the reader says, every seed of the trained heads, rerankers.
 
     A fold that was read before is not read again; training the query heads forgets what was read
     with the older ones. Writes for each kind of reading a report over the task's labels and one of

@@ -33,7 +33,6 @@ from jomed_app.training.loop import LoopSettings, no_progress, run_loop
 from jomed_app.training.workspace import Workspace
 
 LABEL_SMOOTHING = 0.05
-MOST_VIEWS = 64  # what `views` may be
 # Ours: weights of the losses; those of the dense head follow arXiv:2006.04388 (2 and 0.25)
 LOSS_WEIGHTS = {"score": 1.0, "giou": 2.0, "spread": 0.25, "kind": 0.2, "edges": 1.0, "label": 0.5}
 
@@ -165,18 +164,13 @@ def keep_simulated(
 
 
 def keep_real(
-    work: Workspace,
-    tower: EfficientNetLiteModel,
-    on_progress: OnProgress = no_progress,
-    *,
-    most_views: int = MOST_VIEWS,
+    work: Workspace, tower: EfficientNetLiteModel, on_progress: OnProgress = no_progress
 ) -> tuple[KeptCases, NDArray[np.int64]]:
-    """Kept views of the real cases, the first of those configured, and the fold of each."""
+    """Kept views of the real cases, and the fold of each."""
     config, settings = work.config.train_localizer, work.config.train_reader
     folder, records = load_corpus(work.task, Path(settings.data), ("train", "val"))
     images = load_images(folder, records, config.image_size)
-    views = min(config.views, most_views)
-    kept = keep_cases(tower, images, work.task, views, config.seed, on_progress=on_progress)
+    kept = keep_cases(tower, images, work.task, config.views, config.seed, on_progress=on_progress)
     return kept, assign_folds(records, settings.folds, settings.fold_seed)
 
 

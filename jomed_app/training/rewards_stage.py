@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def rewards_stage(
     Raises:
         ConfigError: if the stage `reader` has not been run.
     """
-    work = Workspace(out, config)
+    work = Workspace(out, with_fewer_views(config))
     names = [work.fold_name(fold) for fold in work.trained_folds] or ["simulated"]
     for name in names:
         if not (work.localizer(name) / "config.json").is_file():
@@ -51,6 +52,13 @@ def rewards_stage(
     cases, parts = _parts(work, on_progress)
     for name, rows, held_out in parts:
         _tune_localizer(work, name, cases, rows, held_out, resume, on_progress)
+
+
+def with_fewer_views(config: JomedConfig) -> JomedConfig:
+    """The configuration with as many kept views at most as rewards draw from."""
+    most, kept = config.train_rewards.views, config.train_localizer
+    views, simulated = min(kept.views, most), min(kept.simulated_views, most)
+    return replace(config, train_localizer=replace(kept, views=views, simulated_views=simulated))
 
 
 def _parts(
@@ -64,8 +72,7 @@ def _parts(
         if simulated is None:
             raise ConfigError("the stage 'rewards' requires cases; set train_reader.data")
         return simulated, [("simulated", np.arange(len(simulated.labels)), nothing)]
-    most_views = work.config.train_rewards.views
-    cases, folds = keep_real(work, tower, on_progress, most_views=most_views)
+    cases, folds = keep_real(work, tower, on_progress)
     parts = []
     for fold in work.trained_folds:
         rows = np.arange(len(folds)) if fold is None else np.flatnonzero(folds != fold)

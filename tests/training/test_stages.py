@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -16,7 +17,7 @@ from jomed_app.models.localizer import load_localizer
 from jomed_app.models.retriever import RetrieverProjections
 from jomed_app.models.vision_tower import EfficientNetLiteModel
 from jomed_app.training.localize import frozen_tower, keep_real
-from jomed_app.training.rewards_stage import HELD_OUT_FILE, rewards_stage
+from jomed_app.training.rewards_stage import HELD_OUT_FILE, rewards_stage, with_fewer_views
 from jomed_app.training.stages import align_stage, reader_stage
 from jomed_app.training.table import load_reader_table
 from jomed_app.training.workspace import Workspace
@@ -166,7 +167,9 @@ def test_without_real_cases_only_simulated_ones_are_learned(tmp_path):
 
 def test_rewards_may_draw_from_the_first_of_the_kept_views_alone(work):
     every, folds = keep_real(work, frozen_tower(work))
-    first, same = keep_real(work, frozen_tower(work), most_views=1)
+    rewards = replace(work.config.train_rewards, views=1)
+    config = with_fewer_views(replace(work.config, train_rewards=rewards))
+    first, same = keep_real(Workspace(work.root, config), frozen_tower(work))
     assert (len(every.maps), len(first.maps)) == (2, 1)
     assert torch.equal(every.maps[:1], first.maps)
     assert torch.equal(every.boxes[:1].nan_to_num(), first.boxes.nan_to_num())
