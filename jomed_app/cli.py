@@ -45,7 +45,7 @@ app.add_typer(bundle_app, name="bundle")
 
 
 class Stage(StrEnum):
-    """Training stages in the order in which `all` runs them, without `questions`."""
+    """Training stages in order; `all` leaves out `questions`, and rewards that are not shipped."""
 
     ALIGN = "align"
     READER = "reader"
@@ -127,7 +127,7 @@ def train(
     overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="from the last checkpoint")] = False,
 ) -> None:
-    """Train one stage, or all of them in order."""
+    """Train one stage, or in order all that the bundle is made of."""
     from jomed_app.config import load_config
     from jomed_app.costs import read_costs
     from jomed_app.terminal import show_costs
@@ -138,7 +138,7 @@ def train(
     from jomed_app.training.bundle import write_config
 
     write_config(out, settings)
-    chosen = stages_of(stage.value)
+    chosen = stages_of(stage.value, settings)
     for name, run_stage in chosen.items():
         with _counted(out, name, f"train {name}", adds_up=resume) as on_progress:
             run_stage(settings, out, resume=resume, on_progress=on_progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from jomed_app.config import JomedConfig
 from jomed_app.evaluation.vqa_held_out import tune_and_measure
 from jomed_app.training.retriever_stage import retriever_stage
 from jomed_app.training.rewards_stage import rewards_stage
@@ -20,8 +21,12 @@ APART = "questions"  # of other tasks than the rest: never part of `all`
 READ_AFTER = frozenset({"reader", "rewards", "retriever"})  # the folds' answers change with these
 
 
-def stages_of(name: str) -> dict[str, Callable[..., None]]:
-    """One stage, or with "all" every one in order."""
+def stages_of(name: str, config: JomedConfig) -> dict[str, Callable[..., None]]:
+    """One stage, or with "all", in order, every one that the bundle is made of.
+
+    Rewards that are not shipped (`train_rewards.ship`) are run by their own name alone.
+    """
     if name != "all":
         return {name: STAGES[name]}
-    return {each: run for each, run in STAGES.items() if each != APART}
+    apart = {APART} if config.train_rewards.ship else {APART, "rewards"}
+    return {each: run for each, run in STAGES.items() if each not in apart}

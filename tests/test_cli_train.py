@@ -33,17 +33,24 @@ def ran(stand_in):
     stand_in(
         "jomed_app.pipeline",
         READ_AFTER=READ_AFTER,
-        stages_of=lambda name: {each: stages[each] for each in stages_of(name)},
+        stages_of=lambda *asked: {each: stages[each] for each in stages_of(*asked)},
     )
     stand_in("jomed_app.evaluation.folds", cross_validate=stage("folds"))
     stand_in("jomed_app.training.bundle", write_config=lambda out, config: calls.append("config"))
     return calls
 
 
-def test_train_all_runs_the_stages_in_order(ran, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("ship", "names"),
+    [
+        ("true", ("align", "reader", "rewards", "retriever")),
+        ("false", ("align", "reader", "retriever")),
+    ],
+)
+def test_train_all_runs_in_order_what_the_bundle_is_made_of(ran, tmp_path, capsys, ship, names):
     words = ["--config", str(CONFIG_FOLDER / "embedded.toml"), "--out", str(tmp_path)]
+    words += ["--set", f"train_rewards.ship={ship}"]
     assert cli.main(["train", "all", *words, "--set", "align.steps=3", "--resume"]) == 0
-    names = ("align", "reader", "rewards", "retriever")
     assert ran == ["config", *((name, 3, tmp_path, True) for name in names)]
     assert "train reader: 1/1 loss 0.5" in (tmp_path / "reader.log").read_text()
     out = capsys.readouterr().out
@@ -62,7 +69,7 @@ def test_train_all_runs_the_stages_in_order(ran, tmp_path, capsys):
         ("rewards", ["rewards", "folds"]),
         ("retriever", ["retriever", "folds"]),
         ("questions", ["questions"]),
-        ("all", ["align", "reader", "rewards", "retriever", "folds"]),
+        ("all", ["align", "reader", "retriever", "folds"]),
     ],
 )
 def test_real_cases_are_read_in_folds_where_answers_changed(ran, tmp_path, stage, expected):
@@ -129,5 +136,8 @@ def test_an_export_is_counted_too(ran, stand_in, tmp_path, capsys):
 
 def test_the_command_line_knows_every_stage():
     assert {stage.value for stage in cli.Stage} == {*STAGES, "all"}
-    assert [*stages_of("all"), "questions"] == list(STAGES)
-    assert stages_of("reader") == {"reader": STAGES["reader"]}
+    config = load_config(CONFIG_FOLDER / "embedded.toml", ["train_rewards.ship=true"])
+    assert [*stages_of("all", config), "questions"] == list(STAGES)
+    for name in ("reader", "rewards"):
+        assert stages_of(name, config) == {name: STAGES[name]}
+        assert stages_of(name, load_config(CONFIG_FOLDER / "embedded.toml")) == {name: STAGES[name]}
