@@ -62,7 +62,7 @@ bench-align: $(TRAINING_STAMP) ## alignment losses side by side (DATA=folder), d
 
 setup-training: $(TRAINING_STAMP) ## also install the base weights that training starts from
 
-bundle: $(TRAINING_STAMP) ## train all stages (DATA=folder adds real cases), write assets/bundle
+bundle: $(TRAINING_STAMP) ## train what is shipped (DATA=folder adds real cases), write assets/bundle
 	$(PY) -m jomed_app train all --config $(CONFIG) --resume --out $(RUN_DIR) \
 	  $(if $(DATA),--set train_reader.data=$(DATA))
 	$(PY) -m jomed_app bundle export --run $(RUN_DIR) --out assets/bundle
