@@ -84,12 +84,24 @@ def bootstrap_interval(
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie in (0, 1), found {confidence}")
     drawn = np.array([metric(index) for index in resample_groups(groups, generator, num_resamples)])
+    return percentile_interval(metric(np.arange(len(groups))), drawn, confidence=confidence)
+
+
+def percentile_interval(
+    value: float, drawn: NDArray[np.float64], *, confidence: float = 0.95
+) -> Interval:
+    """Return a figure with the percentiles of its resamples; those that are NaN are left out.
+
+    Args:
+        value: on all cases.
+        drawn: (R,) on each resample.
+        confidence: of the interval, in (0, 1).
+    """
     drawn = drawn[np.isfinite(drawn)]
-    value = float(metric(np.arange(len(groups))))
     if drawn.size == 0:
-        return Interval(value, np.nan, np.nan)
+        return Interval(float(value), np.nan, np.nan)
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(value, float(low), float(high))
+    return Interval(float(value), float(low), float(high))
 
 
 def paired_bootstrap(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +17,9 @@ from jomed_app.evaluation.box_figures import box_figures
 from jomed_app.evaluation.coverage import coverage_curve, risk_coverage_area
 from jomed_app.evaluation.intervals import (
     Interval,
-    bootstrap_interval,
     mcnemar,
-    paired_bootstrap,
+    percentile_interval,
+    resample_groups,
 )
 from jomed_app.evaluation.schema import (
     Difference,
@@ -51,36 +50,33 @@ __all__ = [
 RELIABILITY_BINS = 5
 
 
-@dataclass(frozen=True, slots=True)
 class _Bootstrap:
-    """How to draw cases; every call draws the same resamples, so systems stay paired."""
+    """Figures of systems on the same resamples of the cases, each worked out once.
 
-    table: ScoreTable
-    seed: int
-    num_resamples: int
+    Args:
+        table: the cases and what every system scored.
+        seed: equal seeds give equal draws.
+        num_resamples: >= 1.
+    """
+
+    def __init__(self, table: ScoreTable, seed: int, num_resamples: int) -> None:
+        self.table = table
+        self._seed, self._num_resamples = seed, num_resamples
+        self._draws: dict[Subset, list[NDArray[np.intp]]] = {}
+        self._figures: dict[tuple[str, MetricName, Subset], NDArray[np.float64]] = {}
 
     def interval(self, system: str, metric: MetricName) -> Interval:
         """One system's figure on all cases."""
-        table = self.table
-        return bootstrap_interval(
-            table.metric(system, metric, np.arange(len(table.cases))),
-            table.groups,
-            np.random.default_rng(self.seed),
-            num_resamples=self.num_resamples,
-        )
+        found = self._of(system, metric, "all", np.arange(len(self.table.cases)))
+        return percentile_interval(found[0], found[1:])
 
     def difference(
         self, pair: tuple[str, str], metric: MetricName, subset: Subset, index: NDArray[np.intp]
     ) -> Difference:
         """First minus second on a subset of the cases."""
         first, second = pair
-        found = paired_bootstrap(
-            self.table.metric(first, metric, index),
-            self.table.metric(second, metric, index),
-            [self.table.groups[case] for case in index],
-            np.random.default_rng(self.seed),
-            num_resamples=self.num_resamples,
-        )
+        gain = self._of(first, metric, subset, index) - self._of(second, metric, subset, index)
+        found = percentile_interval(gain[0], gain[1:])
         test = None
         if metric == "accuracy":
             test = mcnemar(
@@ -98,6 +94,24 @@ class _Bootstrap:
             second_only=test.second_only if test else None,
             mcnemar_p=test.p_value if test else None,
         )
+
+    def _of(
+        self, system: str, metric: MetricName, subset: Subset, index: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """(1 + R,) a figure on the cases of a subset, then on each of R resamples of it."""
+        key = system, metric, subset
+        if key not in self._figures:
+            figure = self.table.metric(system, metric, index)
+            drawn = [figure(each) for each in self._resamples(subset, index)]
+            self._figures[key] = np.array([figure(np.arange(len(index))), *drawn])
+        return self._figures[key]
+
+    def _resamples(self, subset: Subset, index: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+        if subset not in self._draws:
+            groups = [self.table.groups[case] for case in index]
+            generator = np.random.default_rng(self._seed)
+            self._draws[subset] = list(resample_groups(groups, generator, self._num_resamples))
+        return self._draws[subset]
 
 
 def build_report(
