@@ -24,7 +24,7 @@ from jomed_app.evaluation.fold_seeds import repeat_baselines
 from jomed_app.evaluation.joint import beside
 from jomed_app.evaluation.oracle_gap import REFERENCE, gap_cases, gap_comparisons
 from jomed_app.evaluation.report import build_report, write_report
-from jomed_app.evaluation.scores import with_shared_systems
+from jomed_app.evaluation.scores import CaseScores, with_shared_systems
 from jomed_app.evaluation.systems import ADVERSARIAL, RawCase, ScoringSettings
 from jomed_app.progress import OnProgress
 from jomed_app.training.loop import no_progress
@@ -106,7 +106,7 @@ def cross_validate(
         )
         (folder / REPEATS_FILE).write_text(json.dumps(repeats, indent=1), encoding="utf-8")
     for kind in kinds:
-        standard = _fit_others(read, profiled[kind.corpus].name)
+        standard = fit_others(read, profiled[kind.corpus].name)
         _write_reports(work, kind, read, standard, seed=0)
         for seed in range(1, config.train_retriever.num_seeds):
             if kind.joint(seed) in read.raw:
@@ -142,11 +142,6 @@ def _fit(raw: Mapping[int, RawCase], read: FoldReadings) -> Fitted:
     return with_box_score(fitted, cases, boxes, read.empty)
 
 
-def _fit_others(read: FoldReadings, name: str) -> list[ScoringSettings]:
-    """Settings for every part of a reading, fitted on the other parts."""
-    return [_fit(read.of_others(name, part), read).scoring for part in range(len(read.parts))]
-
-
 def _measured_on(table: ReaderTable, corpus: CorpusKind) -> str:
     source = table.records[int(table.real[0])].provenance.get("source", "real cases")
     beside = (
@@ -155,6 +150,50 @@ def _measured_on(table: ReaderTable, corpus: CorpusKind) -> str:
         else f"{len(table.index)} simulated cases"
     )
     return f"{len(table.held_out)} images of {source}, with {beside} as known cases"
+
+
+def fit_others(read: FoldReadings, name: str) -> list[ScoringSettings]:
+    """Settings for every part of the reading of that name, fitted on the other parts."""
+    return [_fit(read.of_others(name, part), read).scoring for part in range(len(read.parts))]
+
+
+def conclude_folds(
+    work: Workspace,
+    kind: ReadingKind,
+    read: FoldReadings,
+    standard: Sequence[ScoringSettings],
+    trained: Sequence[ScoringSettings] = (),
+    *,
+    seed: int = 0,
+    merge: Sequence[Sequence[int]] | None = None,
+) -> list[CaseScores]:
+    """Conclude the held-out cases by every system, each part with settings of its own.
+
+    Args:
+        work: the run.
+        kind: how the cases were read.
+        read: holds that reading.
+        standard: the frozen retriever's settings for every part (`fit_others`).
+        trained: the same of the trained heads; without, their systems are left out.
+        seed: of those heads.
+        merge: groups of label indexes that become one label each, in order.
+    """
+    conclude = partial(
+        to_case_scores,
+        read.table,
+        read.view,
+        empty=read.empty,
+        merge=merge,
+        has_boxes=work.task.has_boxes,
+    )
+    cases = []
+    for part, each in enumerate(standard):
+        scored = conclude(read.of_part(kind.name, part), each)
+        if trained:
+            other = conclude(read.of_part(kind.joint(seed), part), trained[part])
+            scored = beside(scored, other)
+        cases += scored
+    return with_shared_systems(cases)
 
 
 def _write_reports(
@@ -169,27 +208,12 @@ def _write_reports(
     rest = [place for place in range(len(task.labels)) if place != task.positive_index]
     name = Workspace.joint_name(kind.report, seed) if seed else kind.report
     has_heads = kind.joint(seed) in read.raw
-    trained = _fit_others(read, kind.joint(seed)) if has_heads else []
+    trained = fit_others(read, kind.joint(seed)) if has_heads else []
     for suffix, merge, labels in (
         ("", None, list(task.labels)),
         (".binary", [rest, [task.positive_index]], ["other", task.positive_label]),
     ):
-        conclude = partial(
-            to_case_scores,
-            read.table,
-            read.view,
-            empty=read.empty,
-            merge=merge,
-            has_boxes=task.has_boxes,
-        )
-        cases = []
-        for part, each in enumerate(standard):
-            scored = conclude(read.of_part(kind.name, part), each)
-            if has_heads:
-                other = conclude(read.of_part(kind.joint(seed), part), trained[part])
-                scored = beside(scored, other)
-            cases += scored
-        cases = with_shared_systems(cases)
+        cases = conclude_folds(work, kind, read, standard, trained, seed=seed, merge=merge)
         known = set(cases[0].systems)
         report = build_report(
             cases,
