@@ -1,7 +1,8 @@
 """Two recipes on the same held-out cases: `python -m benchmarks.recipes RUN OTHER --data DIR`.
 
 Both runs were trained and their folds read (`train all`); what was read is kept, so nothing is
-trained or read here. Both must hold out the same cases. Writes docs/results/recipes.md and .json.
+trained here and no reader is asked, only the localizers look at the images again. Both must hold
+out the same cases. Writes docs/results/recipes.md and .json.
 """
 
 from __future__ import annotations
@@ -73,14 +74,15 @@ def compare(
         ScoreTable(cases, num_classes, positive)
         for cases in (first, [by_id[case.case_id] for case in first])
     ]
+    everything = np.arange(len(first))
     rows = {}
     for name in tables[0].systems:
         if name not in tables[1].systems:
             continue
         right = [table.is_correct(name) for table in tables]
         gain = paired_bootstrap(
-            lambda index, is_right=right[1]: float(is_right[index].mean()),
-            lambda index, is_right=right[0]: float(is_right[index].mean()),
+            tables[1].metric(name, "accuracy", everything),
+            tables[0].metric(name, "accuracy", everything),
             tables[0].groups,
             np.random.default_rng(0),
         )
