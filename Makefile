@@ -18,7 +18,7 @@ GROUP = $(PY) -c 'import sys, tomllib; \
 RUN_STAMP := $(VENV)/.stamp-run
 DEV_STAMP := $(VENV)/.stamp-dev
 TRAINING_STAMP := $(VENV)/.stamp-training
-CONFIG ?= jomed_app/configs/embedded.toml
+CONFIG ?= jomed_app/config/embedded.toml
 RUN_DIR ?= checkpoints/embedded
 CASES ?= out/simulated
 NUM_CASES ?= 480
@@ -55,10 +55,10 @@ test-slow: $(DEV_STAMP) chromium ## the tests that take minutes
 	$(PY) -m pytest -m "slow and not gpu and not hub"
 
 bench: $(DEV_STAMP) ## every speed benchmark, one JSON line each
-	for file in benchmarks/bench_*.py; do $(PY) "$$file"; done
+	$(PY) -m benchmarks.speed.answer
 
 bench-align: $(TRAINING_STAMP) ## alignment losses side by side (DATA=folder), docs/results/align.md
-	$(PY) -m benchmarks.align --data $(DATA) --run $(RUN_DIR)
+	$(PY) -m benchmarks.experiments.align.run --data $(DATA) --run $(RUN_DIR)
 
 setup-training: $(TRAINING_STAMP) ## also install the base weights that training starts from
 

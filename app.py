@@ -9,10 +9,10 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from jomed_app.artifacts import DEFAULT_BUNDLE, DEFAULT_INDEX
+from jomed_app.cli.artifacts import DEFAULT_BUNDLE, DEFAULT_INDEX
+from jomed_app.cli.startup import prepare_process
 from jomed_app.errors import JomedError
 from jomed_app.incidents import start_log
-from jomed_app.startup import prepare_process
 
 
 def parse_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -10,13 +10,12 @@ import shutil
 import sys
 from pathlib import Path
 
-from jomed_app.costs import COSTS_FILE, costs_page, read_costs
-from jomed_app.evaluation.fold_seeds import fold_seeds_page
-from jomed_app.evaluation.tables import write_results
-from jomed_app.evaluation.vqa_held_out import PAGE_FILE
-from jomed_app.evaluation.vqa_report import read_vqa_report, vqa_page
-
-RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
+from benchmarks import RESULTS
+from jomed_app.evaluation.folds.seeds import fold_seeds_page
+from jomed_app.evaluation.questions.held_out import PAGE_FILE
+from jomed_app.evaluation.report.pages import write_results
+from jomed_app.evaluation.report.questions import read_vqa_report, vqa_page
+from jomed_app.training.run.costs import COSTS_FILE, costs_page, read_costs
 
 
 def main(run: Path) -> int:

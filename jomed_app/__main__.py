@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from jomed_app.startup import prepare_process
+from jomed_app.cli.startup import prepare_process
 
 
 def run() -> int:
     """Prepare the process, then run the command line; return its exit code."""
     prepare_process()
-    from jomed_app.cli import main
+    from jomed_app.cli.main import main
 
     return main()
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from jomed_app.startup import OFFLINE
+from jomed_app.cli.startup import OFFLINE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -113,7 +113,7 @@ def _seeds() -> None:
 @pytest.fixture
 def log_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command line keeps its log in the test's folder and leaves logging as it is."""
-    from jomed_app import cli
+    from jomed_app.cli import main as cli
 
     monkeypatch.setenv("JOMED_LOG_DIR", str(tmp_path / "log"))
     monkeypatch.setattr(cli, "start_log", lambda: None)
@@ -174,7 +174,7 @@ def tiny_engine(tiny_bundle: Path, tiny_index: Path) -> Any:
 @pytest.fixture(scope="session")
 def moved_bundle(tiny_corpus: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny bundle with query heads that move queries, and a profile for each search."""
-    from jomed_app.models.bundle import FittedManifest
+    from jomed_app.storage.bundle import FittedManifest
     from tests.tiny_bundle import TINY_CALIBRATION, write_tiny_bundle
 
     calibration = TINY_CALIBRATION | {"scaling": {"temperature": 2.0, "bias": []}}
@@ -218,7 +218,7 @@ def tiny_run(tiny_real_cases: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def tiny_export(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle exported from that run; read only."""
-    from jomed_app.training.bundle import make_bundle
+    from jomed_app.training.export import make_bundle
 
     out = tmp_path_factory.mktemp("tiny_export") / "bundle"
     make_bundle(tiny_run, out, name="tiny-export", version="3")

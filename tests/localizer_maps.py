@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from jomed_app.models.localizer import Localizer
+from jomed_app.models.localizer.localizer import Localizer
 from tests.tiny_bundle import build_tiny_localizer
 
 CELLS, CHANNELS = 20, 4

@@ -9,8 +9,8 @@ import json
 
 import pytest
 
-from jomed_app import cli
-from jomed_app.evaluation.report import read_report
+from jomed_app.cli import main as cli
+from jomed_app.evaluation.report.build import read_report
 from jomed_app.imaging import read_image
 from jomed_app.inference.load import load_engine
 from jomed_app.types import BoxesReady, Completed, Result

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jomed_app import cli
+from jomed_app.cli import main as cli
 from jomed_app.data.records import CaseRecord, read_records
 from jomed_app.data.tasks import load_task
-from jomed_app.evaluation.report import read_report
+from jomed_app.evaluation.report.build import read_report
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "tasks.md"
 

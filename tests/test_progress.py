@@ -31,12 +31,12 @@ def test_it_serves_callers_that_know_two_numbers_only(tmp_path):
 
 def test_what_training_code_logs_goes_to_the_same_file(tmp_path):
     log_file = tmp_path / "run.log"
-    logger = logging.getLogger("jomed_app.training.align")
+    logger = logging.getLogger("jomed_app.training.align.train")
     with log_to_file(log_file):
         logger.info("validation loss %.2f", 0.25)
     logger.info("after the run")
     text = log_file.read_text(encoding="utf-8")
-    assert "jomed_app.training.align validation loss 0.25" in text
+    assert "jomed_app.training.align.train validation loss 0.25" in text
     assert "after the run" not in text
 
 

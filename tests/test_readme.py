@@ -8,7 +8,7 @@ import pytest
 import typer
 import yaml
 
-from jomed_app import cli
+from jomed_app.cli import main as cli
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TEXT = (REPOSITORY / "README.md").read_text(encoding="utf-8")

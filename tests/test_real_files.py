@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from jomed_app import cli
+from jomed_app.cli import main as cli
 from jomed_app.types import Result
 
 MOST_SECONDS = 20.0

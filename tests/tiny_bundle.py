@@ -15,24 +15,24 @@ import numpy as np
 import torch
 from PIL import Image
 
-from jomed_app.data.foreign import foreign_images
 from jomed_app.data.records import CaseRecord
-from jomed_app.data.simulated_ultrasound import simulate_case, write_cases
+from jomed_app.data.sources.foreign import foreign_images
 from jomed_app.data.tasks import load_task
 from jomed_app.inference.load import READER_FILE, TASK_FILE, load_bundle
-from jomed_app.models.bundle import FittedManifest, ProfileManifest, write_manifest
 from jomed_app.models.heads import DomainHead, save_heads
-from jomed_app.models.localizer import Localizer, LocalizerConfig
-from jomed_app.models.reader import Reader
-from jomed_app.models.retriever import Retriever
-from jomed_app.models.tiny import (
+from jomed_app.models.localizer.localizer import Localizer, LocalizerConfig
+from jomed_app.models.reader.packed import Reader
+from jomed_app.models.retriever.embedded import Retriever
+from jomed_app.retrieval.build import build_index
+from jomed_app.simulator import simulate_case, write_cases
+from jomed_app.storage.bundle import FittedManifest, ProfileManifest, write_manifest
+from jomed_app.training.heads import fit_linear_head
+from tests.tiny_models import (
     TINY_LOCATION_BINS,
     build_tiny_reader,
     build_tiny_retriever,
     build_tiny_tower,
 )
-from jomed_app.retrieval.build import build_index
-from jomed_app.training.heads import fit_linear_head
 
 SIZE_PX = 96
 NUM_CASES = 12

@@ -11,15 +11,15 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM
 
-from jomed_app.config import JomedConfig, config_from_dict
+from jomed_app.config.load import JomedConfig, config_from_dict
 from jomed_app.data.records import write_records
-from jomed_app.data.simulated_ultrasound import simulate_case, write_cases
-from jomed_app.evaluation.folds import cross_validate
-from jomed_app.models.tiny import build_tiny_tokenizer, build_tiny_tower
-from jomed_app.training.bundle import write_config
-from jomed_app.training.retriever_stage import retriever_stage
-from jomed_app.training.stages import align_stage, reader_stage
+from jomed_app.evaluation.folds.cross_validate import cross_validate
+from jomed_app.simulator import simulate_case, write_cases
+from jomed_app.training.export import write_config
+from jomed_app.training.retriever.stage import retriever_stage
+from jomed_app.training.run.stages import align_stage, reader_stage
 from tests.tiny_bundle import SIZE_PX, png_bytes
+from tests.tiny_models import build_tiny_tokenizer, build_tiny_tower
 
 NUM_REAL = 16
 BINS = 16
@@ -136,7 +136,7 @@ def write_passage_encoder(out: Path, *, vocabulary_size: int, texts: Sequence[st
 @contextmanager
 def tiny_base_weights() -> Iterator[None]:
     """Stand-ins for the conversion of base weights; simulation stays in this process."""
-    place = "jomed_app.training.workspace."
+    place = "jomed_app.training.run.workspace."
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(place + "convert_vision_tower", write_tower)
         patch.setattr(place + "convert_language_model", write_language_model)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from jomed_app.data.simulated_ultrasound import simulate_case
+from jomed_app.simulator import simulate_case
 
 # Title, kind, seed. Each shows another side of the page; the last one is answered wrongly.
 EXAMPLES = (

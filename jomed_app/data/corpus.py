@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.boxes import Box
-from jomed_app.data.coco import COCO_FILE, read_coco
-from jomed_app.data.kvasir import POLYP, read_kvasir
-from jomed_app.data.medpix import read_medpix
-from jomed_app.data.public_sets import read_set_table
 from jomed_app.data.records import RECORDS_FILE, CaseRecord, read_records
-from jomed_app.data.retina import read_retina
-from jomed_app.data.slake import read_slake
-from jomed_app.data.slake_disease import SLAKE_DISEASE, read_slake_disease
+from jomed_app.data.sources.coco import COCO_FILE, read_coco
+from jomed_app.data.sources.kvasir import POLYP, read_kvasir
+from jomed_app.data.sources.medpix import read_medpix
+from jomed_app.data.sources.public_sets import read_set_table
+from jomed_app.data.sources.retina import read_retina
+from jomed_app.data.sources.slake import read_slake
+from jomed_app.data.sources.slake_disease import SLAKE_DISEASE, read_slake_disease
+from jomed_app.data.sources.vindr import VINDR_FILE, read_vindr
+from jomed_app.data.sources.vqa_rad import read_vqa_rad
 from jomed_app.data.tasks import Task
-from jomed_app.data.vindr import VINDR_FILE, read_vindr
-from jomed_app.data.vqa_rad import read_vqa_rad
 from jomed_app.errors import RecordError
 
 logger = logging.getLogger(__name__)

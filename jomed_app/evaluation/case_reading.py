@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from jomed_app.evaluation.systems import FloatArray, RawCase, ScoringSettings
 from jomed_app.inference.aggregate import guided_log_prob, marginalize
-from jomed_app.inference.reading import CaseReader, describe_shares
+from jomed_app.inference.case_reader import CaseReader, describe_shares
 from jomed_app.models.pixels import Letterbox
-from jomed_app.models.reader import CandidateInput, ImageEncoding
+from jomed_app.models.reader.packed import CandidateInput, ImageEncoding
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jomed_app.boxes import Box, iou
-from jomed_app.masking import fill_marked
+from jomed_app.imaging.annotations import fill_marked
 
 TRIES = 200  # random places tried for a box that fits
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from jomed_app.evaluation.fold_readings import PLAIN, FoldReadings
+from jomed_app.evaluation.folds.readings import PLAIN, FoldReadings
+from jomed_app.evaluation.report.scores import CaseScores, SystemScores
 from jomed_app.evaluation.rerank import fit_usefulness, rerank
-from jomed_app.evaluation.scores import CaseScores, SystemScores
 from jomed_app.evaluation.systems import RawCase
 from jomed_app.inference.aggregate import candidate_log_weights, marginalize
 

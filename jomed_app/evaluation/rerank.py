@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
-from jomed_app.evaluation.scores import SystemScores
+from jomed_app.evaluation.report.scores import SystemScores
 from jomed_app.evaluation.systems import RawCase
 from jomed_app.inference.aggregate import marginalize
 

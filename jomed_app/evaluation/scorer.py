@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
 from jomed_app.evaluation.case_reading import Candidates, read_case
-from jomed_app.evaluation.joint import JOINT_NAMES
-from jomed_app.evaluation.scores import CaseScores
+from jomed_app.evaluation.folds.joint import JOINT_NAMES
+from jomed_app.evaluation.report.scores import CaseScores
 from jomed_app.evaluation.systems import (
     ADVERSARIAL,
     NEIGHBORS,
@@ -24,13 +24,13 @@ from jomed_app.evaluation.systems import (
     show_located,
 )
 from jomed_app.imaging import read_image
+from jomed_app.inference.candidate_cache import CandidateShelf, encode_images
+from jomed_app.inference.case_reader import CaseReader
 from jomed_app.inference.index_labels import without_figures
 from jomed_app.inference.load import BundleParts
-from jomed_app.inference.reading import CaseReader
 from jomed_app.inference.settings import Profile
-from jomed_app.inference.shelf import CandidateShelf, encode_images
 from jomed_app.models.pixels import Letterbox, letterbox
-from jomed_app.models.reader import ImageEncoding
+from jomed_app.models.reader.packed import ImageEncoding
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.search import find_candidates
 

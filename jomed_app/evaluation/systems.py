@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.boxes import Box
-from jomed_app.evaluation.scores import SystemScores
+from jomed_app.evaluation.report.scores import SystemScores
 from jomed_app.inference.aggregate import (
     candidate_log_weights,
     consistency_state,
@@ -27,11 +27,11 @@ from jomed_app.inference.aggregate import (
     head_log_weights,
     marginalize,
 )
-from jomed_app.inference.box_score import BoxScore
-from jomed_app.inference.calibrate import Scaling
-from jomed_app.inference.opinions import hear_index_only, mix_opinions
+from jomed_app.inference.calibration.box_score import BoxScore
+from jomed_app.inference.calibration.probabilities import Scaling
+from jomed_app.inference.ensemble import hear_index_only, mix_opinions
 from jomed_app.inference.settings import EngineSettings
-from jomed_app.models.found import Found, heat_in_image
+from jomed_app.models.localizer.detection import Found, heat_in_image
 from jomed_app.models.pixels import Letterbox
 from jomed_app.retrieval.vote import neighbor_vote
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.errors import ImageError
-from jomed_app.imaging.dicom import decode_dicom
+from jomed_app.imaging.dicom.image import decode_dicom
 from jomed_app.imaging.frame import DecodedFrame
 from jomed_app.imaging.grayscale import Lut, VoiFunction, percentile_window, to_uint8
 from jomed_app.imaging.limits import MAX_FILE_BYTES

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jomed_app.data.answers import report_sentence
 from jomed_app.data.tasks import Task
-from jomed_app.inference.box_score import BoxScore
+from jomed_app.data.wording.answers import report_sentence
+from jomed_app.inference.calibration.box_score import BoxScore
+from jomed_app.inference.case_reader import Description
 from jomed_app.inference.conclude import Conclusion
-from jomed_app.inference.reading import Description
 from jomed_app.inference.settings import EngineSettings
-from jomed_app.models.found import Found, heat_in_image
 from jomed_app.models.heads import LinearHead
+from jomed_app.models.localizer.detection import Found, heat_in_image
 from jomed_app.models.pixels import Letterbox
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.search import Hit

@@ -14,8 +14,8 @@ from jomed_app.inference.aggregate import (
     marginalize,
     prediction_counts,
 )
-from jomed_app.inference.calibrate import Calibration
-from jomed_app.inference.opinions import Opinions
+from jomed_app.inference.calibration.probabilities import Calibration
+from jomed_app.inference.ensemble import Opinions
 from jomed_app.types import CandidateResult, Consistency, ConsistencyState, FinalResult
 
 SMALLEST_PROBABILITY = 1e-12

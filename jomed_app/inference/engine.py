@@ -21,21 +21,21 @@ from jomed_app.inference.assemble import (
     vote_of_nearest,
     with_conclusion,
 )
-from jomed_app.inference.calibrate import Calibration
+from jomed_app.inference.calibration.probabilities import Calibration
+from jomed_app.inference.candidate_cache import CandidateShelf, encode_images
+from jomed_app.inference.case_reader import CaseReader, Description, describe_shares
 from jomed_app.inference.checks import domain_check, refusal
 from jomed_app.inference.clock import Clock
-from jomed_app.inference.compare import RETRIEVALS, search_both
 from jomed_app.inference.conclude import Conclusion, conclude
-from jomed_app.inference.opinions import Opinions
-from jomed_app.inference.reading import CaseReader, Description, describe_shares
+from jomed_app.inference.ensemble import Opinions
 from jomed_app.inference.settings import EngineInfo, EngineSettings, Profile
-from jomed_app.inference.shelf import CandidateShelf, encode_images
-from jomed_app.models.found import Found
+from jomed_app.inference.two_searches import RETRIEVALS, search_both
 from jomed_app.models.heads import DomainHead, LinearHead
-from jomed_app.models.localizer import Localizer
+from jomed_app.models.localizer.detection import Found
+from jomed_app.models.localizer.localizer import Localizer
 from jomed_app.models.pixels import Letterbox, letterbox
-from jomed_app.models.reader import Reader
-from jomed_app.models.retriever import Retriever
+from jomed_app.models.reader.packed import Reader
+from jomed_app.models.retriever.embedded import Retriever
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.types import (
     BoxesReady,

@@ -18,7 +18,7 @@ from scipy.special import log_softmax
 
 from jomed_app.inference.aggregate import marginalize
 from jomed_app.inference.answer_vote import answer_key
-from jomed_app.models.reader import CandidateInput, ImageEncoding, Reader
+from jomed_app.models.reader.packed import CandidateInput, ImageEncoding, Reader
 
 FloatArray = NDArray[np.float64]
 _BETWEEN_FINDINGS = re.compile(r"[,;]|\band\b")

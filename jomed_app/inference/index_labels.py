@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from jomed_app.data.tasks import Task
-from jomed_app.inference.calibrate import Calibration, Scaling
+from jomed_app.inference.calibration.probabilities import Calibration, Scaling
 from jomed_app.inference.settings import Profile
 
 

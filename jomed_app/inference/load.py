@@ -12,11 +12,10 @@ from transformers import AutoTokenizer
 
 from jomed_app.data.tasks import Task, task_from_dict
 from jomed_app.errors import BundleError
-from jomed_app.inference.calibrate import Calibration
+from jomed_app.inference.calibration.probabilities import Calibration
 from jomed_app.inference.engine import Engine
 from jomed_app.inference.index_labels import widen_task, without_figures
 from jomed_app.inference.settings import EngineInfo, EngineSettings, Profile
-from jomed_app.models.bundle import Bundle, FittedManifest, open_bundle
 from jomed_app.models.heads import HEADS_FILE, DomainHead, LinearHead, load_heads
 from jomed_app.models.loading import (
     Precision,
@@ -25,10 +24,11 @@ from jomed_app.models.loading import (
     parse_precision,
     prepare_for_answers,
 )
-from jomed_app.models.localizer import Localizer, load_localizer
-from jomed_app.models.reader import Reader
-from jomed_app.models.retriever import Retriever, load_retriever
+from jomed_app.models.localizer.localizer import Localizer, load_localizer
+from jomed_app.models.reader.packed import Reader
+from jomed_app.models.retriever.embedded import Retriever, load_retriever
 from jomed_app.retrieval.index import CandidateIndex
+from jomed_app.storage.bundle import Bundle, FittedManifest, open_bundle
 from jomed_app.types import CorpusKind
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from jomed_app.data.tasks import Task
 from jomed_app.errors import BundleError
-from jomed_app.inference.calibrate import Calibration
+from jomed_app.inference.calibration.probabilities import Calibration
 from jomed_app.types import OperatingPoint, Retrieval
 
 

@@ -27,10 +27,10 @@ from transformers import (
 )
 
 from jomed_app.errors import ConfigError
-from jomed_app.models.compute import compute_dtype
-from jomed_app.models.grouped_attention import NAME as GROUPED
-from jomed_app.models.grouped_attention import register_grouped_attention
-from jomed_app.models.packed_linear import pack_linears
+from jomed_app.models.cpu.grouped_attention import NAME as GROUPED
+from jomed_app.models.cpu.grouped_attention import register_grouped_attention
+from jomed_app.models.cpu.packed_linear import pack_linears
+from jomed_app.models.number_type import compute_dtype
 from jomed_app.models.vision_tower import EfficientNetLiteModel, register_vision_tower
 
 logger = logging.getLogger(__name__)

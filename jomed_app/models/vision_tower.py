@@ -17,7 +17,7 @@ from torch.nn import functional
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from jomed_app.models.depthwise import depthwise_conv
+from jomed_app.models.cpu.depthwise import depthwise_conv
 
 # (kernel, stride, expansion, channels, repeats): EfficientNet-B0, arXiv:1905.11946 table 1
 STAGES = (

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from jomed_app.errors import IndexMismatchError
 from jomed_app.retrieval.store import StoreKind
-from jomed_app.sealing import SealedManifest, SealError, check_files, read_sealed
+from jomed_app.storage.sealing import SealedManifest, SealError, check_files, read_sealed
 from jomed_app.types import Head
 
 INDEX_FORMAT_VERSION = 1

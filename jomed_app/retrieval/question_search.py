@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jomed_app.data.questions import taught_answer
 from jomed_app.data.records import AskedQuestion, CaseRecord
+from jomed_app.data.wording.questions import taught_answer
 
 QUESTION_WEIGHT = 2.0  # of a question's likeness beside the image's, both at most 1
 ANSWERS_SHOWN = 3

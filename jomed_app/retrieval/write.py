@@ -23,7 +23,7 @@ from jomed_app.retrieval.index import store_file
 from jomed_app.retrieval.manifest import HEADS, IndexManifest
 from jomed_app.retrieval.search import CaseEncoder
 from jomed_app.retrieval.store import FaissStore, MilvusStore, StoreKind, VectorStore
-from jomed_app.sealing import MANIFEST_FILE, hash_folder, write_sealed
+from jomed_app.storage.sealing import MANIFEST_FILE, hash_folder, write_sealed
 from jomed_app.types import Head
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jomed_app.models.bundle import TrainingData
-from jomed_app.training.workspace import Workspace
+from jomed_app.storage.bundle import TrainingData
+from jomed_app.training.run.workspace import Workspace
 
 FIGURES = ("accuracy", "auroc")
 

@@ -12,10 +12,12 @@ from jomed_app.errors import CancelledError, ImageError, JomedError
 from jomed_app.imaging import read_image
 from jomed_app.incidents import record_incident
 from jomed_app.types import ChecksDone, Completed, FinalReady, Result
-from jomed_app.ui import page, render, text
+from jomed_app.ui import text
+from jomed_app.ui.panels import diagnosis as render
+from jomed_app.ui.panels import frame as page
+from jomed_app.ui.panels.viewer import viewer_value
 from jomed_app.ui.reading import Reading, ReadingEngine, reading_of
 from jomed_app.ui.session import Case, CaseStore
-from jomed_app.ui.viewer import viewer_value
 
 
 @dataclass(frozen=True, slots=True)

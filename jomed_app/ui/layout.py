@@ -16,12 +16,14 @@ from PIL import Image
 
 from jomed_app import __version__
 from jomed_app.errors import ImageError, JomedError
-from jomed_app.ui import handlers, page, render, switch, text
+from jomed_app.ui import handlers, switch, text
 from jomed_app.ui.examples import Example, load_examples
 from jomed_app.ui.handlers import Screen
+from jomed_app.ui.panels import diagnosis as render
+from jomed_app.ui.panels import frame as page
+from jomed_app.ui.panels.viewer import png_data_url, static_text, window_server
 from jomed_app.ui.reading import ReadingEngine
 from jomed_app.ui.session import CASE_SECONDS, MAX_SESSIONS, CaseStore
-from jomed_app.ui.viewer import png_data_url, static_text, window_server
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "assets" / "examples"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from jomed_app.types import Retrieval
-from jomed_app.ui import handlers, page, searches, text
+from jomed_app.ui import handlers, text
 from jomed_app.ui.handlers import Screen
+from jomed_app.ui.panels import frame as page
+from jomed_app.ui.panels import searches
 from jomed_app.ui.reading import ReadingEngine
 from jomed_app.ui.session import CaseStore
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from jomed_app.data.simulated_ultrasound import simulate_case
 from jomed_app.data.tasks import FOLDER, load_task, task_from_dict
 from jomed_app.errors import RecordError
+from jomed_app.simulator import simulate_case
 
 SMALL = {
     "name": "t",

@@ -7,12 +7,12 @@ import torch
 
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import load_task
-from jomed_app.models.reader import Reader
-from jomed_app.models.retriever import pool_tokens
-from jomed_app.models.tiny import build_tiny_retriever
-from jomed_app.training.image_set import ImageSet
-from jomed_app.training.reader import encode_corpus_tokens
-from jomed_app.training.table import ReaderTable
+from jomed_app.models.reader.packed import Reader
+from jomed_app.models.retriever.embedded import pool_tokens
+from jomed_app.training.cases.image_set import ImageSet
+from jomed_app.training.cases.table import ReaderTable
+from jomed_app.training.reader.train import encode_corpus_tokens
+from tests.tiny_models import build_tiny_retriever
 
 TASK = load_task("breast")
 POSITION_DIM = 8

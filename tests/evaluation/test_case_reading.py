@@ -3,14 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jomed_app.data.simulated_ultrasound import simulate_case
 from jomed_app.data.tasks import load_task
 from jomed_app.evaluation.case_reading import Candidates, read_case
 from jomed_app.evaluation.systems import ScoringSettings
-from jomed_app.inference.calibrate import Scaling
-from jomed_app.inference.reading import CaseReader
+from jomed_app.inference.calibration.probabilities import Scaling
+from jomed_app.inference.case_reader import CaseReader
 from jomed_app.models.pixels import letterbox, to_pixel_values
-from jomed_app.models.tiny import build_tiny_reader
+from jomed_app.simulator import simulate_case
+from tests.tiny_models import build_tiny_reader
 
 PLAIN = ScoringSettings()
 

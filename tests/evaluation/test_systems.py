@@ -16,12 +16,12 @@ from jomed_app.evaluation.systems import (
     conclude_systems,
     show_located,
 )
-from jomed_app.inference.box_score import BoxScore
-from jomed_app.inference.calibrate import Scaling
-from jomed_app.models.found import Found
+from jomed_app.inference.calibration.box_score import BoxScore
+from jomed_app.inference.calibration.probabilities import Scaling
+from jomed_app.models.localizer.detection import Found
 from jomed_app.models.pixels import Letterbox
 from jomed_app.types import ConsistencyState
-from tests.evaluation.drawn_readings import BOX, draw_reading
+from tests.evaluation.folds.drawn_readings import BOX, draw_reading
 
 PLAIN = ScoringSettings()
 SHIFTED = BOX.shifted(1, 1)

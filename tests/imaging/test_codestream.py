@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from jomed_app.imaging.codestream import CodestreamHeader, read_codestream_header, rle_expansion
-
-from .datasets import raster_bytes
+from tests.imaging.datasets import raster_bytes
 
 PICTURE = Image.fromarray(np.zeros((20, 30), np.uint8))
 

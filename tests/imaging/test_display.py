@@ -5,8 +5,7 @@ from jomed_app.errors import ImageError
 from jomed_app.imaging import read_image
 from jomed_app.imaging.display import CT_PRESETS, presets, render
 from jomed_app.types import Window
-
-from .datasets import dicom_bytes, gradient
+from tests.imaging.datasets import dicom_bytes, gradient
 
 COLOR = np.stack([gradient(dtype=np.uint8, top=255)] * 2 + [np.zeros((64, 64), np.uint8)], axis=-1)
 

@@ -4,8 +4,7 @@ from PIL import Image, ImageDraw
 
 from jomed_app.imaging import read_image
 from jomed_app.imaging.quality import count_border_marks
-
-from .datasets import dicom_bytes, gradient, raster_bytes
+from tests.imaging.datasets import dicom_bytes, gradient, raster_bytes
 
 
 def check_of(record, name):

@@ -8,8 +8,7 @@ from PIL import Image
 from jomed_app.errors import ImageError
 from jomed_app.imaging import raster, read_image
 from jomed_app.imaging.tiff import count_pages
-
-from .datasets import gradient, raster_bytes
+from tests.imaging.datasets import gradient, raster_bytes
 
 GRAY = gradient(dtype=np.uint8, top=255)
 DEEP = gradient(top=40_000)

@@ -11,8 +11,7 @@ from PIL import Image
 from jomed_app.errors import ImageError, JomedError
 from jomed_app.imaging import read, read_image
 from jomed_app.imaging.read import sniff
-
-from .datasets import dicom_bytes, gradient, raster_bytes
+from tests.imaging.datasets import dicom_bytes, gradient, raster_bytes
 
 GRAY = gradient(dtype=np.uint8, top=255)
 SEEDS = {

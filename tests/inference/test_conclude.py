@@ -4,9 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jomed_app.inference.calibrate import Calibration, ConformalSets, ReliabilityTable, Scaling
+from jomed_app.inference.calibration.probabilities import (
+    Calibration,
+    ConformalSets,
+    ReliabilityTable,
+    Scaling,
+)
 from jomed_app.inference.conclude import Conclusion, conclude
-from jomed_app.inference.opinions import Opinions
+from jomed_app.inference.ensemble import Opinions
 from jomed_app.types import CandidateResult, ConsistencyState
 
 LABELS = ("benign", "malignant")

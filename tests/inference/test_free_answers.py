@@ -13,7 +13,7 @@ from jomed_app.inference.free_answers import (
     unite_answers,
     weigh_answers,
 )
-from jomed_app.models.tiny import build_tiny_reader
+from tests.tiny_models import build_tiny_reader
 
 WORDS = ("yes", "no", "left", "lung", "mass")
 QUESTION = "Is there a mass?"
@@ -32,7 +32,7 @@ def encodings(reader):
 
 @pytest.fixture(scope="module")
 def candidates(reader, encodings):
-    from jomed_app.models.reader import CandidateInput
+    from jomed_app.models.reader.packed import CandidateInput
 
     return [
         CandidateInput(reader.pool_features(each.features), label, passage)

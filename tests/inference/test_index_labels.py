@@ -6,14 +6,15 @@ import shutil
 
 import pytest
 
-from jomed_app import cli
+from jomed_app.cli import main as cli
 from jomed_app.data.tasks import load_task
 from jomed_app.imaging import read_image
-from jomed_app.inference.calibrate import Calibration, Scaling
+from jomed_app.inference.calibration.probabilities import Calibration, Scaling
 from jomed_app.inference.index_labels import widen_task, without_figures
 from jomed_app.inference.load import load_engine
 from jomed_app.inference.settings import EngineSettings, Profile
-from jomed_app.ui import render, text
+from jomed_app.ui import text
+from jomed_app.ui.panels import diagnosis as render
 from tests.tiny_bundle import FIRST_FRESH_SEED, simulated_png, write_tiny_index
 
 NEW = "phyllodes"

@@ -10,7 +10,7 @@ from jomed_app.data.tasks import load_task
 from jomed_app.errors import BundleError, ConfigError, IndexMismatchError
 from jomed_app.inference.load import READER_FILE, TASK_FILE, load_bundle, load_engine
 from jomed_app.inference.settings import Profile
-from jomed_app.models.bundle import ProfileManifest, write_manifest
+from jomed_app.storage.bundle import ProfileManifest, write_manifest
 from tests.tiny_bundle import TINY_CALIBRATION
 
 
@@ -122,8 +122,8 @@ def test_a_calibration_of_another_version_is_refused(copy):
 
 
 def test_an_index_of_another_retriever_is_refused(tiny_bundle, tiny_corpus, tmp_path):
-    from jomed_app.models.tiny import build_tiny_retriever
     from jomed_app.retrieval.build import build_index
+    from tests.tiny_models import build_tiny_retriever
 
     folder, records = tiny_corpus
     build_index(records[:3], folder, build_tiny_retriever(5), tmp_path / "index", name="other")

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from jomed_app.errors import ConfigError
-from jomed_app.models import compute, loading
-from jomed_app.models.forward import call_hidden
+from jomed_app.models import loading
+from jomed_app.models import number_type as compute
 from jomed_app.models.loading import (
     Precision,
     attach_lora,
@@ -20,7 +20,8 @@ from jomed_app.models.loading import (
     quantization_config,
     store_quantized,
 )
-from jomed_app.models.tiny import build_tiny_reader
+from jomed_app.models.reader.forward import call_hidden
+from tests.tiny_models import build_tiny_reader
 
 WORDS = ["benign", "malignant"]
 

@@ -7,8 +7,7 @@ import torch
 from torch import nn
 from transformers import AutoModel
 
-from jomed_app.models.retriever import pool_tokens
-from jomed_app.models.tiny import build_tiny_tower
+from jomed_app.models.retriever.embedded import pool_tokens
 from jomed_app.models.vision_tower import (
     FINE_STAGE,
     EfficientNetLiteConfig,
@@ -16,6 +15,7 @@ from jomed_app.models.vision_tower import (
     register_vision_tower,
     sine_cosine_positions,
 )
+from tests.tiny_models import build_tiny_tower
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from jomed_app.retrieval.build import add_to_index, build_index
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.manifest import HEADS
 from jomed_app.retrieval.search import find_candidates
-from jomed_app.sealing import hash_folder
+from jomed_app.storage.sealing import hash_folder
 from jomed_app.types import Head
 from tests.retrieval.drawn import DrawnEncoder, draw_case
 

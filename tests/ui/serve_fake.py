@@ -14,8 +14,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from jomed_app.cli.startup import prepare_process
 from jomed_app.imaging import read_image
-from jomed_app.startup import prepare_process
 from jomed_app.ui.session import Case, CaseStore
 from tests.ui.fake_engine import FakeEngine, FakeInfo, png_bytes
 

@@ -1,0 +1,1 @@
+"""Which loss aligns images and descriptions best?"""

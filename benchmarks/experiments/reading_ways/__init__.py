@@ -1,0 +1,1 @@
+"""What makes a reader read its candidates?"""

@@ -1,0 +1,1 @@
+"""What does a shorter recipe give up?"""

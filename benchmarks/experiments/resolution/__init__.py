@@ -1,0 +1,1 @@
+"""How much must a localizer see?"""

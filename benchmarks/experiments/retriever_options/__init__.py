@@ -1,0 +1,1 @@
+"""Which way of teaching the query heads is best?"""

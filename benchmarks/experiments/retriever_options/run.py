@@ -1,0 +1,158 @@
+"""Options of phase 2: `python -m benchmarks.experiments.retriever_options.run RUN [SEEDS]`.
+
+Each file in the folder `options` trains the query heads of every fold from the
+answers that the run has cached, and ranks the candidates that were read for each held-out case. So
+no reader is needed: the heads choose two per head among what the frozen retriever found first, and
+the reader's answers beside them are averaged. Writes docs/results/joint.md and .json.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import RESULTS
+from jomed_app.config.load import JomedConfig, load_config, read_stored_config
+from jomed_app.evaluation.folds.read_fold import pick_per_head
+from jomed_app.evaluation.metrics.probabilities import accuracy, binary_auroc
+from jomed_app.inference.aggregate import candidate_log_weights, marginalize
+from jomed_app.models.retriever.embedded import HEADS, Head, RetrieverProjections
+from jomed_app.training.cases.table import load_reader_table
+from jomed_app.training.retriever.answer_cache import AnswerCache
+from jomed_app.training.retriever.stage import FoldCorpus, open_cache
+from jomed_app.training.retriever.train import teach_from_cache, train_query_heads
+from jomed_app.training.run.workspace import Workspace
+
+OPTIONS = Path(__file__).parent / "options"
+FROZEN = "frozen"
+POOL = 16
+WEIGHT_TEMPERATURE = 0.2  # of head-normalized scores; one value for all rows
+
+
+def answer(
+    corpus: FoldCorpus, heads: RetrieverProjections, cache: AnswerCache, row: int, k: int
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """(C,) marginal and (K, C) answers of one case from its cached candidates alone."""
+    known = cache[row]
+    features = corpus.table.features[row][None]
+    rows = torch.from_numpy(known.candidates[:POOL])  # in the order in which they were read
+    with torch.no_grad():
+        scores = {
+            head: (corpus.vectors[head][rows] @ heads.embed_query(features, head)[0]).numpy()
+            for head in HEADS
+        }
+    places, relative, _ = pick_per_head(scores, k)
+    said = known.log_likelihood[places].astype(np.float64)
+    return marginalize(candidate_log_weights(relative, WEIGHT_TEMPERATURE), said), said
+
+
+def measure(
+    corpora: Sequence[FoldCorpus],
+    caches: Sequence[AnswerCache],
+    config: JomedConfig | None,
+    seed: int,
+    work: Workspace,
+) -> dict[str, float]:
+    """Train all folds' heads (None: leave them at zero) and score all held-out cases."""
+    labels_of = work.task.labels.index
+    truth, marginals, inconsistent, oracle = [], [], [], []
+    for fold, (corpus, cache) in enumerate(zip(corpora, caches, strict=True)):
+        table = corpus.table
+        labels = np.array([labels_of(record.label) for record in table.records], np.intp)
+        heads = copy.deepcopy(corpus.projections)
+        if config is not None:
+            settings = replace(config.train_retriever, seed=seed)
+            heads.config.query_mix = config.retriever.query_mix
+            counts: dict[Head, int] = {"image": settings.num_image, "text": settings.num_text}
+            wanted = {
+                int(row): [
+                    each
+                    for each in corpus.nearest(corpus.projections, int(row), counts)
+                    if not cache.missing(int(row), [each])
+                ]
+                for row in table.training_rows(fold)
+            }
+            taught = teach_from_cache(cache, wanted, table.features, labels)
+            with tempfile.TemporaryDirectory() as folder:
+                train_query_heads(heads, taught, corpus.vectors, settings, Path(folder))
+        for row in table.held_out_rows(fold).tolist():
+            marginal, said = answer(corpus, heads, cache, row, work.config.index.k_per_head)
+            predictions = said.argmax(-1)
+            truth.append(labels[row])
+            marginals.append(marginal)
+            inconsistent.append(len(set(predictions.tolist())) > 1)
+            oracle.append(bool((predictions == labels[row]).any()))
+    probabilities, index = np.exp(np.stack(marginals)), np.array(truth)
+    positive = work.task.positive_index
+    return {
+        "accuracy": accuracy(probabilities, index),
+        "nll": float(-np.log(probabilities[np.arange(len(index)), index]).mean()),
+        "auroc": binary_auroc(probabilities, index, positive),
+        "inconsistent": float(np.mean(inconsistent)),
+        "oracle": float(np.mean(oracle)),
+    }
+
+
+def page(rows: Sequence[dict[str, Any]]) -> str:
+    """The table, mean and spread over seeds."""
+    columns = ("accuracy", "nll", "auroc", "inconsistent", "oracle")
+    num_seeds = len({row["seed"] for row in rows})
+    lines = [
+        "# Options of phase 2",
+        "",
+        "Generated by `python -m benchmarks.experiments.retriever_options.run RUN`; do not edit.",
+        "Research demo, not a medical device. Five grouped folds of BUSI, frozen readers. The "
+        "heads choose four",
+        f"among the {POOL} candidates or fewer that the frozen retriever finds first for a case,",
+        "and the reader's answers beside them are averaged: the reader alone, without the vote of",
+        f"the nearest cases and the image alone. Seeds of the heads: {num_seeds}, where there are",
+        "several, in brackets their standard deviation. A row is a file in",
+        "`benchmarks/experiments/retriever_options/options`.",
+        "",
+        "| option | " + " | ".join(columns) + " |",
+        "|---|" + "---|" * len(columns),
+    ]
+    for name in dict.fromkeys(row["option"] for row in rows):
+        own = [row for row in rows if row["option"] == name]
+        cells = []
+        for column in columns:
+            values = [row[column] for row in own]
+            spread = f" ({stdev(values):.3f})" if len(values) > 1 else ""
+            cells.append(f"{mean(values):.3f}{spread}")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main(run: Path, num_seeds: int = 3) -> int:
+    """Measure every option, write the page."""
+    config = read_stored_config(run / "config.json")
+    work = Workspace(run, config)
+    reader, _ = work.trainable_reader()
+    table = load_reader_table(work, reader, with_index=True)
+    folds = range(config.train_reader.folds)
+    corpora = [FoldCorpus(table, fold) for fold in folds]
+    caches = [open_cache(work, work.fold_name(fold), table) for fold in folds]
+    rows = [{"option": FROZEN, "seed": 0, **measure(corpora, caches, None, 0, work)}]
+    for path in sorted(OPTIONS.glob("*.toml")):
+        for seed in range(num_seeds):
+            figures = measure(corpora, caches, load_config(path), seed, work)
+            rows.append({"option": path.stem, "seed": seed, **figures})
+            sys.stdout.write(f"{path.stem} {seed} {figures}\n")
+            sys.stdout.flush()
+    (RESULTS / "joint.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    (RESULTS / "joint.md").write_text(page(rows), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Path(sys.argv[1]), *map(int, sys.argv[2:])))

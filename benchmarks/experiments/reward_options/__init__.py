@@ -1,0 +1,1 @@
+"""Which way of tuning with rewards is best?"""

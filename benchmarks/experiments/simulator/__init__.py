@@ -1,0 +1,1 @@
+"""How like real ultrasound are the simulated cases?"""

@@ -1,0 +1,275 @@
+"""How long one answer takes: ours, and beside it the loop of the original release, in one run.
+
+Run: python -m benchmarks.speed.answer --out docs/results
+The plain loop uses the same weights in fp32. For each of the K candidates it calls `generate` with
+the whole row, both images through the tower, nothing shared and nothing kept. Both sides get the
+same PNG bytes, query by query in turn. Prints one JSON line; `--out` also writes answer.json and
+the table answer.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks import ROOT
+from benchmarks.speed.cold_start import cold_start
+from jomed_app.imaging import read_image
+from jomed_app.inference.engine import Engine
+from jomed_app.inference.load import BundleParts, load_bundle, load_engine
+from jomed_app.models.pixels import letterbox, to_pixel_values
+from jomed_app.models.reader.rows import RowEncoder
+from jomed_app.retrieval.index import CandidateIndex
+from jomed_app.retrieval.search import find_candidates
+from jomed_app.simulator import simulate_case
+from jomed_app.types import CandidatesFound, Completed, FinalReady
+
+FIRST_SEED = 3_000_000  # far from every simulated corpus
+NEW_TOKENS = 8
+GOALS = {"ratio": 8.0, "cold_start_s": 8.0, "peak_memory_gb": 1.2}
+STEPS = {
+    "candidates": "first candidates on screen",
+    "final": "final diagnosis",
+    "completed": "box and findings too",
+}
+
+
+class PlainLoop:
+    """One candidate after the other, each a `generate` of its own, as the original release does.
+
+    Args:
+        parts: the bundle in fp32.
+        index: searched anew for every query.
+        k: candidates.
+    """
+
+    def __init__(self, parts: BundleParts, index: CandidateIndex, k: int) -> None:
+        self.parts = parts
+        self.index = index
+        self.k = k
+        reader = parts.reader
+        tokens = reader.grid**2
+        self.rows = RowEncoder(
+            reader.tokenizer,
+            image_token_id=reader.rows.image_token_id,
+            query_tokens=tokens,
+            candidate_tokens=tokens,
+        )
+
+    @torch.inference_mode()
+    def answer(self, png: bytes) -> list[str]:
+        """Return what was generated beside each candidate."""
+        reader = self.parts.reader
+        image = read_image(png)
+        vectors = self.parts.retriever.encode_query(image.model_input)
+        own = self.index.ids_of_image(image.info.sha256)
+        hits = find_candidates(self.index, vectors, (self.k + 1) // 2, exclude_ids=own)[: self.k]
+        texts = []
+        for hit in hits:
+            record = self.index.candidate(hit.candidate_id)
+            pictures = [image.model_input, self.index.image(hit.candidate_id)]
+            ids = torch.tensor(
+                [
+                    self.rows.query(self.parts.task.question)
+                    + self.rows.candidate(record.label, record.passage)
+                ]
+            )
+            generated = reader.model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                pixel_values=to_pixel_values(
+                    [letterbox(each, reader.image_size) for each in pictures]
+                ),
+                max_new_tokens=NEW_TOKENS,
+                do_sample=False,
+                eos_token_id=self.rows.end_id,
+                pad_token_id=int(reader.tokenizer.pad_token_id or 0),
+            )
+            texts.append(str(reader.tokenizer.decode(generated[0, ids.shape[1] :])))
+        return texts
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print one JSON line and, with `--out`, write the result files."""
+    options = _parse(arguments)
+    torch.set_num_threads(options.threads)
+    images = list(_fresh_images(options.queries))
+    values = measure(options.bundle, options.index, images, k=options.k)
+    values |= cold_start(options.bundle, options.index, images[:3], options.threads)
+    result = {
+        "benchmark": "answer",
+        "hardware": _hardware(),
+        "threads": options.threads,
+        "torch": torch.__version__,
+        "commit": _commit(),
+        "n": len(images),
+        "k": options.k,
+    } | values
+    sys.stdout.write(json.dumps(result) + "\n")
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(result, indent=1) + "\n"
+        (options.out / "answer.json").write_text(text, encoding="utf-8")
+        (options.out / "answer.md").write_text(table(result), encoding="utf-8")
+    return 0
+
+
+def measure(bundle: Path, index: Path, images: Sequence[bytes], *, k: int) -> dict[str, Any]:
+    """Answer every image with the engine, warm, and with the plain loop, in turn.
+
+    Args:
+        bundle: folder.
+        index: folder.
+        images: PNG files, one per query; at least one.
+        k: candidates per query.
+
+    Returns:
+        Milliseconds (median, 95th percentile) of each step and of the plain loop, their ratio end
+        to end, what ran, and how many queries the engine refused; those are not timed.
+
+    Raises:
+        ValueError: if the engine refuses every image.
+    """
+    engine = load_engine(bundle, index)
+    engine.warm()
+    parts = load_bundle(bundle, "fp32")
+    plain = PlainLoop(parts, CandidateIndex.load(index, parts.retriever.fingerprint), k)
+    _time_engine(engine, images[0], k)
+    plain.answer(images[0])
+    steps: dict[str, list[float]] = {name: [] for name in STEPS}
+    naive: list[float] = []
+    for png in images:
+        times = _time_engine(engine, png, k)
+        if times is None:
+            continue
+        for name, value in times.items():
+            steps[name].append(value)
+        start = time.perf_counter()
+        plain.answer(png)
+        naive.append(1000 * (time.perf_counter() - start))
+    if not naive:
+        raise ValueError("the engine must accept one image or more, it refused all of them")
+    return {
+        "precision": str(next(engine.reader.model.parameters()).dtype).removeprefix("torch."),
+        "refused": len(images) - len(naive),
+        "ours_ms": {name: _summary(values) for name, values in steps.items()},
+        "plain_loop_ms": _summary(naive),
+        "ratio": round(float(np.median(naive) / np.median(steps["completed"])), 2),
+    }
+
+
+def _time_engine(engine: Engine, png: bytes, k: int) -> dict[str, float] | None:
+    """Milliseconds from the file's bytes to each step; None where the image is refused."""
+    times: dict[str, float] = {}
+    start = time.perf_counter()
+    for event in engine.run(read_image(png), k=k):
+        passed = 1000 * (time.perf_counter() - start)
+        match event:
+            case CandidatesFound():
+                times["candidates"] = passed
+            case FinalReady():
+                times["final"] = passed
+            case Completed():
+                times["completed"] = passed
+    return times if "candidates" in times else None
+
+
+def table(result: dict[str, Any]) -> str:
+    """Word a result as a Markdown page."""
+    ours, plain = result["ours_ms"], result["plain_loop_ms"]
+    lines = [
+        "# One answer",
+        "",
+        "Generated by `python -m benchmarks.speed.answer --out docs/results`; do not edit.",
+        "",
+        f"{result['hardware']}, {result['threads']} threads, torch {result['torch']}, weights run "
+        f"as {result['precision']}, commit {result['commit']}; {result['n']} fresh simulated "
+        f"queries, {result['k']} candidates each, warm. Times start at the bytes of the PNG.",
+        "",
+        "| step | median, ms | 95th percentile, ms |",
+        "|---|---:|---:|",
+        *(
+            f"| {title} | {ours[name]['median']:.0f} | {ours[name]['p95']:.0f} |"
+            for name, title in STEPS.items()
+        ),
+        f"| plain loop: {result['k']} x `generate`, fp32 | {plain['median']:.0f} "
+        f"| {plain['p95']:.0f} |",
+        "",
+        "| figure | measured | goal |",
+        "|---|---:|---:|",
+        f"| plain loop / ours, end to end | {result['ratio']:.1f} x | {GOALS['ratio']:.0f} x |",
+        f"| fresh process to first answer | {result['cold_start_s']:.1f} s "
+        f"| {GOALS['cold_start_s']:.0f} s |",
+        f"| peak memory, index warm | {result['peak_memory_gb']:.2f} GB "
+        f"| {GOALS['peak_memory_gb']:.1f} GB |",
+        "",
+        "The plain loop answers with the same weights in fp32, one candidate after the other: it "
+        f"encodes both images for each and generates at most {NEW_TOKENS} tokens. Ours reads all "
+        "candidates and the query alone in one batch and adds box and descriptors.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _summary(values: Sequence[float]) -> dict[str, float]:
+    return {
+        "median": round(float(np.median(values)), 1),
+        "p95": round(float(np.quantile(values, 0.95)), 1),
+    }
+
+
+def _fresh_images(count: int) -> Iterator[bytes]:
+    for seed in range(FIRST_SEED, FIRST_SEED + count):
+        stream = io.BytesIO()
+        Image.fromarray(simulate_case(seed).image).save(stream, "PNG")
+        yield stream.getvalue()
+
+
+def _hardware() -> str:
+    """Name of the processor and number of cores that this process may use."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                name = line.split(":", 1)[1].strip()
+                break
+    return f"{name}, {os.cpu_count()} cores"
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude=*"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or "unknown"
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else "")
+    parser.add_argument("--bundle", type=Path, default=ROOT / "assets" / "bundle")
+    parser.add_argument("--index", type=Path, default=ROOT / "index" / "simulated")
+    parser.add_argument("--queries", type=int, default=12)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--k", type=int, default=4)
+    parser.add_argument("--out", type=Path, default=None, help="folder of answer.json, answer.md")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,141 @@
+"""Results, reports and costs as tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from jomed_app.training.run.costs import COLUMNS, RunCosts, cost_rows
+from jomed_app.types import CandidateResult, ConsistencyState, Result, Retrieval
+
+DISCLAIMER = "Research demo, not a medical device. Not for diagnosis."
+SEARCH_WORDS = {
+    "joint": "jointly optimised (trained on which cases help the reader)",
+    "standard": "standard RAG (similarity alone)",
+}
+OTHER_SEARCH: dict[Retrieval, str] = {"joint": "standard RAG", "standard": "jointly optimised"}
+STATE_WORDS = {
+    ConsistencyState.CONSISTENT: "candidates agree",
+    ConsistencyState.MIXED: "candidates agree, with varying confidence",
+    ConsistencyState.DISAGREE: "CANDIDATES DISAGREE",
+    ConsistencyState.ABSTAIN: "no result",
+}
+
+
+def show_result(result: Result, console: Console | None = None) -> None:
+    """Print a result: warning first, then the diagnosis, the candidates and the boxes.
+
+    Args:
+        result: one case.
+        console: where to print; stdout when None.
+    """
+    console = console or Console()
+    console.print(DISCLAIMER)
+    consistency, final = result.consistency, result.final
+    counts = ", ".join(f"{count} {label}" for label, count in consistency.counts.items())
+    console.print(f"{STATE_WORDS[consistency.state]}" + (f": {counts}" if counts else ""))
+    if final.prediction is None or final.abstained:
+        console.print(f"No diagnosis: {escape(final.reason or 'the checks did not pass')}")
+    else:
+        share = final.probabilities.get(final.prediction)
+        figure = "" if share is None else f" {share:.2f}"
+        if final.interval is not None:
+            figure += f" ({final.interval[0]:.2f}-{final.interval[1]:.2f})"
+        console.print(f"Final: {escape(final.prediction)}{figure}")
+        if consistency.counts and final.prediction not in consistency.counts:
+            console.print("WARNING: no candidate gives the final answer; other parts weigh more.")
+    if result.candidates:
+        console.print(f"Search: {SEARCH_WORDS[result.retrieval]}")
+        console.print(_candidate_table(result))
+    for gone in result.dropped:
+        console.print(
+            f"Not shown here: {escape(gone.candidate_id)} ({escape(gone.label)}), "
+            f"{gone.rank} in {OTHER_SEARCH[result.retrieval]}"
+        )
+    for box in result.boxes:
+        console.print(
+            f"Box {escape(box.label)} {box.score:.2f}: "
+            f"x {box.x0:.0f}-{box.x1:.0f}, y {box.y0:.0f}-{box.y1:.0f} px"
+        )
+    if not result.boxes and not final.abstained:
+        console.print("No box above the threshold.")
+    if result.report:
+        console.print(escape(result.report))
+    for check in result.input.checks:
+        if not check.passed:
+            console.print(f"Check failed: {escape(check.message)}")
+
+
+def show_report(report: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print an evaluation report: a row per system, a column per figure.
+
+    Args:
+        report: the content of `report.json`.
+        console: where to print; stdout when None.
+    """
+    console = console or Console()
+    console.print(f"{report['task']} {report['split']}: {report['n']} cases")
+    systems: Mapping[str, Mapping[str, Any]] = report["systems"]
+    figures = list(
+        dict.fromkeys(
+            name
+            for row in systems.values()
+            for name, value in row.items()
+            if not isinstance(value, Mapping)  # tables in tables are for the file
+        )
+    )
+    table = Table("figure", *(escape(name) for name in systems))
+    for figure in figures:
+        table.add_row(figure, *(_cell(row.get(figure)) for row in systems.values()))
+    console.print(table)
+
+
+def show_costs(costs: RunCosts, console: Console | None = None) -> None:
+    """Print what a run has cost: a row per stage, their sum last.
+
+    Args:
+        costs: the content of `costs.json`.
+        console: where to print; stdout when None.
+    """
+    table = Table(*COLUMNS)
+    for row in cost_rows(costs):
+        table.add_row(*map(escape, row))
+    (console or Console()).print(table)
+
+
+def _candidate_table(result: Result) -> Table:
+    """The candidates; where the searches differ, the rank column goes from the other to this."""
+    is_compared = result.searches_differ
+    rank = f"# (from {OTHER_SEARCH[result.retrieval]})" if is_compared else "#"
+    table = Table(rank, "case", "weight", "closer than", "known label", "prediction", "p")
+    for candidate in result.candidates:
+        share = candidate.probabilities.get(candidate.prediction or "")
+        table.add_row(
+            _rank_change(candidate) if is_compared else str(candidate.rank),
+            escape(candidate.candidate_id),
+            f"{candidate.weight:.2f}",
+            f"{candidate.similarity_percentile:.1f} % of pairs",
+            escape(candidate.label),
+            escape(candidate.prediction or "-"),
+            "-" if share is None else f"{share:.2f}",
+        )
+    return table
+
+
+def _rank_change(candidate: CandidateResult) -> str:
+    """Return rank before -> after; a candidate without a rank in the other search is new."""
+    before = "new" if candidate.other_rank is None else str(candidate.other_rank)
+    return f"{before} -> {candidate.rank}"
+
+
+def _cell(value: object) -> str:
+    """Return a figure for a cell: three decimals, a range with a dash, else a dash."""
+    if isinstance(value, list | tuple):
+        return " - ".join(_cell(item) for item in value)
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return "-" if value is None else escape(str(value))

@@ -1,0 +1,1 @@
+"""Configuration: frozen values read from TOML, and the TOML files that ship."""

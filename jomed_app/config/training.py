@@ -1,0 +1,222 @@
+"""Configuration of the training stages; `config.py` joins it with the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jomed_app.config.settings import Section, setting
+
+
+@dataclass(frozen=True, slots=True)
+class AlignConfig(Section):
+    """Alignment of images and descriptions (stage `align`).
+
+    Attributes:
+        loss: which losses; `graph` is set up in its own section.
+        steps: optimizer steps; batch_size: triples per step; lr: peak learning rate.
+        temperature: divides the inner products of `infonce`, > 0.
+        graph_weight: of the graph loss.
+        use_extended: whether extended descriptions take part.
+        localization_weight: of the loss that says which cells a lesion covers.
+        head_lr_factor: learning-rate factor of freshly made layers.
+        trained: all of the tower, or its last stage on kept views.
+        num_views: views kept per image for `last`, the first one unchanged.
+        sources: sets that triples come from: simulated, busi, slake, medpix.
+        data: root of the public sets; needed for any source but `simulated`.
+        fraction: share of the triples that is used, drawn by seed.
+        language_steps: steps of the projector beside the frozen language model, which describes
+            the image (arXiv:2410.02615, stage 2); 0 leaves the projector as it is.
+        language_batch: triples per such step; language_lr: its peak learning rate.
+        seed: of batches, views and initial weights.
+    """
+
+    loss: Literal["infonce", "siglip", "graph", "graph+infonce", "graph+siglip"] = "infonce"
+    graph_weight: float = setting(1.0, low=0.0)  # arXiv:2410.02615: alpha = 1 is best
+    use_extended: bool = True
+    trained: Literal["all", "last"] = "all"
+    num_views: int = setting(2, low=1, high=64)
+    sources: tuple[str, ...] = ("simulated",)
+    data: str = ""
+    fraction: float = setting(1.0, low=1e-4, high=1.0)
+    language_steps: int = setting(0, low=0)
+    language_batch: int = setting(16, low=2)
+    language_lr: float = setting(2e-3, low=1e-8, high=1.0)  # arXiv:2410.02615, stage 1
+    steps: int = setting(280, low=1)
+    batch_size: int = setting(32, low=2)
+    lr: float = setting(8e-4, low=1e-8, high=1.0)
+    temperature: float = setting(0.07, low=1e-3, high=10.0)
+    localization_weight: float = setting(2.0, low=0.0)  # ours: weight of the cell-occupancy loss
+    head_lr_factor: float = setting(5.0, low=0.0)  # ours: fresh layers learn faster
+    seed: int = setting(0, low=0)
+
+
+@dataclass(frozen=True, slots=True)
+class GraphConfig(Section):
+    """Multi-graph alignment (the loss `graph` of the stage `align`).
+
+    Attributes:
+        num_neighbors: k of the graphs, at most a quarter of the batch; 0 compares nodes only.
+        num_layers: message passing layers; 0 passes nothing.
+        edge_weight: factor of edge costs against node costs.
+        noise: scale of the Gumbel noise on affinities.
+        margin: added to the cost of matching a case to itself; keeps teaching what is right.
+        solver: linear assignment, rounds of linearization, or local search by swaps.
+        estimator: gradient through the solver.
+        step: finite-difference step (the authors' lambda).
+        use_barycenter: match to the barycenter; else every modality to every other.
+    """
+
+    num_neighbors: int = setting(5, low=0, high=64)  # arXiv:2410.02615, authors' code
+    num_layers: int = setting(2, low=0, high=8)  # arXiv:2410.02615
+    edge_weight: float = setting(0.5, low=0.0)  # authors' code
+    noise: float = setting(0.05, low=0.0)  # authors' code; the paper says Gumbel(0, 1)
+    margin: float = setting(0.0, low=0.0)  # authors' code has none
+    solver: Literal["linear", "linearization", "swaps"] = "linearization"  # ours: no LPMP
+    estimator: Literal["perceptron", "finite_difference"] = "perceptron"  # ours
+    step: float = setting(80.0, low=1e-3)  # authors' code
+    use_barycenter: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderTrainingConfig(Section):
+    """Supervised tuning of the reader, one row per candidate (stage `reader`).
+
+    Attributes:
+        task: what is asked.
+        data: root of the public set of this task; empty trains on simulated cases alone.
+        start_from: folder of another run whose alignment is used and whose reader, tuned on
+            simulated pairs, is where tuning starts; empty starts from this run's own.
+        folds: cross-validation folds over the real cases; 1 holds out the set's own split `val`.
+        fold_seed: of the assignment to folds.
+        shipped_fold: the fold whose reader and localizer the bundle carries, so that its held-out
+            cases stay unseen by what is shipped; -1 trains one more on all cases and ships that.
+        simulated_steps: optimizer steps on simulated cases, shared by all folds.
+        steps: optimizer steps on the mixture, per fold and for the final reader.
+        batch_size: queries per step; lr: peak learning rate (half of it on the mixture).
+        real_share: share of real queries in the mixture.
+        real_candidate_share: share of a real query's steps whose candidates are real cases.
+        weight_decay: of AdamW.
+        num_candidates: candidates per query, each its own row with the same answer.
+        candidate_depth: candidates are drawn from this many nearest cases.
+        hidden_share: share of candidate blocks that hide query tokens.
+        query_dropout: least share of query tokens hidden there; the most is all of them.
+        random_share: share of candidates drawn from the whole corpus instead of the nearest.
+        comparison_share: share of queries asked whether the candidate has the same diagnosis.
+        renamed_share: share of queries whose candidates have a made-up name, see `renaming`.
+        plain_share: share of queries that are also read without a candidate.
+        label_smoothing: of the answer tokens that are not locations.
+        seed: of batches, dropout and initial adapters.
+    """
+
+    task: str = "breast"
+    data: str = ""
+    start_from: str = ""
+    folds: int = setting(5, low=1, high=20)
+    fold_seed: int = setting(0, low=0)
+    shipped_fold: int = setting(-1, low=-1, high=19)
+    simulated_steps: int = setting(160, low=1)
+    steps: int = setting(60, low=1)
+    batch_size: int = setting(8, low=1)
+    lr: float = setting(1e-3, low=1e-8, high=1.0)
+    real_share: float = setting(0.75, low=0.0, high=1.0)  # ours
+    real_candidate_share: float = setting(0.7, low=0.0, high=1.0)  # ours
+    weight_decay: float = setting(0.01, low=0.0, high=1.0)  # ours
+    num_candidates: int = setting(4, low=1, high=50)  # arXiv:2508.17394, authors' code: K = 4
+    candidate_depth: int = setting(12, low=1)  # ours: drawn from these nearest
+    hidden_share: float = setting(0.35, low=0.0, high=1.0)  # ours: or the candidate is ignored
+    query_dropout: float = setting(0.5, low=0.0, high=1.0)  # ours
+    random_share: float = setting(0.15, low=0.0, high=1.0)  # ours: relevance must be judged
+    comparison_share: float = setting(0.15, low=0.0, high=1.0)  # ours
+    renamed_share: float = setting(0.0, low=0.0, high=1.0)  # ours: names that no answer ever had
+    plain_share: float = setting(0.6, low=0.0, high=1.0)  # ours: so that the query alone is read
+    label_smoothing: float = setting(0.05, low=0.0, high=0.9)  # ours
+    seed: int = setting(0, low=0)
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionTrainingConfig(Section):
+    """Tuning of the reader on questions with free answers (stage `questions`).
+
+    Attributes:
+        tasks: open tasks whose train splits are tuned on together.
+        data: root of the public sets; needed.
+        start: reader checkpoint to start from, a folder within the run or anywhere; empty starts
+            from fresh adapters.
+        steps: optimizer steps; lr: peak learning rate; weight_decay: of AdamW.
+        images_per_step: images per step; questions_per_image: drawn of each, in one sequence.
+        candidate_share: share of the questions that are also read beside candidates.
+        num_candidates: candidates per such question, each its own row with the same answer.
+        candidate_depth: candidates are drawn from this many nearest images.
+        random_share: share of candidates drawn from all images instead of the nearest.
+        hidden_share: share of candidate rows that hide tokens of the query; query_dropout: least
+            share of its tokens hidden there.
+        max_answer_tokens: longer answers are cut, and then taught without an end.
+        label_smoothing: of the answer tokens.
+        num_hits: candidates read per question when a split is measured.
+        weight_temperature: divides their head-normalized retriever scores.
+        taught_questions: training questions that teach the image head afterwards which candidates
+            help (arXiv:2508.17394, phase 2); 0 teaches none.
+        taught_candidates: candidates read beside each of them.
+        checkpoint_every: steps between checkpoints.
+        seed: of batches, candidates and initial adapters.
+    """
+
+    tasks: tuple[str, ...] = ("slake", "vqa_rad")
+    data: str = ""
+    start: str = ""
+    steps: int = setting(900, low=1)
+    lr: float = setting(6e-4, low=1e-8, high=1.0)
+    weight_decay: float = setting(0.01, low=0.0, high=1.0)
+    images_per_step: int = setting(4, low=1)
+    questions_per_image: int = setting(4, low=1)
+    candidate_share: float = setting(0.5, low=0.0, high=1.0)  # ours: a plain row costs a fifth
+    num_candidates: int = setting(2, low=1, high=50)
+    candidate_depth: int = setting(6, low=1)
+    random_share: float = setting(0.15, low=0.0, high=1.0)  # ours: relevance must be judged
+    hidden_share: float = setting(0.15, low=0.0, high=1.0)  # ours: or the candidate is ignored
+    query_dropout: float = setting(0.5, low=0.0, high=1.0)
+    max_answer_tokens: int = setting(16, low=1, high=128)
+    label_smoothing: float = setting(0.0, low=0.0, high=0.9)
+    num_hits: int = setting(4, low=1, high=50)  # arXiv:2508.17394, authors' code: K = 4
+    weight_temperature: float = setting(0.1, low=1e-3, high=100.0)  # ours
+    taught_questions: int = setting(400, low=0)  # ours
+    taught_candidates: int = setting(8, low=2, high=50)  # ours
+    checkpoint_every: int = setting(50, low=0)
+    seed: int = setting(0, low=0)
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieverTrainingConfig(Section):
+    """The query heads, trained through the frozen reader's answers (stage `retriever`).
+
+    Attributes:
+        target: what teaches: the posterior from answer likelihoods, the authors' release's target,
+            or the marginal likelihood.
+        prior: of the posterior over candidates.
+        target_temperature: of the posterior; score_temperature: of the retriever's softmax.
+        num_image, num_text: candidates read per training query, nearest by each head.
+        rank: of the heads' matrices; 0 trains full ones.
+        only_disagreeing: queries whose candidates all lead to one answer teach nothing.
+        refresh_rounds: times that candidates are searched anew with the heads trained so far.
+        steps: optimizer steps per head and round; batch_size: queries per step.
+        lr: peak learning rate; weight_decay: of AdamW.
+        num_seeds: heads trained per fold, from `seed` on; the first ones are shipped.
+        seed: of batches.
+    """
+
+    target: Literal["posterior", "released", "marginal"] = "posterior"
+    prior: Literal["uniform", "retriever"] = "retriever"  # arXiv:2508.17394, authors' code
+    target_temperature: float = setting(1.0, low=1e-3, high=10.0)  # authors' code
+    score_temperature: float = setting(0.05, low=1e-3, high=10.0)  # authors' code: 1
+    num_image: int = setting(11, low=1, high=200)  # ours: both heads' union; authors: 50 a head
+    num_text: int = setting(5, low=0, high=200)
+    rank: int = setting(0, low=0, high=1024)
+    only_disagreeing: bool = False
+    refresh_rounds: int = setting(0, low=0, high=10)
+    steps: int = setting(300, low=1)
+    batch_size: int = setting(64, low=2)
+    lr: float = setting(1e-3, low=1e-8, high=1.0)
+    weight_decay: float = setting(0.01, low=0.0, high=1.0)  # authors' code: 1.0 by mistake
+    num_seeds: int = setting(3, low=1, high=100)
+    seed: int = setting(0, low=0)

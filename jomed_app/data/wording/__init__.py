@@ -1,0 +1,1 @@
+"""Words: prompts, answers, extended descriptions, glosses, questions."""

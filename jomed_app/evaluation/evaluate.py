@@ -1,0 +1,129 @@
+"""`evaluate`: a labelled split, a bundle and an index -> report.json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jomed_app.data.corpus import load_corpus
+from jomed_app.data.tasks import load_task
+from jomed_app.errors import ConfigError
+from jomed_app.evaluation.folds.joint import JOINT_SYSTEMS
+from jomed_app.evaluation.questions.read import VQA_SYSTEMS, evaluate_questions
+from jomed_app.evaluation.report.build import build_report, write_report
+from jomed_app.evaluation.report.scores import with_shared_systems
+from jomed_app.evaluation.scorer import Scorer
+from jomed_app.evaluation.systems import ADVERSARIAL, SYSTEMS
+from jomed_app.inference.index_labels import widen_task
+from jomed_app.inference.load import load_bundle
+from jomed_app.progress import OnProgress
+from jomed_app.retrieval.index import CandidateIndex
+
+TRAINED_SYSTEMS = ("backbone", "image_alone")  # they answer one task only
+UNTRAINED_SYSTEMS = tuple(name for name in SYSTEMS if name not in TRAINED_SYSTEMS)
+ALL_SYSTEMS = (*SYSTEMS, *JOINT_SYSTEMS)
+
+
+def evaluate_task(
+    task_name: str,
+    data: Path,
+    split: str,
+    bundle: Path,
+    index: Path,
+    systems: Sequence[str] | None,
+    limit: int | None,
+    out: Path,
+    on_progress: OnProgress,
+) -> dict[str, Any]:
+    """Score systems on a split and write the report.
+
+    Ours: a task that the bundle was not trained for can be scored too. The reader then answers
+    untrained, candidates are weighed by default settings, nothing is calibrated, and there is no
+    linear head. Labels that only the index knows are answered by the vote, as in the app.
+
+    Args:
+        task_name: name or TOML file.
+        data: root of a public set, or a folder of records.
+        split: train, val or test, several joined by commas.
+        bundle: folder; named in the report.
+        index: folder that candidates come from; named in the report.
+        systems: among `SYSTEMS` and `JOINT_SYSTEMS`; None scores all that the bundle has. An open
+            task's `VQA_SYSTEMS` are always scored together.
+        limit: first N cases only.
+        out: report file.
+        on_progress: called after every case.
+
+    Returns:
+        The report as plain values.
+
+    Raises:
+        ConfigError: if a system is unknown or needs a bundle of this task or a richer index, or
+            the index holds cases of other labels.
+        RecordError: if the split holds no case.
+    """
+    task = load_task(task_name)
+    known_systems = VQA_SYSTEMS if task.is_open else ALL_SYSTEMS
+    if unknown := sorted(set(systems or ()) - set(known_systems)):
+        raise ConfigError(f"systems must be among {list(known_systems)}, found {unknown}")
+    splits = [name.strip() for name in split.split(",")]
+    if task.is_open:  # its systems are read together; there is nothing to leave out
+        return evaluate_questions(task, data, splits, bundle, index, limit, out, on_progress)
+    parts = load_bundle(bundle)
+    if is_own := (task.name, task.labels) == (parts.task.name, parts.task.labels):
+        task = parts.task
+    own_systems = ALL_SYSTEMS if parts.has_trained_heads else SYSTEMS
+    chosen = tuple(systems or (own_systems if is_own else UNTRAINED_SYSTEMS))
+    if needless := sorted(set(chosen) & set(JOINT_SYSTEMS) - set(own_systems)):
+        raise ConfigError(
+            f"{needless} require a bundle with trained query heads, found untrained ones; train "
+            "the stage 'retriever' or leave them out"
+        )
+    if not is_own and not set(chosen) <= set(UNTRAINED_SYSTEMS):
+        raise ConfigError(
+            f"the bundle's linear head answers the task '{parts.task.name}', asked for was "
+            f"'{task.name}'; leave out the systems {[*TRAINED_SYSTEMS, *JOINT_SYSTEMS]} or name "
+            "another bundle"
+        )
+    candidates = CandidateIndex.load(index, parts.retriever.fingerprint)
+    if is_own:
+        task = widen_task(task, candidates.labels)
+    if foreign := sorted(set(candidates.labels) - set(task.labels)):
+        raise ConfigError(
+            f"the index must hold cases of the labels {list(task.labels)}, found {foreign}; build "
+            f"one: python -m jomed_app index build --task {task_name} ..."
+        )
+    if len(candidates.labels) < 2:
+        if ADVERSARIAL in (systems or ()):
+            raise ConfigError(
+                f"'{ADVERSARIAL}' requires an index of two labels or more, found "
+                f"{list(candidates.labels)}; add cases or leave it out"
+            )
+        chosen = tuple(name for name in chosen if name != ADVERSARIAL)
+    folder, records = load_corpus(task, data, splits)
+    scorer = Scorer(parts, candidates, task, is_own=is_own)
+    cases = []
+    for place, record in enumerate(records[:limit]):
+        cases.append(scorer.score(folder, record, chosen))
+        on_progress(place + 1, len(records[:limit]))
+    cases = with_shared_systems(cases)
+    manifest = parts.bundle.manifest
+    report = build_report(
+        cases,
+        task=task.name,
+        split=split,
+        labels=task.labels,
+        positive_label=task.positive_label,
+        bundle=f"{manifest.name} {manifest.version}",
+        index=candidates.info.name,
+        comparisons=[
+            (first, name)
+            for first in ("rag", "joint")
+            for name in cases[0].systems
+            if first in cases[0].systems and name != first and (first, name) != ("rag", "joint")
+        ],
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_report(report, out)
+    values: dict[str, Any] = report.model_dump(mode="json")
+    return values

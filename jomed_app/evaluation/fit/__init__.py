@@ -1,0 +1,1 @@
+"""What a bundle carries, fitted on held-out cases."""

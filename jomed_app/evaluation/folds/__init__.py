@@ -1,0 +1,1 @@
+"""Grouped cross-validation: every fold read by models that never saw it."""

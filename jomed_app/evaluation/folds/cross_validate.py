@@ -1,0 +1,234 @@
+"""The stage after training: read every fold, fit the settings, write the reports."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from jomed_app.config.load import JomedConfig
+from jomed_app.evaluation.fit.boxes import with_box_score
+from jomed_app.evaluation.fit.settings import Fitted, fit_settings, labels_of
+from jomed_app.evaluation.folds.joint import beside
+from jomed_app.evaluation.folds.read_fold import to_case_scores
+from jomed_app.evaluation.folds.readings import (
+    PLAIN,
+    FoldReadings,
+    ReadingKind,
+    kinds_of,
+    profiles_of,
+    read_folds,
+)
+from jomed_app.evaluation.folds.seeds import repeat_baselines
+from jomed_app.evaluation.oracle_gap import REFERENCE, gap_cases, gap_comparisons
+from jomed_app.evaluation.report.build import build_report, write_report
+from jomed_app.evaluation.report.scores import CaseScores, with_shared_systems
+from jomed_app.evaluation.systems import ADVERSARIAL, RawCase, ScoringSettings
+from jomed_app.progress import OnProgress
+from jomed_app.training.cases.table import ReaderTable
+from jomed_app.training.run.loop import no_progress
+from jomed_app.training.run.workspace import Workspace
+from jomed_app.types import CorpusKind
+
+logger = logging.getLogger(__name__)
+
+SETTINGS_FILE = "settings.json"
+REPEATS_FILE = "fold_seeds.json"
+COMPARISONS = (
+    ("rag", "backbone"),
+    ("rag", "knn"),
+    ("rag", "no_retrieval"),
+    ("rag", "reader"),
+    ("reader", "no_retrieval"),
+    ("reader", "random_candidates"),
+    ("reader", ADVERSARIAL),
+)
+JOINT_COMPARISONS = (
+    ("joint", "rag"),
+    ("joint_reader", "reader"),
+    ("joint", "backbone"),
+    ("joint", "knn"),
+    ("joint", "no_retrieval"),
+)
+
+
+def cross_validate(
+    config: JomedConfig, out: Path, *, thorough: bool = True, on_progress: OnProgress = no_progress
+) -> dict[CorpusKind, Fitted]:
+    """Read all folds, fit, write `cv/` in the run's folder.
+
+    The thorough way adds to what a bundle needs what only reports show: masked images, misleading
+    candidates, boxes that the reader says, every seed of the trained heads, rerankers.
+
+    A fold that was read before is not read again; training the query heads forgets what was read
+    with the older ones. Writes for each kind of reading a report over the task's labels and one of
+    the positive label against the rest (`.binary`), with the trained heads' systems where there are
+    any; of the thorough reading a report for every further seed of the heads (`.joint1` ...);
+    `settings.json`, the profile of each kind of corpus, fitted on all folds, for the bundle; and
+    the raw readings. In the reports each fold (or part of a single held-out split) is concluded
+    with settings fitted on the others. A system that a reading does not hold
+    (`adversarial_candidates` in all but the thorough one) is left out.
+
+    Args:
+        config: of the run.
+        out: its folder.
+        thorough: whether all is read that reports can show.
+        on_progress: called after every case.
+
+    Returns:
+        What was fitted beside the frozen retriever, by kind of corpus.
+    """
+    work = Workspace(out, config)
+    folder = out / "cv"
+    kinds = kinds_of(work.task, thorough=thorough)
+    profiled = profiles_of(kinds)
+    read = read_folds(work, on_progress, kinds)
+    fitted = {corpus: _fit(read.raw[kind.name], read) for corpus, kind in profiled.items()}
+    profiles = {}
+    for corpus, each in fitted.items():
+        measured = {"measured_on": _measured_on(read.table, corpus)}
+        profiles[corpus] = each.to_dict() | measured
+        if (name := profiled[corpus].joint(0)) in read.raw:
+            trained = _fit(read.raw[name], read).to_dict() | measured
+            profiles[corpus] = trained | {"standard": profiles[corpus]}
+    (folder / SETTINGS_FILE).write_text(json.dumps(profiles, indent=1), encoding="utf-8")
+    own = fitted["real"].scoring
+    if config.train_reader.folds > 1:
+        repeats = repeat_baselines(
+            read.table,
+            read.view,
+            work.task,
+            num_folds=config.train_reader.folds,
+            num_neighbors=own.alone_neighbors,
+            temperature=own.alone_temperature,
+        )
+        (folder / REPEATS_FILE).write_text(json.dumps(repeats, indent=1), encoding="utf-8")
+    for kind in kinds:
+        standard = fit_others(read, profiled[kind.corpus].name)
+        _write_reports(work, kind, read, standard, seed=0)
+        for seed in range(1, config.train_retriever.num_seeds):
+            if kind.joint(seed) in read.raw:
+                _write_reports(work, kind, read, standard, seed=seed)
+    if thorough:
+        _write_gap_report(work, read)
+    return fitted
+
+
+def _write_gap_report(work: Workspace, read: FoldReadings) -> None:
+    """Rerankers and their like on the frozen and the trained retriever's candidates."""
+    cases, settings = gap_cases(read), work.config.train_reader
+    report = build_report(
+        cases,
+        task=f"{work.task.name}-oracle-gap",
+        split="val" if settings.folds == 1 else f"{settings.folds}-fold",
+        labels=list(work.task.labels),
+        positive_label=work.task.positive_label,
+        bundle=work.root.name,
+        index=PLAIN.index,
+        seed=settings.seed,
+        reference_system=REFERENCE,
+        comparisons=gap_comparisons(list(cases[0].systems)),
+    )
+    write_report(report, work.root / "cv" / "report.gap.json")
+
+
+def _fit(raw: Mapping[int, RawCase], read: FoldReadings) -> Fitted:
+    rows = sorted(raw)
+    cases = [raw[row] for row in rows]
+    fitted = fit_settings(cases, labels_of(raw, read.view.labels))
+    boxes = [read.table.records[row].box_list for row in rows]
+    return with_box_score(fitted, cases, boxes, read.empty)
+
+
+def _measured_on(table: ReaderTable, corpus: CorpusKind) -> str:
+    source = table.records[int(table.real[0])].provenance.get("source", "real cases")
+    beside = (
+        "real cases of the same collection"
+        if corpus == "real"
+        else f"{len(table.index)} simulated cases"
+    )
+    return f"{len(table.held_out)} images of {source}, with {beside} as known cases"
+
+
+def fit_others(read: FoldReadings, name: str) -> list[ScoringSettings]:
+    """Settings for every part of the reading of that name, fitted on the other parts."""
+    return [_fit(read.of_others(name, part), read).scoring for part in range(len(read.parts))]
+
+
+def conclude_folds(
+    work: Workspace,
+    kind: ReadingKind,
+    read: FoldReadings,
+    standard: Sequence[ScoringSettings],
+    trained: Sequence[ScoringSettings] = (),
+    *,
+    seed: int = 0,
+    merge: Sequence[Sequence[int]] | None = None,
+) -> list[CaseScores]:
+    """Conclude the held-out cases by every system, each part with settings of its own.
+
+    Args:
+        work: the run.
+        kind: how the cases were read.
+        read: holds that reading.
+        standard: the frozen retriever's settings for every part (`fit_others`).
+        trained: the same of the trained heads; without, their systems are left out.
+        seed: of those heads.
+        merge: groups of label indexes that become one label each, in order.
+    """
+    conclude = partial(
+        to_case_scores,
+        read.table,
+        read.view,
+        empty=read.empty,
+        merge=merge,
+        has_boxes=work.task.has_boxes,
+    )
+    cases = []
+    for part, each in enumerate(standard):
+        scored = conclude(read.of_part(kind.name, part), each)
+        if trained:
+            other = conclude(read.of_part(kind.joint(seed), part), trained[part])
+            scored = beside(scored, other)
+        cases += scored
+    return with_shared_systems(cases)
+
+
+def _write_reports(
+    work: Workspace,
+    kind: ReadingKind,
+    read: FoldReadings,
+    standard: Sequence[ScoringSettings],
+    *,
+    seed: int,
+) -> None:
+    task, settings = work.task, work.config.train_reader
+    rest = [place for place in range(len(task.labels)) if place != task.positive_index]
+    name = Workspace.joint_name(kind.report, seed) if seed else kind.report
+    has_heads = kind.joint(seed) in read.raw
+    trained = fit_others(read, kind.joint(seed)) if has_heads else []
+    for suffix, merge, labels in (
+        ("", None, list(task.labels)),
+        (".binary", [rest, [task.positive_index]], ["other", task.positive_label]),
+    ):
+        cases = conclude_folds(work, kind, read, standard, trained, seed=seed, merge=merge)
+        known = set(cases[0].systems)
+        report = build_report(
+            cases,
+            task=f"{task.name}{suffix.replace('.', '-')}",
+            split=("val" if settings.folds == 1 else f"{settings.folds}-fold")
+            + ("-masked" if kind.is_masked else ""),
+            labels=labels,
+            positive_label=task.positive_label,
+            bundle=work.root.name,
+            index=kind.index,
+            seed=settings.seed + seed,
+            comparisons=[
+                pair
+                for pair in COMPARISONS + (JOINT_COMPARISONS if has_heads else ())
+                if known.issuperset(pair)
+            ],
+        )
+        write_report(report, work.root / "cv" / f"{name}{suffix}.json")

@@ -1,0 +1,1 @@
+"""One family of figures a file; arrays in, numbers out."""

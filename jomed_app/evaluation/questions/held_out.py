@@ -1,0 +1,137 @@
+"""Reading the held-out questions right after the reader was tuned, beside the training images."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from jomed_app.config.load import JomedConfig
+from jomed_app.errors import ConfigError
+from jomed_app.evaluation.fit.votes import settle_votes
+from jomed_app.evaluation.metrics.free_answers import AnsweredQuestion
+from jomed_app.evaluation.questions.read import (
+    AskedImage,
+    Beside,
+    answer_questions,
+    known_answers,
+    weigh,
+)
+from jomed_app.evaluation.report.questions import build_vqa_report, vqa_page
+from jomed_app.evaluation.report.schema import write_report
+from jomed_app.models.loading import prepare_for_answers
+from jomed_app.models.reader.packed import Reader
+from jomed_app.progress import OnProgress
+from jomed_app.training.questions.heads import teach_heads_by_questions
+from jomed_app.training.questions.table import QuestionTable
+from jomed_app.training.questions.train import question_stage
+from jomed_app.training.run.loop import no_progress
+
+PAGE_FILE = "vqa.md"
+
+
+def tune_and_measure(
+    config: JomedConfig, out: Path, *, resume: bool = False, on_progress: OnProgress = no_progress
+) -> None:
+    """Run the stage `questions`, then ask about the held-out images."""
+    reader, table = question_stage(config, out, resume=resume, on_progress=on_progress)
+    prepare_for_answers(reader.model)
+    moved = teach_heads_by_questions(
+        config, out, reader, table, resume=resume, on_progress=on_progress
+    )
+    measure_held_out(reader, table, config, out, moved=moved, on_progress=on_progress)
+
+
+@torch.inference_mode()
+def measure_held_out(
+    reader: Reader,
+    table: QuestionTable,
+    config: JomedConfig,
+    out: Path,
+    *,
+    moved: NDArray[np.float32] | None = None,
+    limit: int | None = None,
+    on_progress: OnProgress = no_progress,
+) -> list[Path]:
+    """Ask about the held-out images beside the training images; write a report per task, a page.
+
+    Args:
+        reader: tuned.
+        table: its training images are the known ones.
+        config: `train_questions` says how many candidates are read and how they are weighed.
+        out: folder of the run; reports go to `vqa/`.
+        moved: (N, D) query vectors by a trained image head; None leaves `joint` out.
+        limit: first N held-out images of each task only.
+        on_progress: called after every image.
+
+    Returns:
+        The reports, then the page.
+
+    Raises:
+        ConfigError: if no image is held out.
+    """
+    settings = config.train_questions
+    if not len(table.held_out):
+        raise ConfigError("the held-out splits of train_questions.tasks hold no image; add cases")
+    known = known_answers(table.records[int(row)] for row in table.training)
+    by_task = {
+        name: [int(row) for row in table.held_out if table.tasks[row] == name][:limit]
+        for name in dict.fromkeys(table.tasks)
+    }
+    total, done, reports, paths = sum(map(len, by_task.values())), 0, [], []
+    for name, rows in by_task.items():
+        start = time.perf_counter()
+        found: list[AnsweredQuestion] = []
+        images = (_asked_row(reader, table, row, config, moved) for row in rows)
+        for answered in answer_questions(reader, images, known):
+            found += answered
+            done += 1
+            on_progress(done, total)
+        if not found:
+            continue
+        report = build_vqa_report(
+            settle_votes(found),
+            task=name,
+            split="val",
+            bundle=f"{out.name}, {settings.steps} steps",
+            index="train splits of " + ", ".join(settings.tasks),
+            seconds=time.perf_counter() - start,
+        )
+        paths.append(out / "vqa" / f"report.{name}.json")
+        write_report(report, paths[-1])
+        reports.append(report)
+    page = out / "vqa" / PAGE_FILE
+    page.write_text(vqa_page(reports), encoding="utf-8")
+    return [*paths, page]
+
+
+def _asked_row(
+    reader: Reader,
+    table: QuestionTable,
+    row: int,
+    config: JomedConfig,
+    moved: NDArray[np.float32] | None,
+) -> AskedImage:
+    """A held-out image beside training images that are alike and were asked alike."""
+    settings = config.train_questions
+
+    def beside(question: str, query: NDArray[np.float32] | None = None) -> Beside:
+        near, scores = table.near(row, question, query)
+        hits, best = near[: settings.num_hits], scores[: settings.num_hits]
+        return Beside(
+            [table.candidate(reader, int(hit), question) for hit in hits],
+            weigh(best.tolist(), settings.weight_temperature),
+            table.copied(int(hits[0]), question) if len(hits) else "",
+            table.voters(row, question, query),
+        )
+
+    return AskedImage(
+        table.records[row],
+        table.encoding(reader, row),
+        beside,
+        None if moved is None else lambda question: beside(question, moved[row]),
+        None if table.has_twin is None else bool(table.has_twin[row]),
+    )

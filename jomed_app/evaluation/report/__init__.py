@@ -1,0 +1,1 @@
+"""From scores to `report.json`, and from reports to pages."""

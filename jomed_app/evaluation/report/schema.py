@@ -1,0 +1,149 @@
+"""The schema of `report.json`: what every system scored on the same cases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from jomed_app.errors import RecordError, first_fault
+from jomed_app.inference.calibration.reliability import ErrorRate, ReliabilityTable
+from jomed_app.types import Frozen
+
+Range = tuple[float, float]
+MetricName = Literal["accuracy", "auroc"]
+Subset = Literal["all", "clean", "inconsistent"]
+ReportType = TypeVar("ReportType", bound=BaseModel)
+
+
+class CoverageCurve(Frozen):
+    """Accuracy among the most confident cases, confidence being the top probability."""
+
+    coverages: tuple[float, ...] = Field(description="shares of the cases, ascending, the last 1")
+    accuracies: tuple[float, ...] = Field(description="among that share, four decimals")
+
+
+class SystemReport(Frozen):
+    """Figures of one system; None where the cases or the system do not define one."""
+
+    accuracy: float
+    accuracy_ci: Range = Field(description="95 % percentile bootstrap over groups, as all _ci")
+    accuracy_clean: float | None = Field(description="without near duplicates of the corpus")
+    balanced_accuracy: float
+    macro_f1: float
+    recall: dict[str, float] = Field(
+        default_factory=dict,
+        description="share of each occurring label's cases that is answered right; empty in older",
+    )
+    auroc: float | None = Field(description="positive label against the rest")
+    auroc_ci: Range | None
+    auroc_macro: float | None = Field(description="mean one-versus-rest")
+    binary_accuracy: float = Field(description="positive against the rest at p = 0.5")
+    sensitivity: float | None
+    specificity: float | None
+    nll: float = Field(description="nats per case")
+    brier: float = Field(description="summed over classes, [0, 2]")
+    ece: float = Field(description="top label, 15 bins")
+    inconsistent_rate: float | None = Field(description="of this system's own candidates")
+    inconsistent_accuracy: float | None = Field(
+        description="on the cases where the reference system's candidates disagree"
+    )
+    oracle_accuracy: float | None
+    chance_oracle: float | None = Field(description="oracle accuracy of uniform guesses")
+    label_agreement_at_k: float | None
+    answer_variance: float | None = Field(
+        description="of log p(true label) over candidates, nats squared"
+    )
+    effective_candidates: float | None = Field(description="exp of the weights' entropy, mean")
+    mean_iou: float | None
+    iou30: float | None
+    iou50: float | None
+    false_boxes_per_normal: float | None
+    parse_rate: float | None
+    froc: float | None = Field(
+        default=None, description="mean sensitivity at 1/8 to 4 false boxes per image"
+    )
+    pointing: float | None = Field(
+        default=None, description="share of lesion cases whose heat map peaks in a true box"
+    )
+    seconds_per_case: float | None
+    error_rates: dict[str, ErrorRate] = Field(description="wrong answers within each state")
+    reliability: ReliabilityTable
+    aurc: float | None = Field(
+        default=None, description="area under the risk-coverage curve; None in schema 1"
+    )
+    coverage: CoverageCurve | None = Field(default=None, description="None in schema 1")
+
+
+class Difference(Frozen):
+    """One system minus another on the same cases, paired bootstrap over groups."""
+
+    first: str
+    second: str
+    metric: MetricName
+    subset: Subset
+    n: int
+    difference: float | None
+    ci: Range | None
+    first_only: int | None = Field(default=None, description="cases only the first gets right")
+    second_only: int | None = None
+    mcnemar_p: float | None = Field(default=None, description="exact, two-sided")
+
+
+class EvaluationReport(Frozen):
+    """The whole report, schema `jomed.report/2`; 2 added `aurc` and `coverage` to systems."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schema_: Literal["jomed.report/1", "jomed.report/2"] = Field(
+        default="jomed.report/2", alias="schema"
+    )
+    task: str
+    split: str
+    labels: tuple[str, ...]
+    positive_label: str
+    n: int
+    n_clean: int = Field(description="cases without a near duplicate in the corpus")
+    n_groups: int
+    n_inconsistent: int | None = Field(description="cases of the fixed inconsistent subset")
+    reference_system: str | None = Field(description="the system that fixes that subset")
+    seed: int
+    num_resamples: int
+    bundle: str
+    index: str
+    systems: dict[str, SystemReport]
+    differences: tuple[Difference, ...] = ()
+
+
+def write_report(report: BaseModel, path: Path) -> None:
+    """Write a report as JSON, indented, keys in schema order."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(report.model_dump_json(indent=2, by_alias=True) + "\n", encoding="utf-8")
+
+
+def read_report_as(kind: type[ReportType], path: Path) -> ReportType:
+    """Read a report of the kind that is wanted, its schema's name in its field `schema_`.
+
+    Raises:
+        RecordError: if the file is missing or does not follow the schema.
+    """
+    if not path.is_file():
+        raise RecordError(f"a report must be a file, found none at '{path.name}'; run evaluate")
+    try:
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        schema = kind.model_fields["schema_"].default
+        raise RecordError(
+            f"'{path.name}' must follow schema {schema}: {first_fault(error, 'file')}; "
+            "run evaluate again"
+        ) from error
+
+
+def read_report(path: Path) -> EvaluationReport:
+    """Read `report.json`, of this schema or of the one before.
+
+    Raises:
+        RecordError: as `read_report_as`.
+    """
+    return read_report_as(EvaluationReport, path)

@@ -1,0 +1,1 @@
+"""Honest probabilities: scaling, reliability, error rates, how sure a box is."""

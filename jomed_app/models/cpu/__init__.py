@@ -1,0 +1,1 @@
+"""What is fast on one kind of processor."""

@@ -1,0 +1,1 @@
+"""Where a finding lies: dense head, edge queries, the box both tell."""

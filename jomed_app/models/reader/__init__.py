@@ -1,0 +1,1 @@
+"""The vision-language model that reads one candidate at a time."""

@@ -1,0 +1,1 @@
+"""JOMED, arXiv:2508.17394: answer loss, posterior over candidates."""

@@ -1,0 +1,1 @@
+"""Sealed folders: a manifest with the hash of every file."""

@@ -1,0 +1,1 @@
+"""The stage `align` (LoGra-Med)."""

@@ -1,0 +1,66 @@
+"""The losses that `align` can choose from, alone and together, on the same texts."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from jomed_app.config.training import AlignConfig, GraphConfig
+from jomed_app.objectives.logra_med.contrastive import info_nce_loss, siglip_loss
+from jomed_app.objectives.logra_med.graph_alignment import GraphAlignment, GraphSettings
+
+SIGLIP_SCALE = 10.0  # arXiv:2303.15343, section 3.2
+SIGLIP_BIAS = -10.0
+
+
+class AlignmentLoss(nn.Module):
+    """Aligns image embeddings with those of one or more texts.
+
+    Ours: every loss sees every text. The contrastive ones average over image-text pairs, so that a
+    comparison with the graph loss does not compare how much text each was given.
+
+    Args:
+        config: which losses, their temperature and weight.
+        graph: how graphs are built and matched.
+        dim: width of an embedding.
+    """
+
+    def __init__(self, config: AlignConfig, graph: GraphConfig, dim: int) -> None:
+        super().__init__()
+        self.names = config.loss.split("+")
+        self.temperature = config.temperature
+        self.graph_weight = config.graph_weight
+        self.use_extended = config.use_extended
+        if "siglip" in self.names:
+            self.log_scale = nn.Parameter(torch.tensor(math.log(SIGLIP_SCALE)))
+            self.bias = nn.Parameter(torch.tensor(SIGLIP_BIAS))
+        if "graph" in self.names:
+            self.graph = GraphAlignment(dim, GraphSettings(**dataclasses.asdict(graph)))
+
+    def forward(
+        self, image: Tensor, texts: Sequence[Tensor], generator: torch.Generator | None = None
+    ) -> dict[str, Tensor]:
+        """Return the terms; "loss" is their weighted sum.
+
+        Args:
+            image: (B, D) unit rows.
+            texts: (B, D) unit rows each, descriptions first.
+            generator: of the graph costs' noise.
+        """
+        texts = list(texts) if self.use_extended else list(texts)[:1]
+        terms: dict[str, Tensor] = {}
+        if "infonce" in self.names:
+            each = [info_nce_loss(image, text, self.temperature) for text in texts]
+            terms["contrast"] = torch.stack(each).mean()
+        if "siglip" in self.names:
+            each = [siglip_loss(image, text, self.log_scale, self.bias) for text in texts]
+            terms["contrast"] = torch.stack(each).mean()
+        total = terms.get("contrast", image.new_zeros(()))
+        if "graph" in self.names:
+            terms["graph"], terms["hamming"] = self.graph([image, *texts], generator)
+            total = total + self.graph_weight * terms["graph"]
+        return {"loss": total} | terms

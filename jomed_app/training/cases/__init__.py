@@ -1,0 +1,1 @@
+"""The cases a run learns from, in memory: images, tokens, folds."""

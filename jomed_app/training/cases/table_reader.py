@@ -1,0 +1,63 @@
+"""A frozen reader at the case table: rows go in as queries and candidates, encoded once each."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from jomed_app.data.tasks import Task
+from jomed_app.inference.case_reader import CaseReader
+from jomed_app.models.loading import merge_lora, prepare_for_answers
+from jomed_app.models.number_type import compute_dtype
+from jomed_app.models.reader.packed import CandidateInput, ImageEncoding, Reader
+from jomed_app.training.cases.table import ReaderTable
+from jomed_app.training.run.workspace import Workspace
+
+
+class TableReader:
+    """Reads rows of a case table.
+
+    Args:
+        reader: frozen.
+        task: what is asked.
+        table: the cases.
+    """
+
+    def __init__(self, reader: Reader, task: Task, table: ReaderTable) -> None:
+        self.cases = CaseReader(reader, task)
+        self.table = table
+        self._candidates: dict[int, CandidateInput] = {}
+
+    def query(self, row: int) -> ImageEncoding:
+        """A case as the query."""
+        return self.encode(self.table.tokens[row])
+
+    def candidate(self, row: int) -> CandidateInput:
+        """A case as a candidate, with its label and passage."""
+        if row not in self._candidates:
+            record = self.table.records[row]
+            self._candidates[row] = self.cases.candidate(
+                self.query(row), record.label, record.passage
+            )
+        return self._candidates[row]
+
+    @torch.inference_mode()
+    def encode(self, tokens: Tensor) -> ImageEncoding:
+        """Project an image's patch tokens (P, C)."""
+        projector = self.cases.reader.model.model.multi_modal_projector
+        features: Tensor = projector(tokens.to(next(projector.parameters()).dtype))
+        return ImageEncoding(tokens, features.to(self.cases.reader.dtype))
+
+
+def frozen_reader(work: Workspace, name: str) -> Reader:
+    """A tuned reader with its adapters merged, laid out for answers; nothing learns."""
+    return freeze_reader(*work.trainable_reader(work.reader(name)))
+
+
+def freeze_reader(reader: Reader, adapted: nn.Module) -> Reader:
+    """Merge a tuned reader's adapters and lay it out for answers; it learns no more."""
+    merge_lora(adapted)
+    reader.model.to(compute_dtype())  # type: ignore[arg-type]
+    reader.model.requires_grad_(False)
+    prepare_for_answers(reader.model)
+    return reader

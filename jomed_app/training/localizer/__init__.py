@@ -1,0 +1,1 @@
+"""The localizers, part of the stage `reader`."""

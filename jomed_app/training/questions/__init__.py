@@ -1,0 +1,1 @@
+"""The stage `questions`: free answers."""

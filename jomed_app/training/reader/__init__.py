@@ -1,0 +1,1 @@
+"""The stage `reader` (JOMED, phase 1)."""

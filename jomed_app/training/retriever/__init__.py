@@ -1,0 +1,1 @@
+"""The stage `retriever` (JOMED, phase 2)."""

@@ -1,0 +1,180 @@
+"""The stage `retriever`: read candidates with every fold's frozen reader, then train the heads."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jomed_app.config.load import JomedConfig
+from jomed_app.config.training import RetrieverTrainingConfig
+from jomed_app.models.retriever.embedded import HEADS, Head, RetrieverProjections
+from jomed_app.progress import OnProgress
+from jomed_app.training.cases.table import ReaderTable, load_reader_table
+from jomed_app.training.cases.table_reader import TableReader, frozen_reader
+from jomed_app.training.retriever.answer_cache import AnswerCache, fill_cache
+from jomed_app.training.retriever.train import teach_from_cache, train_query_heads
+from jomed_app.training.run.loop import CHECKPOINT_FILE, no_progress
+from jomed_app.training.run.workspace import Workspace, groups_of
+
+logger = logging.getLogger(__name__)
+
+ANSWERS_FILE = "answers.npz"
+
+
+class FoldCorpus:
+    """What one fold's retriever searches: its training cases, and where a query stands among them.
+
+    Args:
+        table: the case table.
+        fold: held out; None holds nothing out.
+        members: (M,) rows that may be candidates; None takes the fold's training cases.
+    """
+
+    def __init__(
+        self, table: ReaderTable, fold: int | None, members: NDArray[np.int64] | None = None
+    ) -> None:
+        self.table = table
+        self.members = table.training_rows(fold) if members is None else members
+        self.projections = table.fold_projections(fold)
+        self.groups = np.asarray(groups_of(table.records))
+        with torch.no_grad():
+            images = self.projections.embed_features(table.features, "image")
+        self.vectors: dict[Head, Tensor] = {
+            "image": images,
+            "text": torch.from_numpy(table.passages),
+        }
+
+    def allowed(self, query: int) -> NDArray[np.int64]:
+        """Members that may stand beside a query: all but its own group."""
+        members: NDArray[np.int64] = self.members[self.groups[self.members] != self.groups[query]]
+        return members
+
+    @torch.no_grad()
+    def scores(
+        self, projections: RetrieverProjections, query: int
+    ) -> tuple[NDArray[np.int64], dict[Head, NDArray[np.float32]]]:
+        """Allowed members of a query and their inner products, head by head."""
+        allowed = self.allowed(query)
+        rows = torch.from_numpy(allowed)
+        features = self.table.features[query][None]
+        return allowed, {
+            head: (self.vectors[head][rows] @ projections.embed_query(features, head)[0]).numpy()
+            for head in HEADS
+        }
+
+    def nearest(
+        self, projections: RetrieverProjections, query: int, counts: Mapping[Head, int]
+    ) -> list[int]:
+        """Rows that the heads find first, each once, image head's before text head's."""
+        allowed, scores = self.scores(projections, query)
+        found = [
+            int(allowed[place])
+            for head in HEADS
+            for place in np.argsort(-scores[head], kind="stable")[: counts[head]]
+        ]
+        return list(dict.fromkeys(found))
+
+
+def open_cache(work: Workspace, name: str, table: ReaderTable) -> AnswerCache:
+    """The cache of one frozen reader beside one table of cases."""
+    digest = hashlib.sha256((work.reader(name) / CHECKPOINT_FILE).read_bytes())
+    digest.update(work.task.question.encode())
+    for record in table.records:
+        digest.update(f"{record.case_id} {record.label} {record.passage}\n".encode())
+    return AnswerCache(work.retriever(name) / ANSWERS_FILE, digest.hexdigest()[:16])
+
+
+def retriever_stage(
+    config: JomedConfig, out: Path, *, resume: bool = False, on_progress: OnProgress = no_progress
+) -> None:
+    """Train the query heads of every fold, several seeds each; writes `retriever/<fold>/seed<n>`.
+
+    Nothing of the readers and of the index changes. What was read of a fold with heads of an
+    earlier run is removed, so that it is read again with the new ones.
+    """
+    work = Workspace(out, config)
+    table: ReaderTable | None = None
+    for fold in work.trained_folds:
+        name = work.fold_name(fold)
+        reader = frozen_reader(work, name)
+        table = table or load_reader_table(work, reader, with_index=True)
+        corpus = FoldCorpus(table, fold)
+        cache = open_cache(work, name, table)
+        work.forget_joint_readings(name)
+        for seed in range(config.train_retriever.num_seeds):
+            settings = replace(config.train_retriever, seed=config.train_retriever.seed + seed)
+            heads = teach_heads(
+                TableReader(reader, work.task, table),
+                corpus,
+                cache,
+                table.training_rows(fold),
+                settings,
+                work.retriever(name) / f"seed{seed}",
+                resume=resume,
+                on_progress=on_progress,
+            )
+            heads.save_pretrained(work.retriever(name) / f"seed{seed}" / "projections")
+
+
+def teach_heads(
+    reader: TableReader,
+    corpus: FoldCorpus,
+    cache: AnswerCache,
+    queries: NDArray[np.int64],
+    config: RetrieverTrainingConfig,
+    out: Path,
+    *,
+    resume: bool = False,
+    on_progress: OnProgress = no_progress,
+) -> RetrieverProjections:
+    """Read what is missing, train both heads, search anew where configured, and train again.
+
+    Args:
+        reader: frozen.
+        corpus: what is searched.
+        cache: grows by what is read.
+        queries: rows that teach.
+        config: the recipe.
+        out: checkpoint folder.
+        resume: continue from its checkpoints.
+        on_progress: called after every query read and every step.
+
+    Returns:
+        A copy of the corpus's projections with trained heads.
+    """
+    table = corpus.table
+    labels = np.array([reader.cases.task.labels.index(r.label) for r in table.records], np.intp)
+    heads = copy.deepcopy(corpus.projections)
+    counts: dict[Head, int] = {"image": config.num_image, "text": config.num_text}
+    for search in range(config.refresh_rounds + 1):
+        wanted = {int(query): corpus.nearest(heads, int(query), counts) for query in queries}
+        fill_cache(
+            cache,
+            reader.cases,
+            wanted,
+            reader.query,
+            reader.candidate,
+            on_progress=on_progress,
+        )
+        taught = teach_from_cache(cache, wanted, table.features, labels)
+        logger.info("variance of the answer over candidates: %.4f nats²", taught.variance)
+        heads = copy.deepcopy(corpus.projections)
+        train_query_heads(
+            heads,
+            taught,
+            corpus.vectors,
+            config,
+            out / f"round{search}",
+            resume=resume,
+            on_progress=on_progress,
+        )
+    return heads

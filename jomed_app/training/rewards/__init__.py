@@ -1,0 +1,1 @@
+"""The stage `rewards` (UMed-LVLM)."""

@@ -1,0 +1,1 @@
+"""What every stage shares: folder, loop, base weights, costs."""

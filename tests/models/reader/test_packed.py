@@ -1,0 +1,203 @@
+"""The reader against a second way of computing the same: one whole row, no cache, no padding."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional
+
+from jomed_app.models.reader.forward import call_with_features, pool_grid
+from jomed_app.models.reader.packed import CandidateInput, Reader
+from tests.tiny_models import build_tiny_reader
+
+QUESTION = "What is it?"
+CLOSE = {"atol": 1e-4, "rtol": 1e-4}  # float32 sums in another order
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return build_tiny_reader(2, ["benign", "malignant", "normal"])
+
+
+@pytest.fixture(scope="module")
+def images(reader):
+    generator = torch.Generator().manual_seed(5)
+    return reader.encode_pixels(torch.randn(3, 3, 128, 128, generator=generator))
+
+
+@pytest.fixture(scope="module")
+def candidates(reader, images):
+    pooled = [reader.pool_features(image.features) for image in images]
+    return [
+        CandidateInput(pooled[1], "benign", "A smooth oval mass."),
+        CandidateInput(pooled[2], "malignant", "Spiculated."),
+        CandidateInput(pooled[0], "normal", ""),
+    ]
+
+
+@pytest.fixture
+def reading(reader, images, candidates):
+    return reader.read(images[0], QUESTION, candidates)
+
+
+def prompt_of(reader, candidate):
+    if candidate is None:
+        return reader.rows.no_candidate()
+    return reader.rows.candidate(candidate.label, candidate.passage)
+
+
+@torch.inference_mode()
+def whole_row(reader, query, candidate, answer=()):
+    """(T, V) log-probabilities of a row read in one piece."""
+    ids = torch.tensor([[*reader.rows.query(QUESTION), *prompt_of(reader, candidate), *answer]])
+    shown = [query.features] + ([] if candidate is None else [candidate.features])
+    logits = call_with_features(
+        reader.model,
+        ids,
+        torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool).tril(),
+        torch.arange(ids.shape[1])[None],
+        shown,
+        keep_logits=ids.shape[1],
+    )
+    return functional.log_softmax(logits[0].float(), dim=-1)
+
+
+def whole_row_score(reader, query, candidate, answer):
+    log_prob = whole_row(reader, query, candidate, answer)
+    asked = log_prob[-len(answer) - 1 : -1]
+    return asked.gather(1, torch.tensor(answer)[:, None]).sum()
+
+
+def test_rows_equal_whole_rows(reader, images, candidates, reading):
+    for row, candidate in enumerate([*candidates, None]):
+        expected = whole_row(reader, images[0], candidate)[-1]
+        torch.testing.assert_close(reading.next_log_prob[row], expected, **CLOSE)
+
+
+def test_scores_equal_whole_rows(reader, images, candidates, reading):
+    texts = [" benign", " benign<loc_01><loc_02>", " yes", " malignant<loc_15>"]
+    answers = [reader.rows.answer(text) for text in texts]
+    scores = reader.score_answers(reading, answers)
+    assert scores.shape == (4, 4)
+    for row, candidate in enumerate([*candidates, None]):
+        expected = [whole_row_score(reader, images[0], candidate, answer) for answer in answers]
+        torch.testing.assert_close(scores[row], torch.stack(expected), **CLOSE)
+
+
+def test_one_token_answers_are_read_off(reader, reading):
+    answers = [reader.rows.answer(" benign"), reader.rows.answer(" malignant")]
+    scores = reader.score_answers(reading, answers)
+    ids = [answer[0] for answer in answers]
+    assert torch.equal(scores, reading.next_log_prob[:, ids])
+
+
+def test_candidates_change_the_answer(reading):
+    # Otherwise the equalities above would say nothing.
+    gaps = torch.cdist(reading.next_log_prob, reading.next_log_prob) + 99 * torch.eye(4)
+    assert gaps.min() > 0.1
+
+
+def test_the_query_changes_the_answer(reader, images, candidates, reading):
+    other = reader.read(images[1], QUESTION, candidates)
+    assert (other.next_log_prob - reading.next_log_prob).abs().max() > 0.1
+
+
+def test_other_rows_change_nothing(reader, images, candidates, reading):
+    for row, candidate in enumerate(candidates):
+        alone = reader.read(images[0], QUESTION, [candidate], with_plain=False)
+        torch.testing.assert_close(alone.next_log_prob[0], reading.next_log_prob[row], **CLOSE)
+
+
+def test_order_changes_nothing(reader, images, candidates, reading):
+    turned = reader.read(images[0], QUESTION, candidates[::-1])
+    torch.testing.assert_close(turned.next_log_prob[:3], reading.next_log_prob[[2, 1, 0]], **CLOSE)
+
+
+def test_scoring_leaves_the_reading_as_it_was(reader, reading):
+    answers = [reader.rows.answer(" a long answer"), reader.rows.answer(" b")]
+    first = reader.score_answers(reading, answers)
+    assert torch.equal(reader.score_answers(reading, answers), first)
+
+
+def test_extending_equals_whole_rows(reader, images, candidates, reading):
+    answer = reader.rows.answer(" benign<loc_03>")
+    extended = reader.extend(reader.extend(reading, answer[:1]), answer[1:])
+    for row, candidate in enumerate([*candidates, None]):
+        expected = whole_row(reader, images[0], candidate, answer)[-1]
+        torch.testing.assert_close(extended.next_log_prob[row], expected, **CLOSE)
+
+
+def test_looking_ahead_equals_whole_rows(reader, images, candidates, reading):
+    answer = reader.rows.answer(" benign<loc_03><loc_05>")
+    ahead, after_each = reader.look_ahead(reading, answer)
+    assert after_each.shape[:2] == (4, 3)
+    for row, candidate in enumerate([*candidates, None]):
+        expected = whole_row(reader, images[0], candidate, answer)[-3:]
+        torch.testing.assert_close(after_each[row], expected, **CLOSE)
+    assert torch.equal(ahead.next_log_prob, after_each[:, -1])
+
+
+def test_a_wrong_guess_is_taken_back(reader, images, candidates, reading):
+    right, wrong = reader.rows.answer(" benign"), reader.rows.answer("<loc_03><loc_05>")
+    ahead, after_each = reader.look_ahead(reading, right + wrong)
+    rewound = reader.rewind(ahead, len(wrong), after_each[:, 0])
+    other = reader.rows.answer("<loc_09>")
+    extended = reader.extend(rewound, other)
+    for row, candidate in enumerate([*candidates, None]):
+        expected = whole_row(reader, images[0], candidate, right + other)[-1]
+        torch.testing.assert_close(extended.next_log_prob[row], expected, **CLOSE)
+
+
+def test_scores_add_up_over_an_extension(reader, reading):
+    first, then = reader.rows.answer(" benign"), reader.rows.answer("<loc_03><loc_04>")
+    whole = reader.score_answers(reading, [first + then])
+    begun = reader.score_answers(reading, [first])
+    rest = reader.score_answers(reader.extend(reading, first), [then])
+    torch.testing.assert_close(begun + rest, whole, **CLOSE)
+
+
+@torch.inference_mode()
+def test_features_equal_the_models_own_pixels(reader):
+    pixels = torch.randn(1, 3, 128, 128)
+    ids = torch.tensor([[*reader.rows.query(QUESTION), *reader.rows.no_candidate()]])
+    own = reader.model(input_ids=ids, pixel_values=pixels, logits_to_keep=1).logits[0, -1]
+    ours = reader.read(reader.encode_pixels(pixels)[0], QUESTION, []).next_log_prob[0]
+    torch.testing.assert_close(ours, functional.log_softmax(own, dim=-1), **CLOSE)
+
+
+def test_tokens_are_the_towers(reader, images):
+    assert images[0].tokens.shape == (16, reader.model.config.vision_config.hidden_size)
+    assert images[0].features.shape == (16, reader.model.config.text_config.hidden_size)
+
+
+def test_location_ids_are_in_order(reader):
+    names = reader.tokenizer.convert_ids_to_tokens(reader.location_ids.tolist())
+    assert names[0] == "<loc_00>"
+    assert names[-1] == "<loc_15>"
+    assert len(set(names)) == 16
+
+
+def test_pooling_by_hand():
+    features = torch.arange(16.0)[:, None]  # a 4 x 4 grid, row by row
+    assert pool_grid(features, 4, 2)[:, 0].tolist() == [2.5, 4.5, 10.5, 12.5]
+    assert torch.equal(pool_grid(features, 4, 1), features)
+
+
+def test_pooling_keeps_leading_dimensions():
+    features = torch.randn(2, 3, 16, 5)
+    torch.testing.assert_close(pool_grid(features, 4, 2)[1, 2], pool_grid(features[1, 2], 4, 2))
+
+
+def test_the_pool_must_divide_the_grid(reader):
+    with pytest.raises(ValueError, match="must divide the 4 tokens a side, found 3"):
+        Reader(reader.model, reader.tokenizer, location_bins=16, candidate_pool=3)
+
+
+def test_a_reading_of_nothing_is_refused(reader, images):
+    with pytest.raises(ValueError, match="reading requires a candidate, or the row without one"):
+        reader.read(images[0], QUESTION, [], with_plain=False)
+
+
+def test_an_empty_answer_is_refused(reader, reading):
+    with pytest.raises(ValueError, match="at least one token"):
+        reader.score_answers(reading, [[3], []])
