@@ -174,15 +174,14 @@ def tiny_engine(tiny_bundle: Path, tiny_index: Path) -> Any:
 @pytest.fixture(scope="session")
 def moved_bundle(tiny_corpus: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny bundle with query heads that move queries, and a profile for each search."""
-    from jomed_app.storage.bundle import FittedManifest
     from tests.tiny_bundle import TINY_CALIBRATION, write_tiny_bundle
 
     calibration = TINY_CALIBRATION | {"scaling": {"temperature": 2.0, "bias": []}}
-    standard = FittedManifest(
-        thresholds={"k_per_head": 2, "domain_probability": 0.5, "vote_share": 0.5},
-        calibration=calibration | {"error_rates": {}},
-        measured_on="40 tiny images by similarity alone",
-    )
+    standard = {
+        "thresholds": {"k_per_head": 2, "domain_probability": 0.5, "vote_share": 0.5},
+        "calibration": calibration | {"error_rates": {}},
+        "measured_on": "40 tiny images by similarity alone",
+    }
     return write_tiny_bundle(
         tmp_path_factory.mktemp("moved") / "bundle",
         *tiny_corpus,

@@ -25,7 +25,7 @@ from jomed_app.models.reader.packed import Reader
 from jomed_app.models.retriever.embedded import Retriever
 from jomed_app.retrieval.build import build_index
 from jomed_app.simulator import simulate_case, write_cases
-from jomed_app.storage.bundle import FittedManifest, ProfileManifest, write_manifest
+from jomed_app.storage.bundle import write_manifest
 from jomed_app.training.heads import fit_linear_head
 from tests.tiny_models import (
     TINY_LOCATION_BINS,
@@ -86,7 +86,7 @@ def write_tiny_bundle(
     *,
     thresholds: Mapping[str, float] | None = None,
     calibration: Mapping[str, Any] | None = None,
-    standard: FittedManifest | None = None,
+    standard: Mapping[str, Any] | None = None,
     has_moved_heads: bool = False,
 ) -> Path:
     """Write and seal a bundle; its small heads are fitted on the corpus and foreign images.
@@ -116,12 +116,12 @@ def write_tiny_bundle(
         task=task.name,
         labels=task.labels,
         profiles={
-            "simulated": ProfileManifest(
-                thresholds={"k_per_head": 2, "domain_probability": 0.5} | dict(thresholds or {}),
-                calibration=dict(TINY_CALIBRATION if calibration is None else calibration),
-                measured_on="40 tiny images",
-                standard=standard,
-            )
+            "simulated": {
+                "thresholds": {"k_per_head": 2, "domain_probability": 0.5} | dict(thresholds or {}),
+                "calibration": dict(TINY_CALIBRATION if calibration is None else calibration),
+                "measured_on": "40 tiny images",
+            }
+            | ({} if standard is None else {"standard": dict(standard)})
         },
     )
     return folder

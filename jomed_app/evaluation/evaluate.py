@@ -1,4 +1,4 @@
-"""`evaluate`: a labelled split, a bundle and an index -> report.json."""
+"""`evaluate`: a labelled split, a bundle and an index -> report.json and its predictions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 from jomed_app.data.corpus import load_corpus
 from jomed_app.data.tasks import load_task
 from jomed_app.errors import ConfigError
-from jomed_app.evaluation.folds.joint import JOINT_SYSTEMS
 from jomed_app.evaluation.questions.read import VQA_SYSTEMS, evaluate_questions
 from jomed_app.evaluation.report.build import build_report, write_report
+from jomed_app.evaluation.report.predictions import write_predictions
 from jomed_app.evaluation.report.scores import with_shared_systems
-from jomed_app.evaluation.scorer import Scorer
-from jomed_app.evaluation.systems import ADVERSARIAL, SYSTEMS
+from jomed_app.evaluation.split_reader import SplitReader
+from jomed_app.evaluation.systems import ADVERSARIAL, JOINT_SYSTEMS, SYSTEMS
 from jomed_app.inference.index_labels import widen_task
 from jomed_app.inference.load import load_bundle
+from jomed_app.models.loading import prepare_for_answers
 from jomed_app.progress import OnProgress
 from jomed_app.retrieval.index import CandidateIndex
 
@@ -36,7 +37,7 @@ def evaluate_task(
     out: Path,
     on_progress: OnProgress,
 ) -> dict[str, Any]:
-    """Score systems on a split and write the report.
+    """Score systems on a split; write the report and, beside it, the per-case predictions.
 
     Ours: a task that the bundle was not trained for can be scored too. The reader then answers
     untrained, candidates are weighed by default settings, nothing is calibrated, and there is no
@@ -70,6 +71,7 @@ def evaluate_task(
     if task.is_open:  # its systems are read together; there is nothing to leave out
         return evaluate_questions(task, data, splits, bundle, index, limit, out, on_progress)
     parts = load_bundle(bundle)
+    prepare_for_answers(parts.reader.model)  # as the engine reads
     if is_own := (task.name, task.labels) == (parts.task.name, parts.task.labels):
         task = parts.task
     own_systems = ALL_SYSTEMS if parts.has_trained_heads else SYSTEMS
@@ -101,10 +103,10 @@ def evaluate_task(
             )
         chosen = tuple(name for name in chosen if name != ADVERSARIAL)
     folder, records = load_corpus(task, data, splits)
-    scorer = Scorer(parts, candidates, task, is_own=is_own)
+    reader = SplitReader(parts, candidates, task, is_own=is_own)
     cases = []
     for place, record in enumerate(records[:limit]):
-        cases.append(scorer.score(folder, record, chosen))
+        cases.append(reader.score(folder, record, chosen))
         on_progress(place + 1, len(records[:limit]))
     cases = with_shared_systems(cases)
     manifest = parts.bundle.manifest
@@ -125,5 +127,6 @@ def evaluate_task(
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     write_report(report, out)
+    write_predictions(out, cases, task.labels)
     values: dict[str, Any] = report.model_dump(mode="json")
     return values

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.evaluation.folds.readings import PLAIN, FoldReadings
+from jomed_app.evaluation.held_out import HeldOutCase
 from jomed_app.evaluation.report.scores import CaseScores, SystemScores
-from jomed_app.evaluation.rerank import fit_usefulness, rerank
-from jomed_app.evaluation.systems import RawCase
+from jomed_app.evaluation.rerank import answers_beside, fit_usefulness, rerank
 from jomed_app.inference.aggregate import candidate_log_weights, marginalize
 
 REFERENCE = "even"  # every candidate counts alike, found by the frozen retriever
@@ -66,11 +66,11 @@ def _answers(
     }
 
 
-def _even(case: RawCase) -> SystemScores:
-    weights = candidate_log_weights(np.zeros(len(case.retrieved)))
+def _even(case: HeldOutCase) -> SystemScores:
+    weights = candidate_log_weights(np.zeros(len(answers_beside(case))))
     return SystemScores(
-        probabilities=np.exp(marginalize(weights, case.retrieved)),
-        candidate_probabilities=np.exp(case.retrieved),
+        probabilities=np.exp(marginalize(weights, answers_beside(case))),
+        candidate_probabilities=np.exp(answers_beside(case)),
         weights=np.exp(weights),
-        candidate_labels=case.retrieved_labels,
+        candidate_labels=case.labels,
     )

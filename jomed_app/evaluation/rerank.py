@@ -11,35 +11,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
+from jomed_app.evaluation.held_out import HeldOutCase
 from jomed_app.evaluation.report.scores import SystemScores
-from jomed_app.evaluation.systems import RawCase
 from jomed_app.inference.aggregate import marginalize
 
 FloatArray = NDArray[np.float64]
 
 
-def by_confidence(raw: RawCase) -> FloatArray:
+def answers_beside(case: HeldOutCase) -> FloatArray:
+    """(K, C) what the reader says beside each candidate, nats."""
+    return _known(case.evidence.candidates)
+
+
+def by_confidence(raw: HeldOutCase) -> FloatArray:
     """(K,) the reader's highest probability beside each candidate."""
-    return np.asarray(np.exp(raw.retrieved).max(-1))
+    return np.asarray(np.exp(answers_beside(raw)).max(-1))
 
 
-def by_margin(raw: RawCase) -> FloatArray:
+def by_margin(raw: HeldOutCase) -> FloatArray:
     """(K,) the reader's two highest probabilities apart."""
-    ordered = np.sort(np.exp(raw.retrieved), axis=-1)
+    ordered = np.sort(np.exp(answers_beside(raw)), axis=-1)
     return np.asarray(ordered[:, -1] - ordered[:, -2])
 
 
-def by_cosine(raw: RawCase) -> FloatArray:
+def by_cosine(raw: HeldOutCase) -> FloatArray:
     """(K,) head-normalized retriever scores."""
-    return raw.scores
+    return _known(raw.evidence.scores)
 
 
-CHOOSERS: Mapping[str, Callable[[RawCase], FloatArray]] = {
+CHOOSERS: Mapping[str, Callable[[HeldOutCase], FloatArray]] = {
     "rerank_confidence": by_confidence,
     "rerank_margin": by_margin,
     "rerank_cosine": by_cosine,
@@ -47,12 +53,12 @@ CHOOSERS: Mapping[str, Callable[[RawCase], FloatArray]] = {
 RERANKERS = (*CHOOSERS, "self_consistency")
 
 
-def rerank(raw: RawCase) -> dict[str, SystemScores]:
+def rerank(raw: HeldOutCase) -> dict[str, SystemScores]:
     """Answers of the rerankers that need no training; first of equals.
 
     `self_consistency` lets every candidate's answer vote; ties go to the larger mean probability.
     """
-    said = np.exp(raw.retrieved)
+    said = np.exp(answers_beside(raw))
     found = {}
     for name, score in CHOOSERS.items():
         weights = np.zeros(len(said))
@@ -65,12 +71,12 @@ def rerank(raw: RawCase) -> dict[str, SystemScores]:
     return found
 
 
-def _scores(raw: RawCase, probabilities: FloatArray, weights: FloatArray) -> SystemScores:
+def _scores(raw: HeldOutCase, probabilities: FloatArray, weights: FloatArray) -> SystemScores:
     return SystemScores(
         probabilities=np.asarray(probabilities / probabilities.sum()),
-        candidate_probabilities=np.exp(raw.retrieved),
+        candidate_probabilities=np.exp(answers_beside(raw)),
         weights=weights,
-        candidate_labels=raw.retrieved_labels,
+        candidate_labels=raw.labels,
     )
 
 
@@ -88,45 +94,49 @@ class UsefulnessHead:
     weights: FloatArray
     bias: float
 
-    def logits(self, raw: RawCase) -> FloatArray:
+    def logits(self, raw: HeldOutCase) -> FloatArray:
         """(K,) log-odds that each candidate leads to the right answer."""
         features = (usefulness_features(raw) - self.mean) / self.scale
         return np.asarray(features @ self.weights + self.bias)
 
-    def answer(self, raw: RawCase) -> SystemScores:
+    def answer(self, raw: HeldOutCase) -> SystemScores:
         """Marginal over candidates, weighed by their odds of being right."""
         log_weights = log_softmax(self.logits(raw))
-        probabilities = np.exp(marginalize(log_weights, raw.retrieved))
+        probabilities = np.exp(marginalize(log_weights, answers_beside(raw)))
         return _scores(raw, probabilities, softmax(self.logits(raw)))
 
 
-def usefulness_features(raw: RawCase) -> FloatArray:
+def usefulness_features(raw: HeldOutCase) -> FloatArray:
     """(K, F) what is known of a candidate when it has been read; nothing of the truth.
 
     Score, head, confidence, margin; what the reader without a candidate, the linear head and the
     nearest cases give to the candidate's answer; the share of candidates that agree with it; and
     whether it is the candidate's own label.
     """
-    said = raw.retrieved.argmax(-1)
-    vote = np.bincount(raw.neighbor_labels[:32], minlength=len(raw.plain)) / max(
-        1, len(raw.neighbor_labels[:32])
-    )
+    said = answers_beside(raw).argmax(-1)
+    nearest = _known(raw.evidence.neighbor_labels)[:32]
+    vote = np.bincount(nearest, minlength=len(raw.backbone)) / max(1, len(nearest))
     agree = (said[:, None] == said[None]).mean(-1)
     columns = [
-        raw.scores,
-        raw.is_text.astype(np.float64),
+        by_cosine(raw),
+        _known(raw.evidence.is_text).astype(np.float64),
         by_confidence(raw),
         by_margin(raw),
-        np.exp(raw.plain)[said],
+        np.exp(_known(raw.evidence.alone))[said],
         np.exp(raw.backbone)[said],
         vote[said],
         agree,
-        (said == raw.retrieved_labels).astype(np.float64),
+        (said == raw.labels).astype(np.float64),
     ]
     return np.stack(columns, axis=-1)
 
 
-def fit_usefulness(raw: Sequence[RawCase], labels: NDArray[np.intp]) -> UsefulnessHead:
+def _known(values: NDArray[Any] | None) -> NDArray[Any]:
+    assert values is not None, "a held-out case is read beside candidates"
+    return values
+
+
+def fit_usefulness(raw: Sequence[HeldOutCase], labels: NDArray[np.intp]) -> UsefulnessHead:
     """Fit on out-of-fold cases; where all candidates are right, or all wrong, all count alike.
 
     Args:
@@ -137,7 +147,7 @@ def fit_usefulness(raw: Sequence[RawCase], labels: NDArray[np.intp]) -> Usefulne
 
     features = np.concatenate([usefulness_features(case) for case in raw])
     right = np.concatenate(
-        [case.retrieved.argmax(-1) == label for case, label in zip(raw, labels, strict=True)]
+        [answers_beside(case).argmax(-1) == label for case, label in zip(raw, labels, strict=True)]
     )
     mean, scale = features.mean(0), features.std(0) + 1e-6
     if right.all() or not right.any():

@@ -49,13 +49,13 @@ def head_log_weights(
     Ours: a learned offset for candidates that only the text search found.
 
     Args:
-        relative_scores: (K,) head-normalized scores.
-        is_text: (K,) True where the text search found the candidate best.
+        relative_scores: (..., K) head-normalized scores; -inf marks a candidate left out.
+        is_text: (..., K) True where the text search alone found the candidate.
         temperature: > 0.
         text_offset: nats added to such a candidate's log-weight.
 
     Returns:
-        (K,) nats, normalized.
+        (..., K) nats, normalized.
 
     Raises:
         ValueError: as `candidate_log_weights`.
@@ -148,72 +148,55 @@ def leave_one_out(log_weights: ArrayLike, answer_log_prob: ArrayLike) -> FloatAr
     return marginalize(rest, repeated)
 
 
-def decisive_candidate(log_weights: ArrayLike, answer_log_prob: ArrayLike) -> int | None:
-    """Return the candidate whose removal flips the answer, or None when none does.
-
-    When several do, the one that takes most probability from the present answer is named.
-    A tie within `TIE_TOLERANCE_NATS` is no flip; a single candidate is never decisive.
-
-    Args:
-        log_weights: (K,) nats.
-        answer_log_prob: (K, C) nats.
-
-    Returns:
-        Index in [0, K), or None.
-
-    Raises:
-        ValueError: as `marginalize`.
-    """
-    marginal = marginalize(log_weights, answer_log_prob)
-    if np.isfinite(np.asarray(log_weights, dtype=np.float64)).sum() < 2:
-        return None
-    without = leave_one_out(log_weights, answer_log_prob)
-    top = int(marginal.argmax())
-    flips = without.max(axis=-1) > without[:, top] + TIE_TOLERANCE_NATS
-    if not flips.any():
-        return None
-    loss = np.where(flips, np.exp(marginal[top]) - np.exp(without[:, top]), -np.inf)
-    return int(loss.argmax())
-
-
-def consistency_state(
+def consistency_states(
     answer_log_prob: ArrayLike,
     *,
-    query_only_prediction: int | None = None,
+    query_only: ArrayLike | None = None,
     max_spread: float = 0.3,
-    abstained: bool = False,
-) -> ConsistencyState:
+    counts: ArrayLike | None = None,
+) -> NDArray[np.object_]:
     """Name how far the candidates' predictions agree.
 
     Disagree: the top class differs among candidates. (One whose removal flips the answer can
     only exist then: a mixture of rows with one top class has that top class.) Mixed: one top
     class, but its probability spreads over more than `max_spread`, or the query alone gives
-    another. Consistent: the rest. Abstain is decided by the caller and passes through.
+    another. Consistent: the rest. Whether a case abstains is decided elsewhere.
 
-    Source: arXiv:2508.17394, inconsistent = more than one prediction. Ours: mixed and abstain.
+    Source: arXiv:2508.17394, inconsistent = more than one prediction. Ours: mixed.
 
     Args:
-        answer_log_prob: (K, C) nats, only candidates that count.
-        query_only_prediction: index of the answer without retrieval; None when not known.
+        answer_log_prob: (..., K, C) nats.
+        query_only: (...) index of the answer without retrieval; None when not known.
         max_spread: largest max - min of p(top class) over candidates, in [0, 1].
-        abstained: whether the engine gives no result.
+        counts: (..., K) True for a candidate that counts, one at least; None for all.
+
+    Returns:
+        (...) `ConsistencyState`; of a single case an array without axes.
 
     Raises:
         ValueError: if there is no candidate, or max_spread lies outside [0, 1].
     """
     if not 0 <= max_spread <= 1:
         raise ValueError(f"max_spread must lie in [0, 1], found {max_spread}")
-    if abstained:
-        return ConsistencyState.ABSTAIN
     predictions = candidate_predictions(answer_log_prob)
-    if (predictions != predictions[0]).any():
-        return ConsistencyState.DISAGREE
-    top = int(predictions[0])
-    probability = np.exp(log_softmax(np.asarray(answer_log_prob, dtype=np.float64), axis=-1))
-    spread = float(np.ptp(probability[:, top]))
-    if spread > max_spread or query_only_prediction not in (None, top):
-        return ConsistencyState.MIXED
-    return ConsistencyState.CONSISTENT
+    counted = np.ones(predictions.shape, dtype=bool) if counts is None else np.asarray(counts)
+    if not counted.any(axis=-1).all():
+        raise ValueError(_no_candidate("answer_log_prob", predictions.shape))
+    first = counted.argmax(axis=-1)
+    top = np.take_along_axis(predictions, first[..., None], axis=-1)
+    disagrees = ((predictions != top) & counted).any(axis=-1)
+    rows = np.asarray(answer_log_prob, dtype=np.float64)
+    probability = np.exp(log_softmax(rows, axis=-1))
+    of_top = np.take_along_axis(probability, top[..., None], axis=-1)[..., 0]
+    spread = np.where(counted, of_top, -np.inf).max(-1) - np.where(counted, of_top, np.inf).min(-1)
+    is_mixed = spread > max_spread
+    if query_only is not None:
+        is_mixed = is_mixed | (np.asarray(query_only) != top[..., 0])
+    states = np.empty(disagrees.shape, dtype=object)
+    states[...] = ConsistencyState.CONSISTENT
+    states[is_mixed] = ConsistencyState.MIXED
+    states[disagrees] = ConsistencyState.DISAGREE
+    return states
 
 
 def candidate_predictions(answer_log_prob: ArrayLike) -> NDArray[np.intp]:

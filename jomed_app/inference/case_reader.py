@@ -18,7 +18,7 @@ from jomed_app.models.localizer.detection import WINDOW_BINS, peak_expectation
 from jomed_app.models.reader.packed import CandidateInput, ImageEncoding, Reader, Reading
 
 FloatArray = NDArray[np.float64]
-PLAIN_SHARE = 0.2  # ours: weight of the row without a candidate in box and descriptors
+ALONE_SHARE = 0.2  # ours: weight of the row without a candidate in box and descriptors
 
 
 def describe_shares(weights: FloatArray, num_rows: int | None = None) -> FloatArray:
@@ -29,8 +29,8 @@ def describe_shares(weights: FloatArray, num_rows: int | None = None) -> FloatAr
         num_rows: rows read, R > K; those between count nothing. None means K + 1.
     """
     shares = np.zeros(num_rows or len(weights) + 1)
-    shares[: len(weights)] = weights * (1 - PLAIN_SHARE)
-    shares[-1] = PLAIN_SHARE
+    shares[: len(weights)] = weights * (1 - ALONE_SHARE)
+    shares[-1] = ALONE_SHARE
     return shares
 
 
@@ -41,13 +41,13 @@ class CaseReading:
     Attributes:
         log_likelihood: (K, C) log p(label | query, candidate) over all texts, nats.
         log_prob: (K, C) the same, normalized over the labels.
-        plain_log_prob: (C,) without a candidate, normalized.
+        alone_log_prob: (C,) without a candidate, normalized.
         reading: the rows (K candidates, then none), ready to go on.
     """
 
     log_likelihood: FloatArray
     log_prob: FloatArray
-    plain_log_prob: FloatArray
+    alone_log_prob: FloatArray
     reading: Reading
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,26 +13,28 @@ from jomed_app import __version__
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
 from jomed_app.errors import CancelledError
-from jomed_app.inference.aggregate import guided_log_prob, head_log_weights
-from jomed_app.inference.assemble import (
-    found_candidate,
-    image_opinion,
-    read_candidate,
-    shown_findings,
-    vote_of_nearest,
-    with_conclusion,
-)
-from jomed_app.inference.calibration.probabilities import Calibration
-from jomed_app.inference.candidate_cache import CandidateShelf, encode_images
+from jomed_app.inference.calibration.profile import Profile
+from jomed_app.inference.candidate_cache import CandidateCache, encode_images
 from jomed_app.inference.case_reader import CaseReader, Description, describe_shares
 from jomed_app.inference.checks import domain_check, refusal
 from jomed_app.inference.clock import Clock
-from jomed_app.inference.conclude import Conclusion, conclude
-from jomed_app.inference.ensemble import Opinions
-from jomed_app.inference.settings import EngineInfo, EngineSettings, Profile
+from jomed_app.inference.conclude import candidate_weights, combine, conclude, weigh
+from jomed_app.inference.evidence import MOST_NEIGHBORS, gather
+from jomed_app.inference.image_alone import image_probability
+from jomed_app.inference.info import EngineInfo
+from jomed_app.inference.open_questions import OpenQuestions
+from jomed_app.inference.result import (
+    found_candidate,
+    read_candidate,
+    refused,
+    shown_findings,
+    weighed_again,
+    with_conclusion,
+    word_conclusion,
+)
 from jomed_app.inference.two_searches import RETRIEVALS, search_both
 from jomed_app.models.heads import DomainHead, LinearHead
-from jomed_app.models.localizer.detection import Found
+from jomed_app.models.localizer.detection import Detection
 from jomed_app.models.localizer.localizer import Localizer
 from jomed_app.models.pixels import Letterbox, letterbox
 from jomed_app.models.reader.packed import Reader
@@ -44,8 +47,10 @@ from jomed_app.types import (
     CandidatesFound,
     ChecksDone,
     Completed,
+    Consistency,
     Event,
     FinalReady,
+    FinalResult,
     ImageRecord,
     InputInfo,
     Result,
@@ -62,8 +67,8 @@ class Engine:
         backbone: the linear head on the tower; domain: refuses what is no image of the task.
         index: candidates.
         task: what is asked.
-        settings, calibration: from the bundle.
-        standard: the same for the search by similarity alone; None takes those for both searches.
+        profile: from the bundle, fitted beside this kind of corpus.
+        standard: the same for the search by similarity alone; None takes one for both searches.
         info: for the screen and for `versions`.
     """
 
@@ -77,8 +82,7 @@ class Engine:
         domain: DomainHead,
         index: CandidateIndex,
         task: Task,
-        settings: EngineSettings,
-        calibration: Calibration,
+        profile: Profile,
         info: EngineInfo,
         standard: Profile | None = None,
     ) -> None:
@@ -89,12 +93,12 @@ class Engine:
         self.domain = domain
         self.index = index
         self.task = task
-        self.settings = settings
-        self.calibration = calibration
+        self.profile = profile
         self.info = info
         self.standard = standard
         self._case_reader = CaseReader(reader, task)
-        self._shelf = CandidateShelf(self._case_reader, index)
+        self._candidates = CandidateCache.of_index(reader, index)
+        self._questions: OpenQuestions | None = None
 
     def candidate(self, candidate_id: str) -> CaseRecord:
         """Return a candidate's record."""
@@ -103,6 +107,19 @@ class Engine:
     def candidate_image(self, candidate_id: str) -> NDArray[np.uint8]:
         """Return a candidate's (rows, columns, 3) uint8 image."""
         return self.index.image(candidate_id)
+
+    @property
+    def questions(self) -> OpenQuestions:
+        """Questions with free answers, where the index holds cases that were asked.
+
+        Raises:
+            ConfigError: if it holds none.
+        """
+        if self._questions is None:
+            self._questions = OpenQuestions(
+                self.reader, self.retriever, self.index, self.profile_of
+            )
+        return self._questions
 
     def run(
         self,
@@ -135,7 +152,8 @@ class Engine:
         retrieval = retrieval or self.info.opens_with
         if not self.retriever.projections.has_trained_heads:
             retrieval = "standard"
-        settings = self._profile(retrieval).settings
+        profile = self.profile_of(retrieval)
+        settings = profile.settings
         query = encode_images(self.reader, [image.model_input])[0]
         features = self.retriever.features(query.tokens[None])[0]
         check = domain_check(self.domain, features, settings.domain_probability)
@@ -143,10 +161,10 @@ class Engine:
         yield ChecksDone(info)
         reason = refusal(self.task, info)
         if reason is not None:
-            conclusion = Conclusion.refused(reason)
-            yield FinalReady(conclusion.final, conclusion.consistency)
+            final, consistency = refused(reason)
+            yield FinalReady(final, consistency)
             yield Completed(
-                self._result(info, question, (), conclusion, None, image, clock, retrieval)
+                self._result(info, question, (), final, consistency, {}, clock, retrieval)
             )
             return
 
@@ -156,59 +174,76 @@ class Engine:
             self.index,
             query.tokens[None],
             retrieval=retrieval,
-            k_per_head={each: self._profile(each).settings.k_per_head for each in RETRIEVALS},
+            k_per_head={each: self.profile_of(each).settings.k_per_head for each in RETRIEVALS},
             k=k,
             own=own,
         )
         hits, vector = searched.hits, searched.vectors["image"]
-        log_weights = head_log_weights(
-            [hit.relative_score for hit in hits],
-            [hit.heads == ("text",) for hit in hits],
-            settings.weight_temperature,
-            settings.text_offset,
+        weights = np.exp(
+            candidate_weights(
+                np.array([hit.relative_score for hit in hits]),
+                np.array([hit.heads == ("text",) for hit in hits]),
+                settings,
+            )
         )
         found = [
             found_candidate(self.index, hit, weight, searched.other_ranks.get(hit.candidate_id))
-            for hit, weight in zip(hits, np.exp(log_weights).tolist(), strict=True)
+            for hit, weight in zip(hits, weights.tolist(), strict=True)
         ]
         clock.mark("retrieve")
         yield CandidatesFound(tuple(found), searched.dropped)
         _stop_if(cancel)
 
         reading = self._case_reader.read(
-            query, question, self._shelf.inputs([hit.candidate_id for hit in hits])
+            query, question, self._candidates.inputs([hit.candidate_id for hit in hits])
         )
-        log_prob = guided_log_prob(reading.log_prob, reading.plain_log_prob, settings.guidance)
+        evidence = gather(
+            hits,
+            self.index.search(vector, "image", MOST_NEIGHBORS, own),
+            self.index,
+            self.task.labels,
+            candidates=reading.log_prob,
+            alone=reading.alone_log_prob,
+            new=self.task.index_only,
+        )
+        said = weigh(evidence, settings).candidates
+        assert said is not None, "candidates were read"
         read = [
             read_candidate(each, self.task, row, likelihood)
-            for each, row, likelihood in zip(found, log_prob, reading.log_likelihood, strict=True)
+            for each, row, likelihood in zip(found, said, reading.log_likelihood, strict=True)
         ]
         clock.mark("read")
         for candidate in read:
             yield CandidateRead(candidate)
         _stop_if(cancel)
 
-        plain = self.task.labels[int(reading.plain_log_prob.argmax())]
-        vote = vote_of_nearest(self.index, self.task, vector, own, settings)
         square = letterbox(image.model_input, self.localizer.config.image_size)
         located = self.localizer.find([square])[0]
-        alone = image_opinion(self.task, located, self.backbone, features)
-        conclusion = self._conclude(read, plain, vote, alone, retrieval)
-        if conclusion.final.prediction is not None:
-            named = conclusion.final.prediction
-            counter = self.index.nearest_other_label(vector, "image", named, own)
-            conclusion = conclusion.with_counter(counter.candidate_id if counter else None)
-        yield FinalReady(conclusion.final, conclusion.consistency)
+        alone = image_probability(self.task, located, self.backbone, features)
+        conclusion = conclude(replace(evidence, image=alone), profile)
+        label = self.task.labels[int(conclusion.log_prob.argmax())]
+        counter = self.index.nearest_other_label(vector, "image", label, own)
+        final, consistency = word_conclusion(
+            conclusion,
+            self.task.labels,
+            [hit.candidate_id for hit in hits],
+            counter=counter.candidate_id if counter else None,
+        )
+        yield FinalReady(final, consistency)
         _stop_if(cancel)
 
-        shares = describe_shares(np.exp(log_weights))
         draft = self.index.candidate(read[0].candidate_id).descriptors
         description = self._case_reader.describe(
-            reading, shares, conclusion.label_index, box=located.box, draft=draft
+            reading,
+            describe_shares(weights),
+            self.task.labels.index(label),
+            box=located.box,
+            draft=draft,
         )
         clock.mark("read")
+        shown = self._shown(image, description, located, final, label, profile)
         result = self._result(
-            info, question, read, conclusion, (description, located), image, clock, retrieval
+            info, question, read, final, consistency, shown, clock, retrieval
         ).model_copy(update={"dropped": searched.dropped})
         yield BoxesReady(result.boxes, result.findings, result.report)
         yield Completed(result)
@@ -222,73 +257,65 @@ class Engine:
         if len(kept) == len(result.candidates):
             return result
         if not kept:
-            conclusion = Conclusion.refused("every candidate was removed; restore one of them")
-            return with_conclusion(result, (), conclusion)
+            return with_conclusion(
+                result, (), *refused("every candidate was removed; restore one of them")
+            )
         total = sum(each.weight for each in kept)
         scaled = [each.model_copy(update={"weight": each.weight / total}) for each in kept]
-        final = result.final
-        said = final.query_only_prediction, final.neighbor_vote, final.image_head
-        conclusion = self._conclude(scaled, *said, result.retrieval)
+        labels = self.task.labels
+        conclusion = combine(
+            weighed_again(scaled, result.final, labels), self.profile_of(result.retrieval)
+        )
+        answer = labels[int(conclusion.log_prob.argmax())]
         counter = result.consistency.counter_candidate
-        if counter is not None and self.candidate(counter).label == conclusion.final.prediction:
-            others = [each for each in kept if each.label != conclusion.final.prediction]
+        if counter is not None and self.candidate(counter).label == answer:
+            others = [each for each in kept if each.label != answer]
             counter = others[0].candidate_id if others else None
-        conclusion = conclusion.with_counter(counter)
-        return with_conclusion(result, tuple(scaled), conclusion)
+        final, consistency = word_conclusion(
+            conclusion, labels, [each.candidate_id for each in scaled], counter=counter
+        )
+        return with_conclusion(result, tuple(scaled), final, consistency)
 
     def warm(self, limit: int | None = None) -> int:
         """Encode the index's candidates ahead of the first case; return how many are held."""
-        return self._shelf.warm(limit)
+        return self._candidates.warm(limit)
 
-    def _profile(self, retrieval: Retrieval) -> Profile:
-        if retrieval == "standard" and self.standard is not None:
-            return self.standard
-        return Profile(self.settings, self.calibration)
+    def profile_of(self, retrieval: Retrieval) -> Profile:
+        """The profile that a search is concluded with."""
+        return self.standard if retrieval == "standard" and self.standard else self.profile
 
-    def _conclude(
+    def _shown(
         self,
-        read: Sequence[CandidateResult],
-        plain: str | None,
-        vote: Mapping[str, float],
-        image_head: Mapping[str, float],
-        retrieval: Retrieval,
-    ) -> Conclusion:
-        profile = self._profile(retrieval)
-        settings, new = profile.settings, self.task.index_only
-        return conclude(
-            read,
-            plain,
-            labels=self.task.labels,
-            calibration=profile.calibration,
-            max_spread=settings.max_spread,
-            opinions=Opinions(vote, settings.vote_share, image_head, settings.image_share, new),
-        )
+        image: ImageRecord,
+        description: Description,
+        located: Detection,
+        final: FinalResult,
+        label: str,
+        profile: Profile,
+    ) -> dict[str, Any]:
+        rows, columns = image.model_input.shape[:2]
+        place = Letterbox(rows, columns, self.localizer.config.image_size)
+        score = profile.calibration.boxes
+        return shown_findings(description, located, place, self.task, final, label, score)
 
     def _result(
         self,
         info: InputInfo,
         question: str,
         candidates: Sequence[CandidateResult],
-        conclusion: Conclusion,
-        found: tuple[Description, Found] | None,
-        image: ImageRecord,
+        final: FinalResult,
+        consistency: Consistency,
+        shown: dict[str, Any],
         clock: Clock,
         retrieval: Retrieval,
     ) -> Result:
-        shown: dict[str, Any] = {}
-        if found:
-            rows, columns = image.model_input.shape[:2]
-            place = Letterbox(rows, columns, self.localizer.config.image_size)
-            label = self.task.labels[conclusion.label_index]
-            score = self._profile(retrieval).calibration.boxes
-            shown = shown_findings(*found, place, self.task, conclusion.final, label, score)
         return Result(
             versions=Versions(app=__version__, bundle=self.info.bundle, index=self.info.index),
             input=info,
             question=question,
             candidates=tuple(candidates),
-            final=conclusion.final,
-            consistency=conclusion.consistency,
+            final=final,
+            consistency=consistency,
             timings_ms=clock.timings(),
             retrieval=retrieval,
             **shown,

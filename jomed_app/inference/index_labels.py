@@ -1,18 +1,17 @@
 """Labels that only the index knows: added by cases, without training.
 
 Ours: retrieval can know a class that no weight has seen. The bundle's task is widened by it, the
-vote of the nearest cases speaks for it (`opinions.hear_index_only`), and what was measured without
-it is no longer said.
+vote of the nearest cases speaks for it (`ensemble.leave_new_labels_to_vote`), and what was measured
+without it is no longer said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
 from jomed_app.data.tasks import Task
-from jomed_app.inference.calibration.probabilities import Calibration, Scaling
-from jomed_app.inference.settings import Profile
+from jomed_app.inference.calibration.probabilities import Calibration
+from jomed_app.inference.calibration.profile import Profile
 
 
 def widen_task(task: Task, labels: Collection[str]) -> Task:
@@ -43,5 +42,7 @@ def without_figures(profile: Profile, num_new: int) -> Profile:
         return profile
     known = profile.calibration
     bias = (*known.scaling.bias, *([0.0] * num_new)) if known.scaling.bias else ()
-    scaling = Scaling(known.scaling.temperature, bias)
-    return Profile(profile.settings, replace(Calibration(), scaling=scaling, boxes=known.boxes))
+    scaling = known.scaling.model_copy(update={"bias": bias})
+    return Profile(
+        settings=profile.settings, calibration=Calibration(scaling=scaling, boxes=known.boxes)
+    )

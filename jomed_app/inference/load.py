@@ -12,10 +12,10 @@ from transformers import AutoTokenizer
 
 from jomed_app.data.tasks import Task, task_from_dict
 from jomed_app.errors import BundleError
-from jomed_app.inference.calibration.probabilities import Calibration
+from jomed_app.inference.calibration.profile import CorpusProfile, Profile, read_profile
 from jomed_app.inference.engine import Engine
 from jomed_app.inference.index_labels import widen_task, without_figures
-from jomed_app.inference.settings import EngineInfo, EngineSettings, Profile
+from jomed_app.inference.info import EngineInfo
 from jomed_app.models.heads import HEADS_FILE, DomainHead, LinearHead, load_heads
 from jomed_app.models.loading import (
     Precision,
@@ -28,7 +28,7 @@ from jomed_app.models.localizer.localizer import Localizer, load_localizer
 from jomed_app.models.reader.packed import Reader
 from jomed_app.models.retriever.embedded import Retriever, load_retriever
 from jomed_app.retrieval.index import CandidateIndex
-from jomed_app.storage.bundle import Bundle, FittedManifest, open_bundle
+from jomed_app.storage.bundle import Bundle, open_bundle
 from jomed_app.types import CorpusKind
 
 logger = logging.getLogger(__name__)
@@ -49,8 +49,7 @@ class BundleParts:
         task: the bundle's own task definition.
         reader, retriever: they share one vision tower; localizer: has one of its own.
         backbone: linear head on the tower; domain: refuses foreign images.
-        profiles: settings and calibration by kind of corpus, fitted with the bundle's query heads.
-        standard_profiles: the same, fitted for the search by similarity alone; may lack any.
+        profiles: by kind of corpus.
     """
 
     bundle: Bundle
@@ -60,8 +59,7 @@ class BundleParts:
     localizer: Localizer
     backbone: LinearHead
     domain: DomainHead
-    profiles: Mapping[CorpusKind, Profile]
-    standard_profiles: Mapping[CorpusKind, Profile] = dataclasses.field(default_factory=dict)
+    profiles: Mapping[CorpusKind, CorpusProfile]
 
     def profile(self, simulated: bool, standard: bool = False) -> Profile:
         """Settings for an index; one that was never measured gets the plain defaults.
@@ -72,8 +70,8 @@ class BundleParts:
                 it has one profile for both searches.
         """
         kind: CorpusKind = "simulated" if simulated else "real"
-        profile = self.profiles.get(kind, Profile())
-        return self.standard_profiles.get(kind, profile) if standard else profile
+        profile = self.profiles.get(kind, CorpusProfile())
+        return profile.standard if standard and profile.standard is not None else profile
 
     @property
     def has_trained_heads(self) -> bool:
@@ -109,10 +107,7 @@ def load_bundle(folder: Path, precision: str = "auto") -> BundleParts:
     retriever = load_retriever(path / "retriever", reader.model.model.vision_tower)
     backbone, domain = load_heads(path / "heads")
     manifest = bundle.manifest
-    profiles = {kind: _profile(each) for kind, each in manifest.profiles.items()}
-    standard = {
-        kind: _profile(each.standard) for kind, each in manifest.profiles.items() if each.standard
-    }
+    profiles = {kind: read_profile(each) for kind, each in manifest.profiles.items()}
     logger.info("bundle %s %s runs as %s", manifest.name, manifest.version, chosen.value)
     return BundleParts(
         bundle,
@@ -123,15 +118,6 @@ def load_bundle(folder: Path, precision: str = "auto") -> BundleParts:
         backbone,
         domain,
         profiles,
-        standard,
-    )
-
-
-def _profile(fitted: FittedManifest) -> Profile:
-    return Profile(
-        EngineSettings.from_dict(fitted.thresholds),
-        Calibration.from_dict(fitted.calibration),
-        fitted.measured_on,
     )
 
 
@@ -144,8 +130,12 @@ def load_engine(bundle: Path, index: Path, *, precision: str = "auto") -> Engine
         ConfigError: if there is no such precision.
     """
     parts = load_bundle(bundle, precision)
+    return engine_of(parts, CandidateIndex.load(index, parts.retriever.fingerprint))
+
+
+def engine_of(parts: BundleParts, candidates: CandidateIndex) -> Engine:
+    """An engine over what is loaded already; its reader is laid out for answers."""
     prepare_for_answers(parts.reader.model)
-    candidates = CandidateIndex.load(index, parts.retriever.fingerprint)
     manifest = parts.bundle.manifest
     is_simulated = candidates.info.simulated
     task = widen_task(parts.task, candidates.labels)
@@ -171,8 +161,7 @@ def load_engine(bundle: Path, index: Path, *, precision: str = "auto") -> Engine
         domain=parts.domain,
         index=candidates,
         task=task,
-        settings=profile.settings,
-        calibration=profile.calibration,
+        profile=profile,
         standard=standard,
         info=info,
     )
@@ -183,4 +172,4 @@ def _standard_profile(parts: BundleParts, is_simulated: bool) -> Profile:
     profile = parts.profile(is_simulated, standard=True)
     if profile is not parts.profile(is_simulated) or not profile.measured_on:
         return profile
-    return dataclasses.replace(profile, measured_on=f"{profile.measured_on}, {OTHER_SEARCH}")
+    return profile.model_copy(update={"measured_on": f"{profile.measured_on}, {OTHER_SEARCH}"})

@@ -7,7 +7,7 @@ questions most alike, since no passage of forty words holds the answer to every 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from jomed_app.data.records import AskedQuestion, CaseRecord
 from jomed_app.data.wording.questions import taught_answer
+from jomed_app.retrieval.corpus_view import CorpusView
 
 QUESTION_WEIGHT = 2.0  # of a question's likeness beside the image's, both at most 1
 ANSWERS_SHOWN = 3
 NUM_VOTERS = 16
+SHORTLIST = 256  # images alike, among which those asked alike are sought
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +138,66 @@ class QuestionSearch:
             asked = self._vectorizer.transform([question])
             self._last = question, (self._matrix @ asked.T).toarray()[:, 0]
         return self._last[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Shortlist:
+    """Known images alike one image, among which those asked alike are sought.
+
+    Attributes:
+        ids: (M,) candidate ids; scores: (M,) likeness of the images, the most alike first.
+    """
+
+    ids: tuple[str, ...]
+    scores: NDArray[np.float64]
+
+
+class QuestionCorpus:
+    """Known images with questions: what a question about another image is read beside.
+
+    Args:
+        corpus: the images, searched by the image head.
+    """
+
+    def __init__(self, corpus: CorpusView) -> None:
+        self.corpus = corpus
+        self._search = QuestionSearch([corpus.candidate(each) for each in corpus.ids])
+        self._row_of = {each: row for row, each in enumerate(corpus.ids)}
+
+    def shortlist(
+        self,
+        vector: NDArray[np.float32],
+        exclude_ids: Collection[str] = frozenset(),
+        exclude_groups: Collection[str] = frozenset(),
+    ) -> Shortlist:
+        """Return the `SHORTLIST` images most alike, or as many as there are.
+
+        Args:
+            vector: (D,) query vector of the image head.
+            exclude_ids: candidates left out, the image's own copies.
+            exclude_groups: groups left out, the image's own.
+        """
+        hits = self.corpus.search(vector, "image", SHORTLIST, exclude_ids, exclude_groups)
+        scores = np.array([hit.retriever_score for hit in hits], dtype=np.float64)
+        return Shortlist(tuple(hit.candidate_id for hit in hits), scores)
+
+    def rank(self, near: Shortlist, question: str) -> Shortlist:
+        """Return the same images ranked for a question, with `QuestionSearch.scores`."""
+        scores = self._search.scores(question, near.scores, self._rows(near))
+        order = np.argsort(-scores, kind="stable")
+        return Shortlist(tuple(near.ids[place] for place in order), scores[order])
+
+    def voters(self, near: Shortlist, question: str) -> list[Voter]:
+        """What these images answered to questions alike; see `QuestionSearch.voters`."""
+        return self._search.voters(question, near.scores, self._rows(near))
+
+    def passage(self, candidate_id: str, question: str) -> str:
+        """What one image answers to its questions most alike, the most alike first."""
+        return self._search.passage(self._row_of[candidate_id], question)
+
+    def answer(self, candidate_id: str, question: str) -> str:
+        """One image's answer to its question most alike; empty without any."""
+        return self._search.answer(self._row_of[candidate_id], question)
+
+    def _rows(self, near: Shortlist) -> NDArray[np.int64]:
+        return np.array([self._row_of[each] for each in near.ids], dtype=np.int64)

@@ -63,7 +63,7 @@ class Hit:
 
 
 class SearchableIndex(Protocol):
-    """The part of `CandidateIndex` that the merged search uses."""
+    """The part of `CorpusView` that the merged search uses."""
 
     def search(
         self,
@@ -72,6 +72,7 @@ class SearchableIndex(Protocol):
         k: int,
         exclude_ids: Collection[str] = frozenset(),
         exclude_groups: Collection[str] = frozenset(),
+        exclude_labels: Collection[str] = frozenset(),
     ) -> list[Hit]:
         """Return at most k hits of one head, best first."""
 
@@ -97,6 +98,7 @@ def find_candidates(
     k_per_head: int = 2,
     exclude_ids: Collection[str] = frozenset(),
     exclude_groups: Collection[str] = frozenset(),
+    exclude_labels: Collection[str] = frozenset(),
 ) -> list[Hit]:
     """Search with every head and merge: k_per_head hits of each, duplicates merged.
 
@@ -111,6 +113,7 @@ def find_candidates(
         k_per_head: hits wanted of each head, >= 1.
         exclude_ids: candidates never to be found, such as the query itself.
         exclude_groups: groups never to be found, such as the query's patient.
+        exclude_labels: candidates of these labels are never found.
 
     Returns:
         Hits by relative score, highest first; then those that more heads found, image before text,
@@ -127,7 +130,9 @@ def find_candidates(
     heads = sorted(query_vectors, key=_HEAD_ORDER.__getitem__)
     wanted = k_per_head * len(heads)
     found = {
-        head: index.search(query_vectors[head], head, wanted, exclude_ids, exclude_groups)
+        head: index.search(
+            query_vectors[head], head, wanted, exclude_ids, exclude_groups, exclude_labels
+        )
         for head in heads
     }
     merged = _merge_by_rank(found, k_per_head, wanted)

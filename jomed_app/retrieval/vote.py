@@ -17,32 +17,33 @@ def neighbor_vote(
     """Return the share of each label among the nearest cases.
 
     Args:
-        scores: (N,) inner products of the nearest cases.
-        labels: (N,) their label indexes, in [0, num_labels).
+        scores: (..., N) inner products of the nearest cases; -inf marks a case that has no vote.
+        labels: (..., N) their label indexes, in [0, num_labels); of one without a vote any.
         num_labels: C.
         temperature: > 0; scores are divided by it before the softmax.
 
     Returns:
-        (C,) probabilities, each at least about `SMALLEST_SHARE`; sums to 1.
+        (..., C) probabilities, each at least about `SMALLEST_SHARE`; sums to 1.
 
     Raises:
-        ValueError: if there is no case, the lengths differ or temperature <= 0.
+        ValueError: if there is no case with a vote, the shapes differ or temperature <= 0.
     """
     values = np.asarray(scores, dtype=np.float64)
     members = np.asarray(labels, dtype=np.intp)
-    if values.shape != members.shape or values.ndim != 1 or not len(values):
+    if values.shape != members.shape or not values.ndim or not values.shape[-1]:
         raise ValueError(
             f"a vote needs N scores and N labels, found {values.shape} and {members.shape}"
         )
     if not temperature > 0:
         raise ValueError(f"temperature must be > 0, found {temperature}")
-    shares = np.maximum(label_shares(values, members, num_labels, temperature), SMALLEST_SHARE)
-    return np.asarray(shares / shares.sum())
-
-
-def label_shares(
-    scores: NDArray[np.float64], labels: NDArray[np.intp], num_labels: int, temperature: float
-) -> NDArray[np.float64]:
-    """Return (C,) shares of N >= 1 votes whose weights are the softmax of their scores."""
-    weights = np.exp((scores - scores.max()) / temperature)
-    return np.asarray(np.bincount(labels, weights, minlength=num_labels) / weights.sum())
+    best = values.max(axis=-1, keepdims=True)
+    if not np.isfinite(best).all():
+        raise ValueError("a vote needs one case with a finite score, found none")
+    weights = np.exp((values - best) / temperature)
+    weights = weights / weights.sum(axis=-1, keepdims=True)
+    shares = np.stack(
+        [np.where(members == label, weights, 0.0).sum(axis=-1) for label in range(num_labels)],
+        axis=-1,
+    )
+    shares = np.maximum(shares, SMALLEST_SHARE)
+    return np.asarray(shares / shares.sum(axis=-1, keepdims=True))

@@ -54,30 +54,12 @@ class BaseWeights(Frozen):
     licence: str
 
 
-class FittedManifest(Frozen):
-    """What was fitted with one search beside one kind of corpus.
-
-    `thresholds` and `calibration` hold JSON values by name; `measured_on` says in words on which
-    cases, and beside which corpus, they were fitted.
-    """
-
-    thresholds: dict[str, float] = Field(default={})
-    calibration: dict[str, JsonValue] = Field(default={})
-    measured_on: str = ""
-
-
-class ProfileManifest(FittedManifest):
-    """What was fitted with one kind of corpus as known cases, by the bundle's query heads.
-
-    `standard` is the same, fitted for the search by similarity alone. It is not written where it
-    is absent, so that a bundle from before it still matches its seal.
-    """
-
-    standard: FittedManifest | None = Field(default=None, exclude_if=lambda value: value is None)
-
-
 class BundleManifest(SealedManifest):
-    """What a bundle is made of and made from; `profiles` by kind of corpus."""
+    """What a bundle is made of and made from.
+
+    `profiles` holds, by kind of corpus, what was fitted with that corpus as known cases; it is read
+    by `inference.calibration.profile`.
+    """
 
     format_version: int = BUNDLE_FORMAT_VERSION
     name: str = Field(min_length=1)
@@ -85,7 +67,7 @@ class BundleManifest(SealedManifest):
     task: str
     labels: tuple[str, ...] = Field(min_length=1)
     prompts: dict[str, str] = Field(default={})
-    profiles: dict[CorpusKind, ProfileManifest] = Field(default={})
+    profiles: dict[CorpusKind, dict[str, JsonValue]] = Field(default={})
     training: TrainingInfo = TrainingInfo()
     training_data: tuple[TrainingData, ...] = ()
     metrics: dict[str, JsonValue] = Field(default={})
@@ -127,7 +109,7 @@ def write_manifest(
     task: str,
     labels: Sequence[str],
     prompts: Mapping[str, str] | None = None,
-    profiles: Mapping[CorpusKind, ProfileManifest] | None = None,
+    profiles: Mapping[CorpusKind, Mapping[str, JsonValue]] | None = None,
     training: TrainingInfo | None = None,
     training_data: Sequence[TrainingData] = (),
     metrics: Mapping[str, JsonValue] | None = None,
@@ -143,7 +125,7 @@ def write_manifest(
         task: name of the task definition.
         labels: the task's classes, in the order of every probability vector.
         prompts: prompt templates by name.
-        profiles: thresholds and calibration by kind of corpus; finite numbers.
+        profiles: JSON values of a `CorpusProfile` by kind of corpus; finite numbers.
         training: stages, seeds and resolved configs.
         training_data: data sets that training saw.
         metrics: measured figures; JSON values, finite.

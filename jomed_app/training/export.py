@@ -19,6 +19,7 @@ from jomed_app.data.records import CaseRecord
 from jomed_app.data.sources.foreign import foreign_images
 from jomed_app.data.wording.prompts import NO_REFERENCE, candidate_text, query_text
 from jomed_app.errors import BundleError
+from jomed_app.inference.calibration.profile import read_profile
 from jomed_app.models.heads import save_heads
 from jomed_app.models.loading import merge_lora, store_quantized, store_quantized_encoder
 from jomed_app.models.localizer.localizer import load_localizer
@@ -30,8 +31,6 @@ from jomed_app.progress import OnProgress
 from jomed_app.storage.bundle import (
     BaseWeights,
     BundleManifest,
-    FittedManifest,
-    ProfileManifest,
     TrainingData,
     TrainingInfo,
     check_size_limit,
@@ -171,22 +170,25 @@ def make_bundle(
     return manifest
 
 
-def _profiles(run: Path, k_per_head: int, has_heads: bool) -> dict[CorpusKind, ProfileManifest]:
-    """What was fitted on out-of-fold cases, by kind of corpus.
+def _profiles(run: Path, k_per_head: int, has_heads: bool) -> dict[CorpusKind, dict[str, Any]]:
+    """What was fitted on held-out cases, by kind of corpus, as the manifest holds it.
 
     Without trained heads in the bundle, what was fitted for the standard search is its profile.
     """
     stored = json.loads((run / "cv" / "settings.json").read_text(encoding="utf-8"))
-    found: dict[CorpusKind, ProfileManifest] = {}
+    found: dict[CorpusKind, dict[str, Any]] = {}
     for kind, each in stored.items():
         standard = each.get("standard")
         chosen = each if has_heads or not standard else standard
-        nested = FittedManifest(**_fitted(standard, k_per_head)) if has_heads and standard else None
-        found[kind] = ProfileManifest(**_fitted(chosen, k_per_head), standard=nested)
+        profile = _fitted(chosen, k_per_head)
+        if has_heads and standard:
+            profile["standard"] = _fitted(standard, k_per_head)
+        found[kind] = read_profile(profile).to_dict()
     return found
 
 
 def _fitted(stored: dict[str, Any], k_per_head: int) -> dict[str, Any]:
+    """The profile among what was fitted, with the hits per search of the run."""
     return {
         "thresholds": stored["thresholds"] | {"k_per_head": k_per_head},
         "calibration": stored["calibration"],

@@ -10,7 +10,7 @@ from jomed_app.data.records import read_records, write_records
 from jomed_app.errors import ConfigError, RecordError
 from jomed_app.evaluation.evaluate import evaluate_task
 from jomed_app.evaluation.report.build import read_report
-from jomed_app.evaluation.scorer import Scorer
+from jomed_app.evaluation.split_reader import SplitReader
 from jomed_app.evaluation.systems import SYSTEMS
 from jomed_app.imaging import read_image
 from jomed_app.inference.load import load_bundle, load_engine
@@ -199,13 +199,13 @@ def test_a_label_of_the_index_alone_is_answered_by_the_vote(
     for name in ("backbone", "image_alone"):
         assert recall[name][NEW] == 0.0, "nothing was trained on it"
     engine = load_engine(tiny_bundle, tmp_path / "index", precision="fp32")
-    parts = load_bundle(tiny_bundle)
-    scorer = Scorer(parts, engine.index, engine.task, is_own=True)
+    parts = load_bundle(tiny_bundle, "fp32")
+    reader = SplitReader(parts, engine.index, engine.task, is_own=True)
     answered = 0
     for record in read_records(tmp_path / "cases"):
         *_, done = engine.run(read_image(tmp_path / "cases" / record.image), retrieval="standard")
         if said := list(done.result.final.probabilities.values()):  # the tiny bundle refuses some
-            rag = scorer.score(tmp_path / "cases", record, ("rag",)).systems["rag"]
+            rag = reader.score(tmp_path / "cases", record, ("rag",)).systems["rag"]
             np.testing.assert_allclose(rag.probabilities, said, atol=1e-4)
             answered += 1
     assert answered > 1

@@ -5,30 +5,29 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from jomed_app.evaluation.held_out import HeldOutCase
 from jomed_app.evaluation.rerank import (
     RERANKERS,
     fit_usefulness,
     rerank,
     usefulness_features,
 )
-from jomed_app.evaluation.systems import RawCase
+from jomed_app.inference.evidence import Evidence
 
 
-def case(said, scores=(1.0, 0.9, 0.8), labels=(0, 1, 1), plain=(0.5, 0.5)) -> RawCase:
+def case(said, scores=(1.0, 0.9, 0.8), labels=(0, 1, 1), plain=(0.5, 0.5)) -> HeldOutCase:
     said = np.log(np.array(said, dtype=float))
-    return RawCase(
-        retrieved=said,
-        drawn=said,
-        plain=np.log(np.array(plain)),
+    return HeldOutCase(
+        evidence=Evidence(
+            candidates=said,
+            scores=np.array(scores),
+            is_text=np.zeros(3, dtype=bool),
+            alone=np.log(np.array(plain)),
+            neighbor_scores=np.array([0.9, 0.8, 0.7]),
+            neighbor_labels=np.array([0, 1, 1]),
+        ),
+        labels=np.array(labels),
         backbone=np.log(np.array(plain)),
-        retrieved_labels=np.array(labels),
-        drawn_labels=np.array(labels),
-        neighbor_labels=np.array([0, 1, 1]),
-        neighbor_scores=np.array([0.9, 0.8, 0.7]),
-        scores=np.array(scores),
-        is_text=np.zeros(3, dtype=bool),
-        boxes=None,
-        seconds=0.0,
     )
 
 
@@ -56,10 +55,13 @@ def test_the_order_of_the_candidates_changes_no_answer():
     order = [2, 0, 1]
     other = replace(
         one,
-        retrieved=one.retrieved[order],
-        scores=one.scores[order],
-        retrieved_labels=one.retrieved_labels[order],
-        is_text=one.is_text[order],
+        evidence=replace(
+            one.evidence,
+            candidates=one.evidence.candidates[order],
+            scores=one.evidence.scores[order],
+            is_text=one.evidence.is_text[order],
+        ),
+        labels=one.labels[order],
     )
     for name in RERANKERS:
         first, second = rerank(one)[name], rerank(other)[name]

@@ -11,8 +11,7 @@ from hypothesis.extra.numpy import arrays
 from jomed_app.inference.aggregate import (
     candidate_log_weights,
     candidate_predictions,
-    consistency_state,
-    decisive_candidate,
+    consistency_states,
     guided_log_prob,
     head_log_weights,
     leave_one_out,
@@ -82,7 +81,6 @@ def test_answer_that_all_candidates_exclude_stays_excluded() -> None:
 def test_single_candidate_is_the_answer() -> None:
     answers = np.log([[0.7, 0.3]])
     np.testing.assert_allclose(marginalize([3.0], answers), answers[0])
-    assert decisive_candidate([3.0], answers) is None
 
 
 @given(weights_and_answers())
@@ -129,28 +127,6 @@ def test_equal_candidates_change_nothing_when_one_leaves(num_candidates, row) ->
     np.testing.assert_allclose(
         leave_one_out(log_weights, answers), np.tile(marginal, (num_candidates, 1)), atol=1e-9
     )
-    assert decisive_candidate(log_weights, answers) is None
-
-
-def test_decisive_candidate_is_the_one_that_carries_the_answer() -> None:
-    answers = np.log([[0.9, 0.1], [0.45, 0.55], [0.4, 0.6]])
-    assert marginalize([0.0] * 3, answers).argmax() == 0
-    assert decisive_candidate([0.0] * 3, answers) == 0
-
-
-def test_decisive_candidate_with_the_largest_change_wins() -> None:
-    answers = np.log([[0.70, 0.30], [0.95, 0.05], [0.10, 0.90], [0.30, 0.70]])
-    without = np.exp(leave_one_out([0.0] * 4, answers))
-    assert (without[:2].argmax(axis=1) == 1).all(), "both removals must flip the answer"
-    assert decisive_candidate([0.0] * 4, answers) == 1
-
-
-@pytest.mark.parametrize("percent", range(51, 100))
-def test_rounding_in_a_tie_is_no_flip(percent) -> None:
-    first, second = percent / 100, 0.37
-    shares = [0.9, first, second, 1 - first, 1 - second]
-    answers = np.log([[share, 1 - share] for share in shares])
-    assert decisive_candidate([3.0, 0.0, 0.0, 0.0, 0.0], answers) is None
 
 
 def test_guidance_by_hand() -> None:
@@ -176,20 +152,28 @@ def test_guidance_leaves_a_candidate_without_influence_alone() -> None:
     ],
 )
 def test_consistency_states(rows, query_only, state) -> None:
-    assert consistency_state(np.log(rows), query_only_prediction=query_only) is state
+    assert consistency_states(np.log(rows), query_only=query_only).item() is state
 
 
-def test_abstention_passes_through() -> None:
-    state = consistency_state(np.log([[0.1, 0.9], [0.9, 0.1]]), abstained=True)
-    assert state is ConsistencyState.ABSTAIN
+def test_states_of_many_cases_are_those_of_each() -> None:
+    rows = np.log([[[0.1, 0.9], [0.2, 0.8]], [[0.1, 0.9], [0.45, 0.55]], [[0.1, 0.9], [0.9, 0.1]]])
+    alone = np.array([1, 1, 0])
+    together = consistency_states(rows, query_only=alone)
+    apart = [
+        consistency_states(row, query_only=each).item()
+        for row, each in zip(rows, alone, strict=True)
+    ]
+    assert together.tolist() == apart
+    assert apart == [
+        ConsistencyState.CONSISTENT, ConsistencyState.MIXED, ConsistencyState.DISAGREE,
+    ]  # fmt: skip
 
 
-@given(weights_and_answers(min_candidates=2))
-@settings(max_examples=60, deadline=None)
-def test_a_flip_implies_disagreement(case) -> None:
-    log_weights, answers = case
-    if decisive_candidate(log_weights, answers) is not None:
-        assert consistency_state(answers) is ConsistencyState.DISAGREE
+def test_a_candidate_that_does_not_count_changes_no_state() -> None:
+    rows = np.log([[0.1, 0.9], [0.2, 0.8], [0.9, 0.1]])
+    assert consistency_states(rows).item() is ConsistencyState.DISAGREE
+    counted = consistency_states(rows, counts=[True, True, False]).item()
+    assert counted is consistency_states(rows[:2]).item() is ConsistencyState.CONSISTENT
 
 
 def test_counts_follow_label_order() -> None:
@@ -214,8 +198,8 @@ def test_counts_follow_label_order() -> None:
         (lambda: guided_log_prob([[0.0, 0.0]], [0.0, 0.0], -1), "strength must be >= 0"),
         (lambda: guided_log_prob([[0.0, 0.0]], [0.0], 1), "no_retrieval_log_prob must be"),
         (lambda: guided_log_prob([[0.0, 0.0]], [0.0, -np.inf], 1), "must be finite"),
-        (lambda: consistency_state(np.zeros((0, 2))), "one candidate or more"),
-        (lambda: consistency_state([[0.0, 0.0]], max_spread=2), r"lie in \[0, 1\]"),
+        (lambda: consistency_states(np.zeros((0, 2))), "one candidate or more"),
+        (lambda: consistency_states([[0.0, 0.0]], max_spread=2), r"lie in \[0, 1\]"),
         (lambda: candidate_predictions([0.0, 1.0]), "one candidate or more"),
         (lambda: prediction_counts([[0.0, 1.0]], LABELS), "name all 2 answers"),
     ],

@@ -41,7 +41,7 @@ def test_every_row_is_normalized_over_the_labels(reader, encodings, candidates):
     case = reader.read(encodings[0], QUESTION, candidates)
     assert case.log_prob.shape == case.log_likelihood.shape == (3, 3)
     np.testing.assert_allclose(np.exp(case.log_prob).sum(-1), 1.0)
-    assert np.exp(case.plain_log_prob).sum() == pytest.approx(1.0)
+    assert np.exp(case.alone_log_prob).sum() == pytest.approx(1.0)
     assert (case.log_likelihood <= case.log_prob + 1e-9).all(), "all texts share a mass of one"
 
 
@@ -49,7 +49,7 @@ def test_a_candidate_is_read_the_same_alone_and_among_others(reader, encodings, 
     together = reader.read(encodings[0], QUESTION, candidates)
     alone = reader.read(encodings[0], QUESTION, candidates[1:2])
     np.testing.assert_allclose(alone.log_likelihood[0], together.log_likelihood[1], atol=1e-4)
-    np.testing.assert_allclose(alone.plain_log_prob, together.plain_log_prob, atol=1e-4)
+    np.testing.assert_allclose(alone.alone_log_prob, together.alone_log_prob, atol=1e-4)
 
 
 def test_the_order_of_candidates_does_not_matter(reader, encodings, candidates):

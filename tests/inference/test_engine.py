@@ -7,6 +7,7 @@ import pytest
 
 from jomed_app.errors import CancelledError
 from jomed_app.imaging import read_image
+from jomed_app.inference.calibration.probabilities import Calibration
 from jomed_app.inference.engine import Engine
 from jomed_app.types import (
     BoxesReady,
@@ -201,13 +202,10 @@ def engine_that_says(tiny_engine):
     def make(label: str) -> Engine:
         labels = tiny_engine.task.labels
         bias = tuple(9.0 if each == label else 0.0 for each in labels)
-        scaling = dataclasses.replace(tiny_engine.calibration.scaling, bias=bias)
-        return rebuilt(
-            tiny_engine,
-            calibration=dataclasses.replace(
-                tiny_engine.calibration, scaling=scaling, conformal=None
-            ),
-        )
+        known = tiny_engine.profile.calibration
+        scaling = known.scaling.model_copy(update={"bias": bias})
+        calibration = known.model_copy(update={"scaling": scaling, "conformal": None})
+        return with_calibration(tiny_engine, calibration)
 
     return make
 
@@ -217,10 +215,15 @@ def rebuilt(engine: Engine, **changed) -> Engine:
     return Engine(**{name: getattr(engine, name) for name in names} | changed)
 
 
+def with_calibration(engine: Engine, calibration: Calibration) -> Engine:
+    profile = engine.profile.model_copy(update={"calibration": calibration})
+    return rebuilt(engine, profile=profile)
+
+
 def test_an_answer_that_rules_nothing_out_abstains_and_still_describes(tiny_engine, query):
-    conformal = dataclasses.replace(tiny_engine.calibration.conformal, threshold=1.0)
-    calibration = dataclasses.replace(tiny_engine.calibration, conformal=conformal)
-    engine = rebuilt(tiny_engine, calibration=calibration)
+    known = tiny_engine.profile.calibration
+    conformal = known.conformal.model_copy(update={"threshold": 1.0})
+    engine = with_calibration(tiny_engine, known.model_copy(update={"conformal": conformal}))
     events = list(engine.run(query))
     result = events[-1].result
     assert result.final.abstained
@@ -243,7 +246,7 @@ def test_a_stopped_case_keeps_nothing(tiny_engine, query, result, allowed, last)
     with pytest.raises(CancelledError, match="nothing was kept, start it again"):
         drain(tiny_engine.run(query, cancel=cancel), seen)
     assert type(seen[-1]) is last
-    assert set(tiny_engine._shelf._held) <= set(tiny_engine.index.ids)
+    assert set(tiny_engine._candidates._held) <= set(tiny_engine.index.ids)
     assert untimed(answered(tiny_engine, query)) == untimed(result)
 
 

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import dataclasses
 import inspect
 
 import numpy as np
 import pytest
 
 from jomed_app.imaging import read_image
-from jomed_app.inference.assemble import vote_of_nearest
 from jomed_app.inference.engine import Engine
-from jomed_app.inference.settings import EngineSettings
 from jomed_app.types import ConsistencyState
 from tests.tiny_bundle import FIRST_FRESH_SEED, simulated_png
 
@@ -46,7 +43,7 @@ def test_the_last_candidate_alone_is_its_own_answer(tiny_engine, result):
     others = {each.candidate_id for each in result.candidates[:-1]}
     after = tiny_engine.recompute(result, others)
     expected = np.exp(
-        tiny_engine.calibration.scaling.apply(np.log(list(last.probabilities.values())))
+        tiny_engine.profile.calibration.scaling.apply(np.log(list(last.probabilities.values())))
     )
     assert list(after.final.probabilities.values()) == pytest.approx(list(expected))
     assert after.consistency.decisive_candidate is None
@@ -72,7 +69,7 @@ def voting_engine(tiny_engine):
     """The tiny engine, with half of the answer left to the nearest cases."""
     names = list(inspect.signature(Engine).parameters)
     values = {name: getattr(tiny_engine, name) for name in names}
-    values["settings"] = dataclasses.replace(tiny_engine.settings, num_neighbors=5, vote_share=0.5)
+    values["profile"] = tiny_engine.profile.with_settings(num_neighbors=5, vote_share=0.5)
     return Engine(**values)
 
 
@@ -89,20 +86,5 @@ def test_the_nearest_cases_vote_and_the_vote_outlives_a_removal(voting_engine, r
     after = voting_engine.recompute(voted, {each.candidate_id for each in voted.candidates[:-1]})
     assert after.final.neighbor_vote == vote
     mixed = [(last.probabilities[label] + vote[label]) / 2 for label in vote]
-    expected = np.exp(voting_engine.calibration.scaling.apply(np.log(mixed)))
+    expected = np.exp(voting_engine.profile.calibration.scaling.apply(np.log(mixed)))
     assert list(after.final.probabilities.values()) == pytest.approx(list(expected))
-
-
-def test_the_vote_counts_labels_of_the_task_alone(tiny_engine, result):
-    """An index may hold cases of other labels; they are shown, and have no vote."""
-    engine, settings = tiny_engine, EngineSettings(num_neighbors=6)
-    vector = engine.index.vectors("image")[0]
-    near = engine.index.search(vector, "image", 6, ())
-    labels = {engine.candidate(hit.candidate_id).label for hit in near}
-    whole = vote_of_nearest(engine.index, engine.task, vector, (), settings)
-    assert {label for label, share in whole.items() if share > 0.01} == labels
-    left_out = engine.task.model_copy(update={"labels": ("cyst", *sorted(labels)[:1])})
-    part = vote_of_nearest(engine.index, left_out, vector, (), settings)
-    assert part[sorted(labels)[0]] > 0.99
-    strange = engine.task.model_copy(update={"labels": ("cyst", "lymph node")})
-    assert vote_of_nearest(engine.index, strange, vector, (), settings) == {}

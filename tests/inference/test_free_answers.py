@@ -5,14 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.special import log_softmax, logsumexp
 
+from jomed_app.inference.calibration.profile import Profile, Settings
+from jomed_app.inference.conclude import conclude
 from jomed_app.inference.free_answers import (
-    answer_freely,
-    finding_probabilities,
+    gather_answers,
+    open_profile,
+    read_freely,
     unite_answers,
-    weigh_answers,
+    word_answer,
 )
+from jomed_app.retrieval.question_search import Voter
+from jomed_app.retrieval.vote import SMALLEST_SHARE
 from tests.tiny_models import build_tiny_reader
 
 WORDS = ("yes", "no", "left", "lung", "mass")
@@ -77,11 +84,20 @@ def test_an_answer_needs_room(reader, encodings):
         reader.generate(reading, 0)
 
 
+PLAIN = Profile()
+
+
+def answered(reading, profile=PLAIN):
+    return word_answer(reading.strings, conclude(reading.evidence, profile))
+
+
+def read(reader, encodings, candidates, scores, **more):
+    return read_freely(reader, encodings[0], QUESTION, candidates, scores, max_tokens=3, **more)
+
+
 def test_the_marginal_is_that_of_rows_read_alone(reader, encodings, candidates):
-    weights = np.log([0.7, 0.3])
-    found = answer_freely(
-        reader, encodings[0], QUESTION, candidates, weights, options=("yes", "no"), max_tokens=3
-    )
+    scores = [1.0, 0.4]
+    found = read(reader, encodings, candidates, scores, options=("yes", "no"))
     assert {"yes", "no"} <= set(found.strings)
     ids = [reader.rows.answer(f" {text}", complete=True) for text in found.strings]
     rows = [
@@ -90,50 +106,50 @@ def test_the_marginal_is_that_of_rows_read_alone(reader, encodings, candidates):
         )[0].double().numpy()
         for each in candidates
     ]  # fmt: skip
+    weights = log_softmax(scores)
     expected = logsumexp(weights[:, None] + log_softmax(rows, axis=-1), axis=0)
-    np.testing.assert_allclose(found.log_prob, expected, atol=1e-3)
-    assert found.text == found.strings[int(expected.argmax())]
-    assert np.exp(found.log_prob).sum() == pytest.approx(1)
+    concluded = conclude(found.evidence, PLAIN)
+    np.testing.assert_allclose(concluded.log_prob, expected, atol=1e-3)
+    said = answered(found)
+    assert said.text == found.strings[int(expected.argmax())]
+    assert sum(said.probabilities.values()) == pytest.approx(1)
 
 
 def test_without_candidates_the_query_answers_alone(reader, encodings):
-    found = answer_freely(reader, encodings[0], QUESTION, [], [], max_tokens=3)
-    assert found.text == found.plain
-    assert found.candidates == ()
-    assert not found.is_inconsistent
+    said = answered(read(reader, encodings, [], []))
+    assert said.text == said.alone
+    assert said.candidates == ()
+    assert not said.is_inconsistent
 
 
 def test_the_order_of_candidates_does_not_matter(reader, encodings, candidates):
-    first = answer_freely(reader, encodings[0], QUESTION, candidates, [-0.3, -1.4], max_tokens=3)
-    turned = answer_freely(
-        reader, encodings[0], QUESTION, candidates[::-1], [-1.4, -0.3], max_tokens=3
-    )
-    assert set(first.strings) == set(turned.strings)
+    first = answered(read(reader, encodings, candidates, [1.0, 0.2]))
+    turned = answered(read(reader, encodings, candidates[::-1], [0.2, 1.0]))
+    assert set(first.probabilities) == set(turned.probabilities)
     assert first.text == turned.text
     assert first.candidates == turned.candidates[::-1]
 
 
-def test_weights_must_fit(reader, encodings, candidates):
-    with pytest.raises(ValueError, match=r"shape \(1,\) for 2 candidates"):
-        answer_freely(reader, encodings[0], QUESTION, candidates, [0.0])
+def test_scores_must_fit(reader, encodings, candidates):
+    with pytest.raises(ValueError, match="found 1 for 2 candidates"):
+        read(reader, encodings, candidates, [0.0])
 
 
 def test_weighing_by_hand():
     likelihood = np.log([[0.6, 0.2], [0.1, 0.3], [0.2, 0.1]])
-    found = weigh_answers(("a", "b"), likelihood, np.log([0.5, 0.5]))
-    np.testing.assert_allclose(np.exp(found.log_prob), [0.5, 0.5])
-    assert found.candidates == ("a", "b")
-    assert found.is_inconsistent
-    assert found.plain == "a"
-    assert weigh_answers(("a", "b"), likelihood, np.log([0.9, 0.1])).text == "a"
+    said = answered(gather_answers(("a", "b"), likelihood, [1.0, 1.0]))
+    assert said.probabilities == pytest.approx({"a": 0.5, "b": 0.5})
+    assert said.candidates == ("a", "b")
+    assert said.is_inconsistent
+    assert said.alone == "a"
+    assert answered(gather_answers(("a", "b"), likelihood, [3.0, 1.0])).text == "a"
 
 
 def test_likelihoods_far_below_the_smallest_number_are_weighed():
-    found = weigh_answers(
-        ("a", "b"), np.array([[-3000.0, -3001.0], [-9000.0, -9001.0]]), np.zeros(1)
-    )
-    assert np.exp(found.log_prob).sum() == pytest.approx(1)
-    assert found.text == "a"
+    likelihood = np.array([[-3000.0, -3001.0], [-9000.0, -9001.0]])
+    said = answered(gather_answers(("a", "b"), likelihood, [1.0]))
+    assert sum(said.probabilities.values()) == pytest.approx(1)
+    assert said.text == "a"
 
 
 def test_the_union_knows_no_case_and_no_nothing():
@@ -141,9 +157,39 @@ def test_the_union_knows_no_case_and_no_nothing():
     assert unite_answers(["", " "]) == ("",)
 
 
-def test_findings_have_the_mass_of_the_answers_that_list_them():
-    likelihood = np.log([[0.5, 0.3, 0.2], [1 / 3, 1 / 3, 1 / 3]])
-    found = weigh_answers(("edema, Mass", "mass and nodule", "none"), likelihood, np.zeros(1))
-    np.testing.assert_allclose(
-        finding_probabilities(found, ["mass", "edema", "nodule", "effusion"]), [0.8, 0.5, 0.3, 0.0]
+VOTERS = [Voter("Liver", 1.0), Voter("liver", 1.0), Voter("spleen", 1.0)]
+HALF = Profile(settings=Settings(vote_share=0.5, vote_temperature=1.0))
+
+
+def test_the_vote_is_mixed_in_by_hand():
+    """The reader weighed liver and lung; spleen has the vote alone. Case tells no answers apart."""
+    likelihood = np.log([[0.2, 0.8], [0.5, 0.5]])
+    reading = gather_answers(("liver", "lung"), likelihood, [1.0], VOTERS)
+    assert reading.strings == ("liver", "lung", "spleen")
+    said = answered(reading, HALF)
+    whole = 1 + SMALLEST_SHARE  # nobody voted for lung
+    assert said.probabilities == pytest.approx(
+        {
+            "liver": 0.5 * 0.2 + 0.5 * 2 / 3 / whole,
+            "lung": 0.5 * 0.8 + 0.5 * SMALLEST_SHARE / whole,
+            "spleen": 0.5 * 1 / 3 / whole,
+        }
     )
+    assert answered(reading).text == "lung", "without a share the reader alone decides"
+
+
+def test_nearer_voters_count_more():
+    reading = gather_answers(
+        ("liver",), np.zeros((1, 1)), [], [Voter("liver", 0.1), Voter("lung", 0.9)]
+    )
+    sharp = Profile(settings=Settings(vote_share=0.9, vote_temperature=0.05))
+    assert answered(reading, sharp).text == "lung"
+    assert answered(reading, open_profile(0.1)).alone == "liver"
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0, 3)), min_size=1, max_size=9))
+def test_probabilities_sum_to_one_whoever_votes(votes):
+    voters = [Voter(answer, score) for answer, score in votes]
+    said = answered(gather_answers(("a", "e"), np.log([[0.3, 0.7]]), [], voters), HALF)
+    assert sum(said.probabilities.values()) == pytest.approx(1)
+    assert set(said.probabilities) == {"a", "e", *(voter.answer for voter in voters)}

@@ -10,9 +10,9 @@ from jomed_app.cli import main as cli
 from jomed_app.data.tasks import load_task
 from jomed_app.imaging import read_image
 from jomed_app.inference.calibration.probabilities import Calibration, Scaling
+from jomed_app.inference.calibration.profile import Profile, Settings
 from jomed_app.inference.index_labels import widen_task, without_figures
 from jomed_app.inference.load import load_engine
-from jomed_app.inference.settings import EngineSettings, Profile
 from jomed_app.ui import text
 from jomed_app.ui.panels import diagnosis as render
 from tests.tiny_bundle import FIRST_FRESH_SEED, simulated_png, write_tiny_index
@@ -41,7 +41,7 @@ def result(engine):
 
 def unscaled(engine, final):
     """Probabilities before the calibration's temperature."""
-    temperature = engine.calibration.scaling.temperature
+    temperature = engine.profile.calibration.scaling.temperature
     raw = {name: value**temperature for name, value in final.probabilities.items()}
     return {name: value / sum(raw.values()) for name, value in raw.items()}
 
@@ -57,11 +57,15 @@ def test_a_task_grows_by_the_labels_of_an_index_that_shares_some():
 
 
 def test_what_was_measured_without_a_label_is_not_said():
-    scaling = Scaling(0.5, (0.1, -0.1, 0.0))
-    known = Profile(EngineSettings(vote_share=0.2), Calibration(scaling), "40 images")
+    scaling = Scaling(temperature=0.5, bias=(0.1, -0.1, 0.0))
+    known = Profile(
+        settings=Settings(vote_share=0.2),
+        calibration=Calibration(scaling=scaling),
+        measured_on="40 images",
+    )
     wider = without_figures(known, 2)
     assert wider.settings == known.settings
-    assert wider.calibration.scaling == Scaling(0.5, (0.1, -0.1, 0.0, 0.0, 0.0))
+    assert wider.calibration.scaling == Scaling(temperature=0.5, bias=(0.1, -0.1, 0.0, 0.0, 0.0))
     assert wider.measured_on == ""
     assert wider.calibration.error_rates == {}
     assert wider.calibration.conformal is None

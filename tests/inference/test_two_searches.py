@@ -9,9 +9,9 @@ import pytest
 
 from jomed_app.imaging import read_image
 from jomed_app.inference import two_searches as compare
+from jomed_app.inference.calibration.profile import CorpusProfile
 from jomed_app.inference.load import load_bundle, load_engine
-from jomed_app.inference.settings import Profile
-from jomed_app.storage.bundle import FittedManifest, ProfileManifest, write_manifest
+from jomed_app.storage.bundle import write_manifest
 from jomed_app.types import CandidatesFound, Result
 from tests.tiny_bundle import FIRST_FRESH_SEED, simulated_png, write_tiny_bundle
 
@@ -146,7 +146,7 @@ def test_a_bundle_with_moved_heads_holds_a_profile_for_each_search(moved_bundle,
     standard = parts.profile(simulated=True, standard=True)
     assert standard.settings.vote_share == 0.5
     assert standard.calibration.scaling.temperature == 2.0
-    assert parts.profile(simulated=False, standard=True) == Profile()
+    assert parts.profile(simulated=False, standard=True) == CorpusProfile()
     info = moved_engine.info
     assert (info.measured_on, info.error_rates) == ("40 tiny images", {"consistent": 0.2})
     assert info.standard.measured_on == "40 tiny images by similarity alone"
@@ -165,7 +165,7 @@ def test_a_profile_fitted_for_the_other_search_says_so(tiny_corpus, tiny_index, 
 
 def test_a_standard_profile_means_nothing_without_heads(tiny_bundle, tiny_index, tmp_path):
     folder = shutil.copytree(tiny_bundle, tmp_path / "bundle")
-    profile = ProfileManifest(standard=FittedManifest(thresholds={"vote_share": 0.5}))
+    profile = {"standard": {"thresholds": {"vote_share": 0.5}}}
     labels = load_bundle(folder, "fp32").task.labels
     write_manifest(
         folder, name="t", version="1", task="breast", labels=labels, profiles={"simulated": profile}

@@ -32,6 +32,7 @@ class ListedIndex:
         k: int,
         exclude_ids: object = (),
         exclude_groups: object = (),
+        exclude_labels: object = (),
     ) -> list[Hit]:
         listed = self.scores[head][:k]
         relative = relative_scores([score for _, score in listed])

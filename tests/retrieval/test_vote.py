@@ -46,11 +46,21 @@ def test_order_and_level_of_scores_do_not_matter(rows, temperature, level, rando
 
 
 @pytest.mark.parametrize(
-    ("scores", "labels"), [([], []), ([0.5], [0, 1]), ([[0.5]], [[0]])], ids=["none", "n", "2d"]
+    ("scores", "labels"), [([], []), ([0.5], [0, 1]), ([[0.5]], [0])], ids=["none", "n", "shapes"]
 )
 def test_a_vote_needs_cases_and_a_label_each(scores, labels):
     with pytest.raises(ValueError, match="a vote needs N scores and N labels, found"):
         neighbor_vote(scores, labels, 2, 0.1)
+
+
+def test_many_votes_at_once_and_cases_without_one():
+    scores = [[0.5, 0.3, -np.inf], [0.2, 0.9, 0.9]]
+    labels = [[0, 1, 0], [1, 1, 0]]
+    together = neighbor_vote(scores, labels, 2, 0.2)
+    np.testing.assert_allclose(together[0], neighbor_vote([0.5, 0.3], [0, 1], 2, 0.2))
+    np.testing.assert_allclose(together[1], neighbor_vote(scores[1], labels[1], 2, 0.2))
+    with pytest.raises(ValueError, match="one case with a finite score"):
+        neighbor_vote([-np.inf], [0], 2, 0.2)
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan])

@@ -38,7 +38,7 @@ from jomed_app.evaluation.metrics.froc import froc_curve, froc_score, mark_true_
 from jomed_app.evaluation.metrics.intervals import bootstrap_interval, paired_bootstrap
 from jomed_app.evaluation.metrics.pointing import pointing_scores
 from jomed_app.imaging import read_image
-from jomed_app.models.localizer.detection import Found, heat_in_image
+from jomed_app.models.localizer.detection import Detection, heat_in_image
 from jomed_app.models.localizer.localizer import Localizer, load_localizer
 from jomed_app.models.pixels import Letterbox, letterbox
 from jomed_app.training.run.workspace import Workspace
@@ -58,7 +58,7 @@ class Look:
 
     record: CaseRecord
     fold: int
-    found: Found
+    found: Detection
     place: Letterbox
     image: NDArray[np.uint8]
     seconds: float

@@ -11,9 +11,11 @@ from scipy.special import expit
 
 from jomed_app.boxes import Box
 from jomed_app.evaluation.fit.settings import Fitted
+from jomed_app.evaluation.held_out import HeldOutCase, Located
 from jomed_app.evaluation.metrics.froc import mark_true_boxes, operating_points
-from jomed_app.evaluation.systems import RawCase, box_parts
-from jomed_app.inference.calibration.box_score import BoxScore, box_logits
+from jomed_app.inference.calibration.box_score import BoxScore, box_logits, finding_probability
+from jomed_app.inference.conclude import conclude
+from jomed_app.inference.evidence import stack
 
 FALSE_PER_NORMAL = 0.15  # ours: boxes drawn on images without a lesion, at most
 CONFIDENCE = 0.8  # ours: that this is kept on images not fitted on
@@ -52,7 +54,7 @@ def fit_box_score(parts: ArrayLike, is_true: ArrayLike) -> BoxScore:
     bounds = [(-MOST_WEIGHT, MOST_WEIGHT), *[(0.0, MOST_WEIGHT)] * 3]
     found = minimize(loss, np.zeros(4), jac=True, bounds=bounds, method="L-BFGS-B")
     bias, finding, presence, dense = (float(each) for each in found.x)
-    return BoxScore(bias, finding, presence, dense)
+    return BoxScore(bias=bias, finding=finding, presence=presence, dense=dense)
 
 
 def threshold_for_normals(
@@ -90,7 +92,7 @@ def threshold_for_normals(
 
 def with_box_score(
     fitted: Fitted,
-    raw: Sequence[RawCase],
+    cases: Sequence[HeldOutCase],
     references: Sequence[Sequence[Box]],
     empty: Sequence[int],
 ) -> Fitted:
@@ -100,25 +102,40 @@ def with_box_score(
 
     Args:
         fitted: for the final probability.
-        raw: the same cases, with what the localizer says.
+        cases: the same cases, with what the localizer says.
         references: true boxes per case, px.
         empty: indexes of the labels without a finding.
     """
-    pairs = [(case, true) for case, true in zip(raw, references, strict=True) if case.class_prob]
-    found = [(case, true) for case, true in pairs if case.located]
-    if not found or not any(true for _, true in found):
+    asked = [(case, true) for case, true in zip(cases, references, strict=True) if case.located]
+    found = [
+        (case, case.located, case.located.box, true)
+        for case, true in asked
+        if case.located is not None and case.located.box is not None
+    ]
+    if not found or not any(true for *_, true in found):
         return fitted
-    boxes, truth = [case.located for case, _ in found], [true for _, true in found]
-    parts = [box_parts(case, fitted.scoring, empty) for case, _ in found]
+    final = conclude(stack([case.evidence for case, *_ in found]), fitted.profile).probabilities
+    parts = [
+        _parts(row, empty, located) for row, (_, located, *_) in zip(final, found, strict=True)
+    ]
+    truth = [true for *_, true in found]
+    boxes = [(box,) for _, _, box, _ in found]
     marked = mark_true_boxes(boxes, [(0.0,)] * len(found), truth)
     score = fit_box_score(parts, marked.is_true)
     scores = [score.of(*row) for row in parts]
-    missed = sum(len(true) for case, true in pairs if not case.located)
-    marked = replace(marked, scores=np.array(scores), num_lesions=marked.num_lesions + missed)
-    score = replace(score, operating_points=operating_points(marked))
-    threshold = threshold_for_normals(scores, [not true for true in truth])
-    return replace(
-        fitted,
-        scoring=replace(fitted.scoring, box_score=score, box_threshold=threshold),
-        calibration=replace(fitted.calibration, boxes=score),
+    missed = sum(
+        len(true) for case, true in asked if case.located is not None and case.located.box is None
     )
+    marked = replace(marked, scores=np.array(scores), num_lesions=marked.num_lesions + missed)
+    score = score.model_copy(update={"operating_points": operating_points(marked)})
+    threshold = threshold_for_normals(scores, [not true for true in truth])
+    profile = fitted.profile.with_settings(box_threshold=threshold)
+    calibration = profile.calibration.model_copy(update={"boxes": score})
+    return replace(fitted, profile=profile.model_copy(update={"calibration": calibration}))
+
+
+def _parts(
+    probabilities: NDArray[np.float64], empty: Sequence[int], located: Located
+) -> tuple[float, float, float]:
+    """What `BoxScore.of` weighs: final probability of a finding, presence, dense score."""
+    return finding_probability(probabilities, empty), located.presence, located.dense

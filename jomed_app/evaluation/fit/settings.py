@@ -1,18 +1,17 @@
-"""Fit what a bundle carries on out-of-fold readings: weights, guidance, scaling, calibration."""
+"""Fit what a bundle carries on held-out cases: weights, guidance, shares, then the calibration."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jomed_app.evaluation.fit.states import fit_max_spread, states_at
-from jomed_app.evaluation.systems import RawCase, ScoringSettings
-from jomed_app.inference.aggregate import guided_log_prob, marginalize
+from jomed_app.evaluation.fit.states import fit_max_spread
+from jomed_app.evaluation.held_out import HeldOutCase
 from jomed_app.inference.calibration.probabilities import (
     Calibration,
     error_rate_by_state,
@@ -20,8 +19,9 @@ from jomed_app.inference.calibration.probabilities import (
     fit_reliability,
     fit_scaling,
 )
-from jomed_app.inference.ensemble import mix_opinions
-from jomed_app.inference.settings import EngineSettings
+from jomed_app.inference.calibration.profile import Profile, Settings
+from jomed_app.inference.conclude import conclude
+from jomed_app.inference.evidence import Evidence, stack
 
 WEIGHT_TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0)
 TEXT_OFFSETS = (0.0, -1.0, -2.0, -4.0)
@@ -35,31 +35,25 @@ CONFORMAL_ALPHA = 0.1  # at 0.05 one real case in nine got no answer
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Settings chosen, the calibration of the final probability, and how they were chosen.
+    """A profile, and how it was chosen.
 
     Attributes:
-        scoring: weights, guidance and scaling.
-        calibration: scaling, reliability, conformal sets and error rates.
-        trials: per pair of settings the negative log-likelihood after scaling, nats per case.
+        profile: settings and calibration.
+        vote_alone: voters and temperature under which the vote alone is likeliest, for `knn`.
+        trials: per choice of settings the negative log-likelihood after scaling, nats per case.
     """
 
-    scoring: ScoringSettings
-    calibration: Calibration
+    profile: Profile
+    vote_alone: Settings
     trials: list[dict[str, float]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for a file."""
-        known = {each.name for each in fields(EngineSettings)}
-        values = asdict(self.scoring)
-        return {
-            "thresholds": {name: values[name] for name in values if name in known},
-            "knn": {name: values[name] for name in ("alone_neighbors", "alone_temperature")},
-            "calibration": self.calibration.to_dict(),
-            "trials": self.trials,
-        }
+        """Plain values for a file: the profile as a manifest holds it, and what is beside it."""
+        alone = self.vote_alone.model_dump(include={"num_neighbors", "vote_temperature"})
+        return self.profile.to_dict() | {"knn": alone, "trials": self.trials}
 
 
-def fit_settings(raw: Sequence[RawCase], labels: NDArray[np.intp]) -> Fitted:
+def fit_settings(cases: Sequence[HeldOutCase], labels: NDArray[np.intp]) -> Fitted:
     """Choose by likelihood how candidates are weighed, then the shares, then calibrate.
 
     The states' `max_spread` is chosen last, since it changes no probability.
@@ -68,123 +62,98 @@ def fit_settings(raw: Sequence[RawCase], labels: NDArray[np.intp]) -> Fitted:
     on the other ones.
 
     Args:
-        raw: N out-of-fold cases, all with the same number of candidates.
+        cases: N held-out cases, of the same voices.
         labels: (N,) true label indexes.
     """
     trials: list[dict[str, float]] = []
-    arrays = _Arrays(raw)
-    readings = [
-        ScoringSettings(temperature, offset, guidance)
+    evidence = stack([case.evidence for case in cases])
+    readings = (
+        Settings(weight_temperature=temperature, text_offset=offset, guidance=guidance)
         for temperature, offset, guidance in product(WEIGHT_TEMPERATURES, TEXT_OFFSETS, GUIDANCE)
-    ]
-    settings = _best(arrays, labels, readings, trials)
-    votes = [
-        replace(
-            settings,
-            num_neighbors=count,
-            vote_temperature=temperature,
-            vote_share=share,
-            image_share=image_share,
+    )
+    profile = _likeliest(evidence, labels, readings, trials)
+    shares = (
+        profile.settings.model_copy(
+            update={
+                "num_neighbors": count,
+                "vote_temperature": temperature,
+                "vote_share": share,
+                "image_share": image_share,
+            }
         )
         for count, temperature, share, image_share in product(
             NEIGHBORS, VOTE_TEMPERATURES, SHARES, SHARES
         )
         if share + image_share <= MAX_SHARE
-    ]
-    settings = replace(_best(arrays, labels, votes, trials), **_best_vote(arrays, labels))
-    probabilities = np.exp(settings.scaling.apply(arrays.log_prob(settings)))
-    correct = probabilities.argmax(-1) == labels
-    guided, plain = arrays.guided(settings), arrays.plain.argmax(-1)
-    settings = replace(settings, max_spread=fit_max_spread(guided, plain, ~correct))
-    states = [str(state) for state in states_at(guided, plain, settings.max_spread)]
+    )
+    profile = _likeliest(evidence, labels, shares, trials)
+    profile = profile.with_settings(max_spread=_fit_spread(evidence, labels, profile))
+    return Fitted(_calibrate(evidence, labels, profile), _vote_alone(evidence, labels), trials)
+
+
+def _likeliest(
+    evidence: Evidence,
+    labels: NDArray[np.intp],
+    choices: Iterable[Settings],
+    trials: list[dict[str, float]],
+) -> Profile:
+    """Return the settings under which the scaled answers are likeliest; every trial is kept."""
+    rows = np.arange(len(labels))
+    best: tuple[float, Profile] | None = None
+    for settings in choices:
+        log_prob = conclude(evidence, Profile(settings=settings)).log_prob
+        scaling = fit_scaling(log_prob, labels)
+        loss = float(-scaling.apply(log_prob)[rows, labels].mean())
+        tried = settings.model_dump(
+            exclude={"max_spread", "box_threshold", "k_per_head", "domain_probability"}
+        )
+        trials.append({name: float(value) for name, value in tried.items()} | {"nll": loss})
+        if best is None or loss < best[0]:
+            calibration = Calibration(scaling=scaling)
+            best = loss, Profile(settings=settings, calibration=calibration)
+    assert best is not None, "one choice at least is tried"
+    return best[1]
+
+
+def _fit_spread(evidence: Evidence, labels: NDArray[np.intp], profile: Profile) -> float:
+    """The spread from which on agreeing candidates count as mixed."""
+    concluded = conclude(evidence, profile)
+    wrong = concluded.log_prob.argmax(axis=-1) != labels
+    return fit_max_spread(
+        lambda spread: conclude(evidence, profile.with_settings(max_spread=spread)).states, wrong
+    )
+
+
+def _calibrate(evidence: Evidence, labels: NDArray[np.intp], profile: Profile) -> Profile:
+    concluded = conclude(evidence, profile)
+    probabilities = concluded.probabilities
+    correct = probabilities.argmax(axis=-1) == labels
     calibration = Calibration(
-        scaling=settings.scaling,
+        scaling=profile.calibration.scaling,
         reliability=fit_reliability(probabilities, labels),
         conformal=fit_conformal(probabilities, labels, CONFORMAL_ALPHA),
-        error_rates=error_rate_by_state(states, correct),
+        error_rates=error_rate_by_state([str(state) for state in concluded.states], correct),
     )
-    return Fitted(settings, calibration, trials)
+    return profile.model_copy(update={"calibration": calibration})
 
 
-class _Arrays:
-    """All cases as arrays, so that hundreds of settings are tried in seconds."""
-
-    def __init__(self, raw: Sequence[RawCase]) -> None:
-        self.raw = raw
-        self.retrieved = np.stack([case.retrieved for case in raw])
-        self.plain = np.stack([case.plain for case in raw])
-        self.scores = np.stack([case.scores for case in raw])
-        self.is_text = np.stack([case.is_text for case in raw])
-        self.image_head = np.stack([case.image_opinion for case in raw])
-        self._votes: dict[tuple[int, float], NDArray[np.float64]] = {}
-
-    def log_prob(self, settings: ScoringSettings) -> NDArray[np.float64]:
-        """(N, C) of `rag` before scaling, nats."""
-        weights = settings.log_weights(self.scores, self.is_text)
-        marginal = marginalize(weights, self.guided(settings))
-        return mix_opinions(
-            marginal,
-            [(self.votes(settings), settings.vote_share), (self.image_head, settings.image_share)],
-        )
-
-    def guided(self, settings: ScoringSettings) -> NDArray[np.float64]:
-        """(N, K, C) what the candidates lead to, nats."""
-        return guided_log_prob(self.retrieved, self.plain, settings.guidance)
-
-    def votes(self, settings: ScoringSettings) -> NDArray[np.float64]:
-        """(N, C) votes of the nearest cases."""
-        key = settings.num_neighbors, settings.vote_temperature
-        if key not in self._votes:
-            width = self.plain.shape[-1]
-            self._votes[key] = np.stack([settings.vote(case, width) for case in self.raw])
-        return self._votes[key]
-
-
-def _best(
-    arrays: _Arrays,
-    labels: NDArray[np.intp],
-    choices: Sequence[ScoringSettings],
-    trials: list[dict[str, float]],
-) -> ScoringSettings:
-    """Return the settings under which the scaled answers are likeliest; every trial is kept."""
-    found: list[tuple[float, int]] = []
-    scaled = []
-    for place, settings in enumerate(choices):
-        log_prob = arrays.log_prob(settings)
-        scaling = fit_scaling(log_prob, labels)
-        loss = -scaling.apply(log_prob)[np.arange(len(labels)), labels].mean()
-        found.append((float(loss), place))
-        scaled.append(replace(settings, scaling=scaling))
-        trials.append(
-            {
-                "weight_temperature": settings.weight_temperature,
-                "text_offset": settings.text_offset,
-                "guidance": settings.guidance,
-                "num_neighbors": float(settings.num_neighbors),
-                "vote_temperature": settings.vote_temperature,
-                "vote_share": settings.vote_share,
-                "image_share": settings.image_share,
-                "nll": float(loss),
-            }
-        )
-    return scaled[min(found)[1]]
-
-
-def _best_vote(arrays: _Arrays, labels: NDArray[np.intp]) -> dict[str, Any]:
+def _vote_alone(evidence: Evidence, labels: NDArray[np.intp]) -> Settings:
     """Voters and temperature under which the vote alone is likeliest; the baseline's due."""
-    rows = np.arange(len(labels))
-    losses = {
-        (count, temperature): -np.log(
-            arrays.votes(ScoringSettings(num_neighbors=count, vote_temperature=temperature))[
-                rows, labels
-            ]
-        ).mean()
+    vote, rows = evidence.only("vote"), np.arange(len(labels))
+    choices = [
+        Settings(num_neighbors=count, vote_temperature=temperature)
         for count, temperature in product(NEIGHBORS, VOTE_TEMPERATURES)
-    }
-    count, temperature = min(losses, key=lambda pair: losses[pair])
-    return {"alone_neighbors": count, "alone_temperature": temperature}
+    ]
+    if vote.neighbor_scores is None:
+        return Settings()
+
+    def loss(settings: Settings) -> float:
+        said = conclude(vote, Profile(settings=settings)).log_prob
+        return float(-said[rows, labels].mean())
+
+    return min(choices, key=loss)
 
 
-def labels_of(raw: Mapping[int, RawCase], labels: NDArray[np.intp]) -> NDArray[np.intp]:
+def labels_of(cases: Mapping[int, HeldOutCase], labels: NDArray[np.intp]) -> NDArray[np.intp]:
     """True labels of the cases in row order."""
-    return labels[sorted(raw)]
+    return labels[sorted(cases)]

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from jomed_app.config.load import JomedConfig
 from jomed_app.evaluation.fit.boxes import with_box_score
 from jomed_app.evaluation.fit.settings import Fitted, fit_settings, labels_of
-from jomed_app.evaluation.folds.joint import beside
-from jomed_app.evaluation.folds.read_fold import to_case_scores
 from jomed_app.evaluation.folds.readings import (
     PLAIN,
     FoldReadings,
@@ -22,10 +19,12 @@ from jomed_app.evaluation.folds.readings import (
     read_folds,
 )
 from jomed_app.evaluation.folds.seeds import repeat_baselines
+from jomed_app.evaluation.held_out import HeldOutCase
 from jomed_app.evaluation.oracle_gap import REFERENCE, gap_cases, gap_comparisons
 from jomed_app.evaluation.report.build import build_report, write_report
-from jomed_app.evaluation.report.scores import CaseScores, with_shared_systems
-from jomed_app.evaluation.systems import ADVERSARIAL, RawCase, ScoringSettings
+from jomed_app.evaluation.report.predictions import write_predictions
+from jomed_app.evaluation.report.scores import CaseScores, SystemScores, with_shared_systems
+from jomed_app.evaluation.systems import ADVERSARIAL, JOINT_NAMES, conclude_systems
 from jomed_app.progress import OnProgress
 from jomed_app.training.cases.table import ReaderTable
 from jomed_app.training.run.loop import no_progress
@@ -94,15 +93,15 @@ def cross_validate(
             trained = _fit(read.raw[name], read).to_dict() | measured
             profiles[corpus] = trained | {"standard": profiles[corpus]}
     (folder / SETTINGS_FILE).write_text(json.dumps(profiles, indent=1), encoding="utf-8")
-    own = fitted["real"].scoring
+    own = fitted["real"].vote_alone
     if config.train_reader.folds > 1:
         repeats = repeat_baselines(
             read.table,
             read.view,
             work.task,
             num_folds=config.train_reader.folds,
-            num_neighbors=own.alone_neighbors,
-            temperature=own.alone_temperature,
+            num_neighbors=own.num_neighbors,
+            temperature=own.vote_temperature,
         )
         (folder / REPEATS_FILE).write_text(json.dumps(repeats, indent=1), encoding="utf-8")
     for kind in kinds:
@@ -134,7 +133,7 @@ def _write_gap_report(work: Workspace, read: FoldReadings) -> None:
     write_report(report, work.root / "cv" / "report.gap.json")
 
 
-def _fit(raw: Mapping[int, RawCase], read: FoldReadings) -> Fitted:
+def _fit(raw: Mapping[int, HeldOutCase], read: FoldReadings) -> Fitted:
     rows = sorted(raw)
     cases = [raw[row] for row in rows]
     fitted = fit_settings(cases, labels_of(raw, read.view.labels))
@@ -152,55 +151,73 @@ def _measured_on(table: ReaderTable, corpus: CorpusKind) -> str:
     return f"{len(table.held_out)} images of {source}, with {beside} as known cases"
 
 
-def fit_others(read: FoldReadings, name: str) -> list[ScoringSettings]:
-    """Settings for every part of the reading of that name, fitted on the other parts."""
-    return [_fit(read.of_others(name, part), read).scoring for part in range(len(read.parts))]
+def fit_others(read: FoldReadings, name: str) -> list[Fitted]:
+    """Profiles for every part of the reading of that name, fitted on the other parts."""
+    return [_fit(read.of_others(name, part), read) for part in range(len(read.parts))]
 
 
 def conclude_folds(
     work: Workspace,
     kind: ReadingKind,
     read: FoldReadings,
-    standard: Sequence[ScoringSettings],
-    trained: Sequence[ScoringSettings] = (),
+    standard: Sequence[Fitted],
+    trained: Sequence[Fitted] = (),
     *,
     seed: int = 0,
     merge: Sequence[Sequence[int]] | None = None,
 ) -> list[CaseScores]:
-    """Conclude the held-out cases by every system, each part with settings of its own.
+    """Conclude the held-out cases by every system, each part with a profile of its own.
 
     Args:
         work: the run.
         kind: how the cases were read.
         read: holds that reading.
-        standard: the frozen retriever's settings for every part (`fit_others`).
+        standard: the frozen retriever's profiles for every part (`fit_others`).
         trained: the same of the trained heads; without, their systems are left out.
         seed: of those heads.
-        merge: groups of label indexes that become one label each, in order.
+        merge: groups of label indexes that become one label each, in order (the two-class
+            question).
     """
-    conclude = partial(
-        to_case_scores,
-        read.table,
-        read.view,
-        empty=read.empty,
-        merge=merge,
-        has_boxes=work.task.has_boxes,
-    )
     cases = []
-    for part, each in enumerate(standard):
-        scored = conclude(read.of_part(kind.name, part), each)
-        if trained:
-            other = conclude(read.of_part(kind.joint(seed), part), trained[part])
-            scored = beside(scored, other)
-        cases += scored
+    for part, fitted in enumerate(standard):
+        joint = read.of_part(kind.joint(seed), part) if trained else {}
+        for row, case in sorted(read.of_part(kind.name, part).items()):
+            systems = dict(_conclude(case, fitted, read, merge))
+            if trained:
+                answers = _conclude(joint[row], trained[part], read, merge)
+                systems |= {name: answers[own] for own, name in JOINT_NAMES.items()}
+            record, label = read.table.records[row], int(read.view.labels[row])
+            if merge is not None:
+                label = next(place for place, members in enumerate(merge) if label in members)
+            cases.append(
+                CaseScores(
+                    case_id=record.case_id,
+                    group=str(read.view.groups[row]),
+                    label=label,
+                    systems=systems,
+                    boxes=tuple(record.box_list),
+                )
+            )
     return with_shared_systems(cases)
+
+
+def _conclude(
+    case: HeldOutCase,
+    fitted: Fitted,
+    read: FoldReadings,
+    merge: Sequence[Sequence[int]] | None,
+) -> Mapping[str, SystemScores]:
+    """What every system says of a case; its box is scored by the task's own labels."""
+    scored = case.with_box_score(fitted.profile, read.empty)
+    merged = scored if merge is None else scored.merged(merge)
+    return conclude_systems(merged, fitted.profile, vote_alone=fitted.vote_alone)
 
 
 def _write_reports(
     work: Workspace,
     kind: ReadingKind,
     read: FoldReadings,
-    standard: Sequence[ScoringSettings],
+    standard: Sequence[Fitted],
     *,
     seed: int,
 ) -> None:
@@ -231,4 +248,6 @@ def _write_reports(
                 if known.issuperset(pair)
             ],
         )
-        write_report(report, work.root / "cv" / f"{name}{suffix}.json")
+        path = work.root / "cv" / f"{name}{suffix}.json"
+        write_report(report, path)
+        write_predictions(path, cases, labels)

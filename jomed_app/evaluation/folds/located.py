@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jomed_app.data.corpus import load_corpus
 from jomed_app.imaging.annotations import mask_annotations
-from jomed_app.models.localizer.detection import Found
+from jomed_app.models.localizer.detection import Detection
 from jomed_app.models.localizer.localizer import load_localizer
 from jomed_app.models.pixels import Letterbox
 from jomed_app.training.cases.image_set import load_images
@@ -18,7 +18,7 @@ BATCH_SIZE = 16
 
 def find_held_out(
     work: Workspace, name: str, table: ReaderTable, fold: int, is_masked: bool
-) -> dict[int, tuple[Found, Letterbox]]:
+) -> dict[int, tuple[Detection, Letterbox]]:
     """Look at the images of a fold's held-out cases, on the localizer's own input size.
 
     Args:
@@ -35,7 +35,7 @@ def find_held_out(
     side = localizer.config.image_size
     data = Path(work.config.train_reader.data)
     folder, _ = load_corpus(work.task, data, ("train", "val"))
-    found: dict[int, tuple[Found, Letterbox]] = {}
+    found: dict[int, tuple[Detection, Letterbox]] = {}
     rows = table.held_out_rows(fold).tolist()
     for start in range(0, len(rows), BATCH_SIZE):
         batch = rows[start : start + BATCH_SIZE]

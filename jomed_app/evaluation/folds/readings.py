@@ -12,22 +12,22 @@ import torch
 
 from jomed_app.data.corpus import assign_folds
 from jomed_app.data.tasks import Task
-from jomed_app.evaluation.folds.joint import read_joint
 from jomed_app.evaluation.folds.located import find_held_out
-from jomed_app.evaluation.folds.read_fold import TableView, read_fold, view_of
-from jomed_app.evaluation.folds.stored import load_raw, save_raw
-from jomed_app.evaluation.systems import RawCase
+from jomed_app.evaluation.folds.read_fold import TableView, read_fold, read_joint, view_of
+from jomed_app.evaluation.folds.stored import load_cases, save_cases
+from jomed_app.evaluation.held_out import HeldOutCase
 from jomed_app.imaging.annotations import mask_annotations
-from jomed_app.models.localizer.detection import Found
+from jomed_app.models.localizer.detection import Detection
 from jomed_app.models.pixels import Letterbox
 from jomed_app.models.reader.packed import Reader
 from jomed_app.models.retriever.embedded import RetrieverProjections
 from jomed_app.progress import OnProgress
+from jomed_app.training.cases.fold_corpus import FoldCorpus
 from jomed_app.training.cases.image_set import ImageSet
 from jomed_app.training.cases.table import ReaderTable, load_reader_table
 from jomed_app.training.cases.table_reader import TableReader, frozen_reader
 from jomed_app.training.reader.train import encode_corpus_tokens
-from jomed_app.training.retriever.stage import FoldCorpus, open_cache
+from jomed_app.training.retriever.stage import open_cache
 from jomed_app.training.run.workspace import Workspace
 from jomed_app.types import CorpusKind
 
@@ -100,17 +100,17 @@ class FoldReadings:
         empty: indexes of the labels without a finding.
     """
 
-    raw: Mapping[str, dict[int, RawCase]]
+    raw: Mapping[str, dict[int, HeldOutCase]]
     table: ReaderTable
     view: TableView
     parts: Sequence[frozenset[int]]
     empty: Sequence[int]
 
-    def of_part(self, name: str, part: int) -> dict[int, RawCase]:
+    def of_part(self, name: str, part: int) -> dict[int, HeldOutCase]:
         """One part of a reading."""
         return {row: case for row, case in self.raw[name].items() if row in self.parts[part]}
 
-    def of_others(self, name: str, part: int) -> dict[int, RawCase]:
+    def of_others(self, name: str, part: int) -> dict[int, HeldOutCase]:
         """All parts of a reading but one."""
         return {row: case for row, case in self.raw[name].items() if row not in self.parts[part]}
 
@@ -130,7 +130,7 @@ def read_folds(
     view = view_of(table, work.task, int(plain.model.config.vision_config.position_dim))
     kinds = kinds or kinds_of(work.task)
     queries = _Queries(plain, table)
-    raw: dict[str, dict[int, RawCase]] = {}
+    raw: dict[str, dict[int, HeldOutCase]] = {}
     done, total = 0, len(kinds) * len(table.held_out)
     for fold in range(work.config.train_reader.folds):
         reading = _Fold(work, table, view, fold, queries)
@@ -180,7 +180,7 @@ class _Fold:
         self.queries = queries
         self.name = work.fold_name(fold)
         self._reader: Reader | None = None
-        self._found: dict[bool, Mapping[int, tuple[Found, Letterbox]]] = {}
+        self._found: dict[bool, Mapping[int, tuple[Detection, Letterbox]]] = {}
 
     @property
     def reader(self) -> Reader:
@@ -188,7 +188,7 @@ class _Fold:
         self._reader = self._reader or frozen_reader(self.work, self.name)
         return self._reader
 
-    def read(self, kind: ReadingKind, on_progress: OnProgress) -> dict[str, dict[int, RawCase]]:
+    def read(self, kind: ReadingKind, on_progress: OnProgress) -> dict[str, dict[int, HeldOutCase]]:
         """One kind of reading, and the same with every set of trained heads."""
         table = self.table
         corpus = table.index if kind.corpus == "simulated" else table.training_rows(self.fold)
@@ -196,17 +196,18 @@ class _Fold:
         if not file.is_file():
             found = read_fold(
                 self.reader,
-                self.work,
-                table,
+                self.work.task,
+                FoldCorpus(table, self.fold, corpus),
                 self.fold,
                 self.queries.tokens(kind.is_masked),
-                corpus=corpus,
+                self.view,
+                self.work.config.index.k_per_head,
                 asks_box=kind.is_thorough and self.work.task.has_boxes,
                 misleads=kind.is_thorough,
                 on_progress=on_progress,
             )
-            save_raw(file, found)
-        read = {kind.name: load_raw(file)}
+            save_cases(file, found)
+        read = {kind.name: load_cases(file)}
         if not kind.is_masked:
             trained = self._trained_heads()
             for seed, heads in trained if kind.is_thorough else trained[:1]:
@@ -216,11 +217,11 @@ class _Fold:
             return read
         for name, cases in read.items():
             said = self._find(kind.is_masked)
-            read[name] = {row: case.with_found(*said[row]) for row, case in cases.items()}
-            save_raw(self._file(name), read[name])
+            read[name] = {row: case.with_detection(*said[row]) for row, case in cases.items()}
+            save_cases(self._file(name), read[name])
         return read
 
-    def _find(self, is_masked: bool) -> Mapping[int, tuple[Found, Letterbox]]:
+    def _find(self, is_masked: bool) -> Mapping[int, tuple[Detection, Letterbox]]:
         """What the fold's localizer says; each image is looked at once for all readings."""
         if is_masked not in self._found:
             self._found[is_masked] = find_held_out(
@@ -241,8 +242,8 @@ class _Fold:
         members: np.ndarray[tuple[int], np.dtype[np.int64]],
         seed: int,
         heads: RetrieverProjections,
-        raw: dict[int, RawCase],
-    ) -> dict[int, RawCase]:
+        raw: dict[int, HeldOutCase],
+    ) -> dict[int, HeldOutCase]:
         file = self._file(kind.joint(seed))
         if not file.is_file():
             found = read_joint(
@@ -251,11 +252,10 @@ class _Fold:
                 heads,
                 open_cache(self.work, self.name, self.table),
                 raw,
-                self.view,
                 self.work.config.index.k_per_head,
             )
-            save_raw(file, found)
-        return load_raw(file)
+            save_cases(file, found)
+        return load_cases(file)
 
     def _file(self, name: str) -> Path:
         return self.work.reading(name, self.name)

@@ -1,4 +1,7 @@
-"""What was read of the cases, kept in a file: settings are fitted again without reading again."""
+"""What was gathered of held-out cases, kept in a file: settings are fitted again without reading.
+
+The names in the file are those of the first version, so that older readings can still be read.
+"""
 
 from __future__ import annotations
 
@@ -11,70 +14,93 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.boxes import Box
-from jomed_app.evaluation.systems import RawCase
+from jomed_app.evaluation.held_out import HeldOutCase, Located
+from jomed_app.inference.evidence import Evidence, FloatArray, counting_alike
 
 
-def save_raw(path: Path, raw: Mapping[int, RawCase]) -> None:
-    """Write what was read as JSON, so that settings can be fitted again without reading."""
-    lines = {
-        str(row): {
-            "retrieved": each.retrieved.tolist(),
-            "drawn": each.drawn.tolist(),
-            "plain": each.plain.tolist(),
-            "backbone": each.backbone.tolist(),
-            "retrieved_labels": each.retrieved_labels.tolist(),
-            "drawn_labels": each.drawn_labels.tolist(),
-            "neighbor_labels": each.neighbor_labels.tolist(),
-            "neighbor_scores": each.neighbor_scores.tolist(),
-            "scores": each.scores.tolist(),
-            "is_text": each.is_text.tolist(),
-            "boxes": None if each.boxes is None else [box.as_tuple() for box in each.boxes],
-            "seconds": each.seconds,
-            "located": [box.as_tuple() for box in each.located],
-            "presence": each.presence,
-            "dense": each.dense,
-            "class_prob": list(each.class_prob),
-            "heat_peak": each.heat_peak,
-            "adversarial": None if each.adversarial is None else each.adversarial.tolist(),
-            "adversarial_labels": each.adversarial_labels.tolist(),
-        }
-        for row, each in raw.items()
-    }
+def save_cases(path: Path, cases: Mapping[int, HeldOutCase]) -> None:
+    """Write cases as JSON, by row of the case table."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    lines = {str(row): _to_dict(case) for row, case in cases.items()}
     path.write_text(json.dumps(lines), encoding="utf-8")
 
 
-def load_raw(path: Path) -> dict[int, RawCase]:
-    """Read what `save_raw` wrote; what an older file does not hold counts as not read."""
+def load_cases(path: Path) -> dict[int, HeldOutCase]:
+    """Read what `save_cases` wrote; what an older file does not hold counts as not read."""
     stored = json.loads(path.read_text(encoding="utf-8"))
-    found = {}
-    for row, each in stored.items():
-        said, misled = each["boxes"], each.get("adversarial")
-        found[int(row)] = RawCase(
-            retrieved=_floats(each["retrieved"]),
-            drawn=_floats(each["drawn"]),
-            plain=_floats(each["plain"]),
-            backbone=_floats(each["backbone"]),
-            retrieved_labels=_labels(each["retrieved_labels"]),
-            drawn_labels=_labels(each["drawn_labels"]),
-            neighbor_labels=_labels(each["neighbor_labels"]),
-            neighbor_scores=_floats(each["neighbor_scores"]),
-            scores=_floats(each["scores"]),
-            is_text=np.array(each["is_text"], dtype=np.bool_),
-            boxes=None if said is None else tuple(Box(*corners) for corners in said),
-            seconds=each["seconds"],
-            located=tuple(Box(*corners) for corners in each.get("located", ())),
-            presence=float(each.get("presence", 0.0)),
-            dense=float(each.get("dense", 0.0)),
-            class_prob=tuple(each.get("class_prob", ())),
-            heat_peak=tuple(each["heat_peak"]) if each.get("heat_peak") else None,
-            adversarial=None if misled is None else _floats(misled),
-            adversarial_labels=_labels(each.get("adversarial_labels", [])),
-        )
-    return found
+    return {int(row): _from_dict(each) for row, each in stored.items()}
 
 
-def _floats(values: list[Any]) -> NDArray[np.float64]:
+def _to_dict(case: HeldOutCase) -> dict[str, Any]:
+    evidence, located = case.evidence, case.located
+    return {
+        "retrieved": _listed(evidence.candidates),
+        "scores": _listed(evidence.scores),
+        "is_text": _listed(evidence.is_text),
+        "plain": _listed(evidence.alone),
+        "neighbor_scores": _listed(evidence.neighbor_scores),
+        "neighbor_labels": _listed(evidence.neighbor_labels),
+        "class_prob": _listed(evidence.image) or [],
+        "retrieved_labels": case.labels.tolist(),
+        "candidates": list(case.candidate_ids),
+        "backbone": case.backbone.tolist(),
+        "drawn": None if case.drawn is None else _listed(case.drawn.candidates),
+        "drawn_labels": case.drawn_labels.tolist(),
+        "adversarial": None if case.adversarial is None else _listed(case.adversarial.candidates),
+        "adversarial_labels": case.adversarial_labels.tolist(),
+        "boxes": None if case.boxes is None else [box.as_tuple() for box in case.boxes],
+        "located": [] if located is None or located.box is None else [located.box.as_tuple()],
+        "presence": None if located is None else located.presence,
+        "dense": None if located is None else located.dense,
+        "heat_peak": None if located is None else located.heat_peak,
+        "seconds": case.seconds,
+    }
+
+
+def _from_dict(stored: Mapping[str, Any]) -> HeldOutCase:
+    alone = _floats(stored["plain"])
+    said, drawn, misled = stored["boxes"], stored["drawn"], stored.get("adversarial")
+    image = stored.get("class_prob") or []
+    return HeldOutCase(
+        evidence=Evidence(
+            candidates=_floats(stored["retrieved"]),
+            scores=_floats(stored["scores"]),
+            is_text=np.array(stored["is_text"], dtype=np.bool_),
+            alone=alone,
+            neighbor_scores=_floats(stored["neighbor_scores"]),
+            neighbor_labels=_labels(stored["neighbor_labels"]),
+            image=_floats(image) if image else None,
+        ),
+        labels=_labels(stored["retrieved_labels"]),
+        backbone=_floats(stored["backbone"]),
+        candidate_ids=tuple(stored.get("candidates", ())),
+        drawn=None if drawn is None else counting_alike(drawn, alone),
+        drawn_labels=_labels(stored["drawn_labels"]),
+        adversarial=None if misled is None else counting_alike(misled, alone),
+        adversarial_labels=_labels(stored.get("adversarial_labels", [])),
+        boxes=None if said is None else tuple(Box(*corners) for corners in said),
+        located=_located(stored),
+        seconds=stored["seconds"],
+    )
+
+
+def _located(stored: Mapping[str, Any]) -> Located | None:
+    if stored.get("presence") is None:
+        return None
+    boxes, peak = stored.get("located") or [], stored.get("heat_peak")
+    return Located(
+        box=Box(*boxes[0]) if boxes else None,
+        presence=float(stored["presence"]),
+        dense=float(stored.get("dense", 0.0)),
+        heat_peak=(float(peak[0]), float(peak[1])) if peak else None,
+    )
+
+
+def _listed(values: NDArray[Any] | None) -> Any:
+    return None if values is None else values.tolist()
+
+
+def _floats(values: list[Any]) -> FloatArray:
     return np.array(values, dtype=np.float64)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.evaluation.metrics.intervals import Interval, bootstrap_interval
-from jomed_app.retrieval.question_search import Voter
+from jomed_app.inference.free_answers import FreeReading
 
 _NOT_WORD = re.compile(r"[^\w]+")
 _ARTICLES = frozenset({"a", "an", "the"})
@@ -61,19 +61,6 @@ def is_exact(prediction: str, reference: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What one answer is made of.
-
-    Attributes:
-        read: answer -> probability by the reader.
-        voters: what known images answered to questions alike.
-    """
-
-    read: Mapping[str, float]
-    voters: Sequence[Voter] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class AnsweredQuestion:
     """One question with what every system answered.
 
@@ -83,7 +70,8 @@ class AnsweredQuestion:
         answers: system -> answer; the same systems for all questions.
         is_inconsistent: whether the candidates led to different answers; None without any.
         has_twin: whether a known image is the image's near-duplicate; None where nobody looked.
-        heard: system -> what its answer is made of, where the known images vote too.
+        readings: system -> what its answer was concluded from.
+        probabilities: system -> answer -> final probability, of those that weigh answers.
     """
 
     group: str
@@ -93,7 +81,8 @@ class AnsweredQuestion:
     answers: Mapping[str, str]
     is_inconsistent: bool | None = None
     has_twin: bool | None = None
-    heard: Mapping[str, Heard] = field(default_factory=dict)
+    readings: Mapping[str, FreeReading] = field(default_factory=dict)
+    probabilities: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 class VqaScores:

@@ -14,14 +14,16 @@ from jomed_app.errors import ConfigError
 from jomed_app.evaluation.fit.votes import settle_votes
 from jomed_app.evaluation.metrics.free_answers import AnsweredQuestion
 from jomed_app.evaluation.questions.read import (
+    JOINT_SYSTEM,
     AskedImage,
-    Beside,
     answer_questions,
     known_answers,
-    weigh,
 )
-from jomed_app.evaluation.report.questions import build_vqa_report, vqa_page
+from jomed_app.evaluation.report.predictions import write_answers
+from jomed_app.evaluation.report.questions import REFERENCE_SYSTEM, build_vqa_report, vqa_page
 from jomed_app.evaluation.report.schema import write_report
+from jomed_app.inference.calibration.profile import Profile
+from jomed_app.inference.free_answers import QuestionReader, open_profile
 from jomed_app.models.loading import prepare_for_answers
 from jomed_app.models.reader.packed import Reader
 from jomed_app.progress import OnProgress
@@ -77,6 +79,8 @@ def measure_held_out(
     if not len(table.held_out):
         raise ConfigError("the held-out splits of train_questions.tasks hold no image; add cases")
     known = known_answers(table.records[int(row)] for row in table.training)
+    profile = open_profile(settings.weight_temperature)
+    questions = QuestionReader(reader, table.known, table.candidates(reader), settings.num_hits)
     by_task = {
         name: [int(row) for row in table.held_out if table.tasks[row] == name][:limit]
         for name in dict.fromkeys(table.tasks)
@@ -85,15 +89,16 @@ def measure_held_out(
     for name, rows in by_task.items():
         start = time.perf_counter()
         found: list[AnsweredQuestion] = []
-        images = (_asked_row(reader, table, row, config, moved) for row in rows)
-        for answered in answer_questions(reader, images, known):
+        images = (_ready(reader, table, row, profile, moved) for row in rows)
+        for answered in answer_questions(questions, images, known):
             found += answered
             done += 1
             on_progress(done, total)
         if not found:
             continue
+        settled = settle_votes(found, profile)
         report = build_vqa_report(
-            settle_votes(found),
+            settled,
             task=name,
             split="val",
             bundle=f"{out.name}, {settings.steps} steps",
@@ -102,36 +107,28 @@ def measure_held_out(
         )
         paths.append(out / "vqa" / f"report.{name}.json")
         write_report(report, paths[-1])
+        write_answers(paths[-1], settled)
         reports.append(report)
     page = out / "vqa" / PAGE_FILE
     page.write_text(vqa_page(reports), encoding="utf-8")
     return [*paths, page]
 
 
-def _asked_row(
+def _ready(
     reader: Reader,
     table: QuestionTable,
     row: int,
-    config: JomedConfig,
+    profile: Profile,
     moved: NDArray[np.float32] | None,
 ) -> AskedImage:
-    """A held-out image beside training images that are alike and were asked alike."""
-    settings = config.train_questions
-
-    def beside(question: str, query: NDArray[np.float32] | None = None) -> Beside:
-        near, scores = table.near(row, question, query)
-        hits, best = near[: settings.num_hits], scores[: settings.num_hits]
-        return Beside(
-            [table.candidate(reader, int(hit), question) for hit in hits],
-            weigh(best.tolist(), settings.weight_temperature),
-            table.copied(int(hits[0]), question) if len(hits) else "",
-            table.voters(row, question, query),
-        )
-
+    """A held-out image beside training images that are alike."""
+    near = {REFERENCE_SYSTEM: table.shortlist(row)}
+    if moved is not None:
+        near[JOINT_SYSTEM] = table.shortlist(row, moved[row])
     return AskedImage(
         table.records[row],
         table.encoding(reader, row),
-        beside,
-        None if moved is None else lambda question: beside(question, moved[row]),
+        near,
+        dict.fromkeys(near, profile),
         None if table.has_twin is None else bool(table.has_twin[row]),
     )

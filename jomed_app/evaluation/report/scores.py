@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.boxes import Box
+from jomed_app.evaluation.held_out import Located
 from jomed_app.evaluation.metrics import probabilities as metrics
 from jomed_app.evaluation.metrics.intervals import Metric
 from jomed_app.evaluation.report.schema import MetricName
@@ -45,6 +46,19 @@ class SystemScores:
     seconds: float | None = None
     scored_boxes: tuple[tuple[Box, float], ...] | None = None
     heat_peak: tuple[float, float] | None = None
+
+    def with_located(self, located: Located | None, seconds: float) -> SystemScores:
+        """The same with the localizer's box, where it was asked, and the time of the case."""
+        if located is None:
+            return replace(self, seconds=seconds)
+        boxes = () if located.box is None else (located.box,)
+        return replace(
+            self,
+            boxes=boxes if located.is_shown else (),
+            scored_boxes=tuple((box, located.score or 0.0) for box in boxes),
+            heat_peak=located.heat_peak,
+            seconds=seconds,
+        )
 
 
 @dataclass(frozen=True, slots=True)

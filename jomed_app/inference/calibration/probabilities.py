@@ -1,17 +1,16 @@
 """Honest probabilities: temperature scaling, conformal sets, and all that a bundle keeps of them.
 
 Everything is fitted on cases that neither reader nor retriever was tuned on (validation or
-out-of-fold), and is stored in the bundle as plain values (`to_dict`, `from_dict`).
+out-of-fold), and is stored in the bundle as plain values.
 
 Letters in docstrings: N cases, C classes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 from scipy.special import log_softmax
 
 from jomed_app.inference.calibration.box_score import BoxScore
@@ -19,13 +18,13 @@ from jomed_app.inference.calibration.reliability import (
     ErrorRate,
     FloatArray,
     ReliabilityTable,
-    Stored,
     checked_cases,
     error_rate_by_state,
     expected_calibration_error,
     fit_reliability,
     wilson_interval,
 )
+from jomed_app.types import Frozen
 
 __all__ = [
     "Calibration",
@@ -47,19 +46,16 @@ BIAS_RIDGE = 1e-3
 MIN_PROBABILITY = 1e-12
 
 
-@dataclass(frozen=True, slots=True)
-class Scaling(Stored):
+class Scaling(Frozen):
     """Temperature scaling with an optional bias per class (class priors).
 
     Source: arXiv:1706.04599 (temperature scaling).
-
-    Attributes:
-        temperature: > 0; above 1 softens.
-        bias: C values, nats, mean 0, added after division; empty for none.
     """
 
-    temperature: float = 1.0
-    bias: tuple[float, ...] = ()
+    temperature: float = Field(default=1.0, gt=0, description="above 1 softens")
+    bias: tuple[float, ...] = Field(
+        default=(), description="C values, nats, mean 0, added after division; empty for none"
+    )
 
     def apply(self, log_prob: ArrayLike) -> FloatArray:
         """Return (..., C) normalized calibrated log-probabilities of (..., C) ones, nats."""
@@ -108,21 +104,17 @@ def fit_scaling(log_prob: ArrayLike, labels: ArrayLike, *, with_bias: bool = Fal
     return Scaling(temperature=float(np.exp(joint.x[0])), bias=tuple(float(b) for b in bias))
 
 
-@dataclass(frozen=True, slots=True)
-class ConformalSets(Stored):
+class ConformalSets(Frozen):
     """Split-conformal label sets: at least 1 - alpha of them hold the true label.
 
     Source: Sadinle, Lei, Wasserman 2019 (least ambiguous set-valued classifier, LAC).
-
-    Attributes:
-        alpha: allowed miss rate, in (0, 1).
-        threshold: a label belongs to the set when 1 - probability <= threshold; in [0, 1].
-        num_cases: cases it was fitted on.
     """
 
-    alpha: float
-    threshold: float
-    num_cases: int
+    alpha: float = Field(gt=0, lt=1, description="allowed miss rate")
+    threshold: float = Field(
+        ge=0, le=1, description="a label belongs to the set when 1 - probability <= threshold"
+    )
+    num_cases: int = Field(description="cases it was fitted on")
 
     def members(self, probabilities: ArrayLike) -> NDArray[np.bool_]:
         """Return the (..., C) mask of labels in the set; True = in, a set may be empty.
@@ -154,12 +146,11 @@ def fit_conformal(probabilities: ArrayLike, labels: ArrayLike, alpha: float = 0.
     return ConformalSets(alpha=alpha, threshold=threshold, num_cases=num_cases)
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration(Stored):
+class Calibration(Frozen):
     """All that a bundle keeps to state probabilities honestly; the default changes nothing."""
 
     scaling: Scaling = Scaling()
     reliability: ReliabilityTable | None = None
     conformal: ConformalSets | None = None
-    error_rates: dict[str, ErrorRate] = field(default_factory=dict)
-    boxes: BoxScore = field(default_factory=BoxScore)
+    error_rates: dict[str, ErrorRate] = Field(default={}, description="by consistency state")
+    boxes: BoxScore = BoxScore()

@@ -6,44 +6,16 @@ Letters in docstrings: N cases, C classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field
 from scipy.special import ndtri
 
-from jomed_app.errors import BundleError, first_fault
+from jomed_app.types import Frozen
 
 FloatArray = NDArray[np.float64]
-
-
-class Stored:
-    """Base of values kept in a bundle manifest."""
-
-    __slots__ = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        stored: dict[str, Any] = TypeAdapter(type(self)).dump_python(self, mode="json")
-        return stored
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` wrote.
-
-        Raises:
-            BundleError: if a field is missing or of another type.
-        """
-        try:
-            return TypeAdapter(cls).validate_python(stored)
-        except ValidationError as error:
-            raise BundleError(
-                f"{cls.__name__} in the bundle must follow its schema: "
-                f"{first_fault(error, 'value')}; export the bundle again"
-            ) from error
 
 
 def expected_calibration_error(
@@ -89,21 +61,15 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
     return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
-@dataclass(frozen=True, slots=True)
-class ReliabilityTable(Stored):
-    """How often the predicted class was right, per bin of its stated probability.
+class ReliabilityTable(Frozen):
+    """How often the predicted class was right, per bin of its stated probability."""
 
-    Attributes:
-        edges: inner borders between bins, ascending; a value on a border belongs to the right.
-        counts: cases per bin (one more bin than edges), each >= 1.
-        num_correct: right predictions per bin.
-        mean_probability: mean stated probability per bin, in [0, 1].
-    """
-
-    edges: tuple[float, ...]
-    counts: tuple[int, ...]
-    num_correct: tuple[int, ...]
-    mean_probability: tuple[float, ...]
+    edges: tuple[float, ...] = Field(
+        description="inner borders, ascending; a value on a border belongs to the right"
+    )
+    counts: tuple[int, ...] = Field(description="cases per bin, one more than edges, each >= 1")
+    num_correct: tuple[int, ...] = Field(description="right predictions per bin")
+    mean_probability: tuple[float, ...] = Field(description="mean stated probability, in [0, 1]")
 
     def interval(self, probability: float, confidence: float = 0.95) -> tuple[float, float]:
         """Return an interval of the predicted class's probability from the cases alike.
@@ -156,8 +122,7 @@ def fit_reliability(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorRate(Stored):
+class ErrorRate(Frozen):
     """Share of wrong answers among cases in one warning state, with a 95 % Wilson interval."""
 
     num_cases: int
@@ -185,7 +150,9 @@ def error_rate_by_state(states: Sequence[str], is_correct: ArrayLike) -> dict[st
         wrong = ~correct[names == name]
         errors = int(wrong.sum())
         interval = wilson_interval(errors, wrong.size)
-        rates[name] = ErrorRate(wrong.size, errors, errors / wrong.size, interval)
+        rates[name] = ErrorRate(
+            num_cases=wrong.size, num_errors=errors, rate=errors / wrong.size, interval=interval
+        )
     return rates
 
 

@@ -22,7 +22,7 @@ LEAST_SIDE = 1e-3  # of a box on the unit square
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Detection:
     """What the localizer says of one image.
 
     Attributes:
@@ -51,7 +51,7 @@ def join_readings(
     boxes: Tensor,
     scores: Tensor,
     empty_labels: list[int],
-) -> Found:
+) -> Detection:
     """Join both read-outs of one image.
 
     Ours: the queries' box is the one that counts, since it was the better one on held-out lesions.
@@ -69,7 +69,7 @@ def join_readings(
     voted = [vote(boxes[place], boxes, scores, overlap=VOTE_OVERLAP) for place in kept]
     presence = 1 - float(class_prob[empty_labels].sum())
     confidence = sum(masses) / EDGES
-    return Found(
+    return Detection(
         whole_box(expected_overlap_box(edges)),
         presence,
         confidence,

@@ -23,7 +23,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from jomed_app.errors import BundleError
 from jomed_app.models.localizer.dense_head import DenseBoxes, DenseHead, conv_block, edge_prior
-from jomed_app.models.localizer.detection import Found, join_readings
+from jomed_app.models.localizer.detection import Detection, join_readings
 from jomed_app.models.localizer.edge_queries import EdgeQueries
 from jomed_app.models.pixels import to_pixel_values
 from jomed_app.models.vision_tower import (
@@ -181,7 +181,7 @@ class Localizer(PreTrainedModel):
         return LocalizerOutput(*asked, dense)
 
     @torch.inference_mode()
-    def find(self, squares: Sequence[NDArray[np.uint8]]) -> list[Found]:
+    def find(self, squares: Sequence[NDArray[np.uint8]]) -> list[Detection]:
         """Find what every image shows.
 
         Args:
@@ -191,11 +191,11 @@ class Localizer(PreTrainedModel):
         return self.find_in_maps(early_map(self.early, pixels))
 
     @torch.inference_mode()
-    def find_in_maps(self, early: Tensor) -> list[Found]:
+    def find_in_maps(self, early: Tensor) -> list[Detection]:
         """Find what every image shows, from (B, C8, S/8, S/8) stride-8 maps."""
         return self.read_out(self(early))
 
-    def read_out(self, said: LocalizerOutput) -> list[Found]:
+    def read_out(self, said: LocalizerOutput) -> list[Detection]:
         """Join what both read-outs say of B images, image by image."""
         rows = zip(
             said.edge_logits.float().softmax(-1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,13 +15,15 @@ from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import load_task
 from jomed_app.data.twins import have_twins
 from jomed_app.errors import ConfigError
+from jomed_app.inference.candidate_cache import CandidateCache
 from jomed_app.models.pixels import Letterbox
 from jomed_app.models.reader.packed import CandidateInput, ImageEncoding, Reader
 from jomed_app.models.retriever.embedded import RetrieverProjections
-from jomed_app.retrieval.question_search import QuestionSearch, Voter
+from jomed_app.retrieval.corpus_view import CorpusView
+from jomed_app.retrieval.question_search import QuestionCorpus, Shortlist
 from jomed_app.training.cases.image_set import ImageSet, join_images, load_images
 from jomed_app.training.reader.train import embed_tokens, encode_corpus_tokens
-from jomed_app.training.run.workspace import Workspace, groups_of
+from jomed_app.training.run.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,42 +47,38 @@ class QuestionTable:
     training: NDArray[np.int64]
     held_out: NDArray[np.int64]
     has_twin: NDArray[np.bool_] | None = None
-    search: QuestionSearch = field(init=False)
-    groups: NDArray[np.str_] = field(init=False)
+    known: QuestionCorpus = field(init=False)
+    row_of: Mapping[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        known = [self.records[int(row)] for row in self.training]
-        object.__setattr__(self, "search", QuestionSearch(known))
-        object.__setattr__(self, "groups", np.asarray(groups_of(self.records)))
+        records = [self.records[int(row)] for row in self.training]
+        view = CorpusView.of_vectors("known", records, {"image": self.embeddings[self.training]})
+        object.__setattr__(self, "known", QuestionCorpus(view))
+        rows = {self.records[int(row)].case_id: int(row) for row in self.training}
+        object.__setattr__(self, "row_of", rows)
 
-    def near(
-        self, row: int, question: str, moved: NDArray[np.float32] | None = None
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Rank the training images for a question about one image, its own group left out.
+    def shortlist(self, row: int, moved: NDArray[np.float32] | None = None) -> Shortlist:
+        """Training images alike one image, its own group left out.
 
         Args:
             row: the image.
-            question: as asked.
             moved: (D,) the image's query vector by a trained head; None takes its own embedding.
+        """
+        record = self.records[row]
+        return self.known.shortlist(
+            self.embeddings[row] if moved is None else moved,
+            {record.case_id},
+            {record.group} if record.group else (),
+        )
+
+    def near(self, row: int, question: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Rank the training images for a question about one image, its own group left out.
 
         Returns:
             Rows, the best first, and their scores (`retrieval.question_search`).
         """
-        places = np.flatnonzero(self.groups[self.training] != self.groups[row])
-        members = self.training[places]
-        query = self.embeddings[row] if moved is None else moved
-        scores = self.search.scores(question, self.embeddings[self.training] @ query)
-        order = np.argsort(-scores[places], kind="stable")
-        return members[order], scores[places][order]
-
-    def voters(
-        self, row: int, question: str, moved: NDArray[np.float32] | None = None
-    ) -> list[Voter]:
-        """What training images answered to questions like this one; arguments as of `near`."""
-        places = np.flatnonzero(self.groups[self.training] != self.groups[row])
-        query = self.embeddings[row] if moved is None else moved
-        alike = self.embeddings[self.training[places]] @ query
-        return self.search.voters(question, alike, places)
+        ranked = self.known.rank(self.shortlist(row), question)
+        return np.array([self.row_of[each] for each in ranked.ids], dtype=np.int64), ranked.scores
 
     def encoding(self, reader: Reader, row: int) -> ImageEncoding:
         """One image as a reader sees it, by its present projector."""
@@ -91,16 +89,20 @@ class QuestionTable:
 
     def passage(self, row: int, question: str) -> str:
         """What a training image answers to the questions most like this one."""
-        return self.search.passage(int(np.searchsorted(self.training, row)), question)
-
-    def copied(self, row: int, question: str) -> str:
-        """What a training image answers to the question most like this one."""
-        return self.search.answer(int(np.searchsorted(self.training, row)), question)
+        return self.known.passage(self.records[row].case_id, question)
 
     def candidate(self, reader: Reader, row: int, question: str) -> CandidateInput:
         """A training image as a candidate for a question."""
         features = reader.pool_features(self.encoding(reader, row).features)
         return CandidateInput(features, self.records[row].label, self.passage(row, question))
+
+    def candidates(self, reader: Reader) -> CandidateCache:
+        """The training images as a reader takes them, before a question gives them a passage."""
+
+        def encode(ids: Sequence[str]) -> list[ImageEncoding]:
+            return [self.encoding(reader, self.row_of[each]) for each in ids]
+
+        return CandidateCache(reader, self.known.corpus, encode)
 
 
 def load_question_table(work: Workspace, reader: Reader) -> QuestionTable:

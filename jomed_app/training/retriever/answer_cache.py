@@ -166,7 +166,7 @@ def fill_cache(
         for start in range(0, len(rows), PACKED):
             part = rows[start : start + PACKED]
             case = reader.read(encode_query(query), asked, [encode_candidate(row) for row in part])
-            plain = case.plain_log_prob.astype(np.float32)
+            plain = case.alone_log_prob.astype(np.float32)
             cache.add(query, part, case.log_likelihood.astype(np.float32), plain)
         count += len(rows)
         if rows and done % SAVE_EVERY == 0:

@@ -5,83 +5,27 @@ from __future__ import annotations
 import copy
 import hashlib
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from jomed_app.config.load import JomedConfig
 from jomed_app.config.training import RetrieverTrainingConfig
-from jomed_app.models.retriever.embedded import HEADS, Head, RetrieverProjections
+from jomed_app.models.retriever.embedded import Head, RetrieverProjections
 from jomed_app.progress import OnProgress
+from jomed_app.training.cases.fold_corpus import FoldCorpus
 from jomed_app.training.cases.table import ReaderTable, load_reader_table
 from jomed_app.training.cases.table_reader import TableReader, frozen_reader
 from jomed_app.training.retriever.answer_cache import AnswerCache, fill_cache
 from jomed_app.training.retriever.train import teach_from_cache, train_query_heads
 from jomed_app.training.run.loop import CHECKPOINT_FILE, no_progress
-from jomed_app.training.run.workspace import Workspace, groups_of
+from jomed_app.training.run.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
 ANSWERS_FILE = "answers.npz"
-
-
-class FoldCorpus:
-    """What one fold's retriever searches: its training cases, and where a query stands among them.
-
-    Args:
-        table: the case table.
-        fold: held out; None holds nothing out.
-        members: (M,) rows that may be candidates; None takes the fold's training cases.
-    """
-
-    def __init__(
-        self, table: ReaderTable, fold: int | None, members: NDArray[np.int64] | None = None
-    ) -> None:
-        self.table = table
-        self.members = table.training_rows(fold) if members is None else members
-        self.projections = table.fold_projections(fold)
-        self.groups = np.asarray(groups_of(table.records))
-        with torch.no_grad():
-            images = self.projections.embed_features(table.features, "image")
-        self.vectors: dict[Head, Tensor] = {
-            "image": images,
-            "text": torch.from_numpy(table.passages),
-        }
-
-    def allowed(self, query: int) -> NDArray[np.int64]:
-        """Members that may stand beside a query: all but its own group."""
-        members: NDArray[np.int64] = self.members[self.groups[self.members] != self.groups[query]]
-        return members
-
-    @torch.no_grad()
-    def scores(
-        self, projections: RetrieverProjections, query: int
-    ) -> tuple[NDArray[np.int64], dict[Head, NDArray[np.float32]]]:
-        """Allowed members of a query and their inner products, head by head."""
-        allowed = self.allowed(query)
-        rows = torch.from_numpy(allowed)
-        features = self.table.features[query][None]
-        return allowed, {
-            head: (self.vectors[head][rows] @ projections.embed_query(features, head)[0]).numpy()
-            for head in HEADS
-        }
-
-    def nearest(
-        self, projections: RetrieverProjections, query: int, counts: Mapping[Head, int]
-    ) -> list[int]:
-        """Rows that the heads find first, each once, image head's before text head's."""
-        allowed, scores = self.scores(projections, query)
-        found = [
-            int(allowed[place])
-            for head in HEADS
-            for place in np.argsort(-scores[head], kind="stable")[: counts[head]]
-        ]
-        return list(dict.fromkeys(found))
 
 
 def open_cache(work: Workspace, name: str, table: ReaderTable) -> AnswerCache:

@@ -14,7 +14,7 @@ from tests.evaluation.folds.drawn_readings import BOX, draw_readings
 def test_a_known_law_is_found_again():
     rng = np.random.default_rng(0)
     parts = rng.uniform(0.02, 0.98, (4000, 3))
-    law = BoxScore(-0.5, 0.8, 0.6, 0.0)
+    law = BoxScore(bias=-0.5, finding=0.8, presence=0.6)
     is_true = rng.random(4000) < [law.of(*row) for row in parts]
     found = fit_box_score(parts, is_true)
     for name in ("bias", "finding", "presence", "dense"):
@@ -74,13 +74,12 @@ def test_what_was_fitted_gains_score_threshold_and_table(drawn):
     cases, labels, fitted = drawn
     references = [() if label == 0 else (BOX,) for label in labels]
     found = with_box_score(fitted, cases, references, [0])
-    assert found.calibration.boxes == found.scoring.box_score
-    points = found.calibration.boxes.operating_points
+    points = found.profile.calibration.boxes.operating_points
     assert [each.threshold for each in points] == sorted(each.threshold for each in points)
     assert points[0].found_share >= points[-1].found_share
     assert all(each.false_share < 0.1 for each in points if each.threshold >= 0.5)
     stored = found.to_dict()
-    assert stored["thresholds"]["box_threshold"] == found.scoring.box_threshold
+    assert stored["thresholds"]["box_threshold"] == found.profile.settings.box_threshold
     assert stored["calibration"]["boxes"]["operating_points"]
 
 

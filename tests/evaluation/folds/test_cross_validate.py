@@ -8,12 +8,11 @@ import pytest
 
 from jomed_app.data.records import read_records
 from jomed_app.evaluation.folds.cross_validate import COMPARISONS, JOINT_COMPARISONS, cross_validate
-from jomed_app.evaluation.folds.joint import JOINT_NAMES
 from jomed_app.evaluation.folds.readings import read_folds
 from jomed_app.evaluation.oracle_gap import ENSEMBLE, REFERENCE
 from jomed_app.evaluation.report.build import read_report
 from jomed_app.evaluation.rerank import RERANKERS
-from jomed_app.evaluation.systems import ADVERSARIAL, SYSTEMS
+from jomed_app.evaluation.systems import ADVERSARIAL, JOINT_NAMES, SYSTEMS
 from jomed_app.inference.calibration.probabilities import Calibration
 from jomed_app.training.reader.train import encode_corpus_tokens
 from jomed_app.training.run.loop import no_progress
@@ -139,7 +138,7 @@ def test_the_settings_can_be_read_back(folder):
     assert set(profiles) == {"real", "simulated"}
     assert all("standard" in settings for settings in profiles.values())
     for settings in (*profiles.values(), *(each["standard"] for each in profiles.values())):
-        calibration = Calibration.from_dict(settings["calibration"])
+        calibration = Calibration.model_validate(settings["calibration"])
         assert calibration.reliability is not None
         assert sum(calibration.reliability.counts) == NUM_REAL
         assert settings["trials"]

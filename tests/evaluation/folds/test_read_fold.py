@@ -1,36 +1,37 @@
+"""One fold read: beside whom, what trained heads change, and what phase 2 leaves alone."""
+
 from __future__ import annotations
 
+import copy
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from jomed_app.boxes import Box
 from jomed_app.config.load import JomedConfig
-from jomed_app.evaluation.folds.read_fold import (
-    TableView,
-    merge_labels,
-    pick_per_head,
-    read_fold,
-    to_case_scores,
-    view_of,
-)
-from jomed_app.evaluation.systems import ADVERSARIAL, ScoringSettings
-from tests.evaluation.folds.drawn_readings import draw_readings
-from tests.evaluation.noise_table import POSITION_DIM, TASK, noise_record, noise_table
+from jomed_app.config.training import RetrieverTrainingConfig
+from jomed_app.evaluation.folds.read_fold import read_fold, read_joint, view_of
+from jomed_app.models.retriever.embedded import HEADS
+from jomed_app.retrieval.search import find_candidates
+from jomed_app.training.cases.fold_corpus import FoldCorpus
+from jomed_app.training.cases.table_reader import TableReader
+from jomed_app.training.retriever.answer_cache import AnswerCache
+from jomed_app.training.retriever.stage import teach_heads
+from tests.evaluation.noise_table import POSITION_DIM, TASK, noise_table
 from tests.tiny_models import build_tiny_reader
+
+FOLD = 1
+K = JomedConfig().index.k_per_head
+CONFIG = RetrieverTrainingConfig(steps=3, batch_size=4, lr=0.1, num_image=3, num_text=2)
 
 
 @pytest.fixture(scope="module")
 def reader():
-    return build_tiny_reader(2, TASK.answer_words, image_size=64)
-
-
-@pytest.fixture(scope="module")
-def work():
-    return SimpleNamespace(task=TASK, config=JomedConfig())
+    """In fp32, so that packing changes nothing but rounding."""
+    reader = build_tiny_reader(2, TASK.answer_words, image_size=64)
+    reader.model.float().eval().requires_grad_(False)
+    return reader
 
 
 @pytest.fixture(scope="module")
@@ -39,34 +40,25 @@ def table(reader):
 
 
 @pytest.fixture
-def seen(monkeypatch):
-    """What would be read beside what, by rows of the table; no model runs."""
-    cases = []
+def corpus(table):
+    return FoldCorpus(table, FOLD)
 
-    def remember(
-        reader, query, retrieved, drawn, neighbors, backbone, settings, *,
-        size, asks_box, adversarial,
-    ):  # fmt: skip
-        def rows(found):
-            return [int(each.passage.split()[1]) for each in found.inputs]
 
-        cases.append(
-            SimpleNamespace(
-                rows=rows(retrieved),
-                labels=retrieved.labels.tolist(),
-                scores=retrieved.scores,
-                drawn=rows(drawn),
-                misleading=rows(adversarial) if adversarial else None,
-                neighbors=neighbors,
-                backbone=backbone,
-                size=size,
-                asks_box=asks_box,
-            )
-        )
-        return cases[-1]
+def read(reader, table, *, fold=FOLD, tokens=None, members=None, **more):
+    corpus = FoldCorpus(table, fold, members)
+    queries = table.tokens[table.real] if tokens is None else tokens
+    view = view_of(table, TASK, POSITION_DIM)
+    return read_fold(reader, TASK, corpus, fold, queries, view, K, **more)
 
-    monkeypatch.setattr("jomed_app.evaluation.folds.read_fold.read_case", remember)
-    return cases
+
+@pytest.fixture(scope="module")
+def standard(reader, table):
+    """What the frozen retriever's candidates lead to."""
+    return read(reader, table, misleads=True)
+
+
+def row_of(name):
+    return int(name.removeprefix("c"))
 
 
 def test_a_view_holds_labels_groups_and_features(table):
@@ -77,166 +69,167 @@ def test_a_view_holds_labels_groups_and_features(table):
     assert view.features.shape == (18, table.tokens.shape[-1] - POSITION_DIM)
 
 
-def test_a_fold_is_read_beside_cases_of_the_other_folds(reader, work, table, seen):
+def test_a_fold_is_read_beside_cases_of_the_other_folds(reader, table):
     steps = []
-    found = read_fold(
-        reader,
-        work,
-        table,
-        1,
-        table.tokens[table.real],
-        on_progress=lambda done, total, **_: steps.append((done, total)),
-    )
-    assert sorted(found) == table.held_out_rows(1).tolist()
-    allowed = set(table.training_rows(1).tolist())
+    found = read(reader, table, on_progress=lambda done, total, **_: steps.append((done, total)))
+    assert sorted(found) == table.held_out_rows(FOLD).tolist()
+    allowed = set(table.training_rows(FOLD).tolist())
     for case in found.values():
-        assert len(set(case.rows)) == len(set(case.drawn)) == 4
-        assert set(case.rows) | set(case.drawn) <= allowed
-        assert case.labels == [row % 3 for row in case.rows]
-        assert case.scores.max() == pytest.approx(1.0)
-        neighbor_labels, neighbor_scores = case.neighbors
-        assert sorted(neighbor_labels) == sorted(row % 3 for row in allowed), "fewer than 64"
-        assert (np.diff(neighbor_scores) <= 0).all()
+        rows = [row_of(name) for name in case.candidate_ids]
+        assert len(set(rows)) == 4
+        assert set(rows) <= allowed
+        assert case.labels.tolist() == [row % 3 for row in rows]
+        assert case.evidence.scores.max() == pytest.approx(1.0)
+        neighbors = case.evidence.neighbor_labels
+        assert sorted(neighbors) == sorted(row % 3 for row in allowed), "fewer than 64"
+        assert (np.diff(case.evidence.neighbor_scores) <= 0).all()
         assert np.exp(case.backbone).sum() == pytest.approx(1.0)
-        assert case.size == (64, 64)
+        assert (case.boxes, case.located) == (None, None)
     assert steps[-1] == (len(found), len(found))
 
 
-def test_adversarial_candidates_are_the_nearest_of_another_class(reader, work, table, seen):
-    found = read_fold(reader, work, table, 1, table.tokens[table.real], misleads=True)
-    projections = table.fold_projections(1)
-    with torch.no_grad():
-        rows = projections.embed_features(table.features, "image").numpy()
-    for row, case in found.items():
-        allowed = table.training_rows(1)
-        other = allowed[allowed % 3 != row % 3]
-        assert set(case.misleading) <= set(other.tolist())
-        assert len(set(case.misleading)) == 4
-        assert other[(rows[other] @ rows[row]).argmax()] in case.misleading
+def test_a_fold_finds_what_the_app_s_search_finds(reader, table, corpus, standard):
+    for row, case in standard.items():
+        vectors = corpus.query(table.features[row], corpus.projections, trained=False)
+        hits = find_candidates(corpus.view, vectors, K, *corpus.left_out(row))
+        assert list(case.candidate_ids) == [hit.candidate_id for hit in hits]
 
 
-@pytest.mark.parametrize("misleads", [True, False])
-def test_without_another_class_or_unasked_nothing_misleads(
-    reader, work, table, monkeypatch, misleads
-):
-    told = []
-    monkeypatch.setattr(
-        "jomed_app.evaluation.folds.read_fold.read_case",
-        lambda *parts, adversarial, **more: told.append(adversarial),
-    )
-    same = np.array([3, 6, 9, 12, 15])  # of the first label
-    tokens = table.tokens[table.real]
-    read_fold(reader, work, table, 1, tokens, corpus=same, misleads=misleads)
-    labels = table.held_out_rows(1) % 3
-    assert [each is None for each in told] == ((labels == 0) | (not misleads)).tolist()
-
-
-def test_the_reader_is_asked_for_boxes_where_told(reader, work, table, seen):
-    tokens = table.tokens[table.real]
-    for asks_box in (False, True):
-        found = read_fold(reader, work, table, 1, tokens, asks_box=asks_box)
-        assert {case.asks_box for case in found.values()} == {asks_box}
-
-
-def test_the_nearest_image_is_among_the_candidates(reader, work, table, seen):
-    found = read_fold(reader, work, table, 1, table.tokens[table.real])
-    projections = table.fold_projections(1)
-    with torch.no_grad():
-        rows = projections.embed_features(table.features, "image").numpy()
-    allowed = table.training_rows(1)
-    for row, case in found.items():
-        assert allowed[(rows[allowed] @ rows[row]).argmax()] in case.rows
-
-
-def test_a_query_never_meets_its_group(reader, work, table, seen):
+def test_a_query_never_meets_its_group(reader, table):
     """With the twins torn apart, the one left in the corpus is still no candidate."""
     folds = table.folds.copy()
     folds[4] = 0
     torn = dataclasses.replace(table, folds=folds)
-    assert 7 in torn.training_rows(1)
-    found = read_fold(reader, work, torn, 1, torn.tokens[torn.real])
-    assert 7 not in found[6].rows + found[6].drawn
-    others = [case for row, case in found.items() if row != 6]
-    assert others
+    assert 7 in torn.training_rows(FOLD)
+    found = read(reader, torn)
+    assert "c7" not in found[6].candidate_ids
+    assert len(found[6].evidence.neighbor_scores) == len(torn.training_rows(FOLD)) - 1
+    assert any("c7" in case.candidate_ids for row, case in found.items() if row != 6)
 
 
-def test_drawn_candidates_depend_on_seed_and_row_alone(reader, work, table, seen):
-    tokens = table.tokens[table.real]
-    first, again = (read_fold(reader, work, table, 1, tokens) for _ in range(2))
-    other = read_fold(reader, work, table, 1, tokens, seed=1)
-    assert all(again[row].drawn == first[row].drawn for row in first)
-    assert any(other[row].drawn != first[row].drawn for row in first)
+def test_misleading_candidates_are_of_another_class(standard):
+    for row, case in standard.items():
+        assert row % 3 not in case.adversarial_labels
+        assert len(case.adversarial_labels) == 4
 
 
-def test_masked_queries_are_read_anew(reader, work, table):
-    plain = read_fold(reader, work, table, 2, table.tokens[table.real])
-    masked = read_fold(reader, work, table, 2, 0.5 * table.tokens[table.real])
+def test_without_another_class_nothing_misleads(reader, table):
+    same = np.array([3, 6, 9, 12, 15])  # of the first label
+    found = read(reader, table, members=same, misleads=True)
+    assert all((case.adversarial is None) is (row % 3 == 0) for row, case in found.items())
+
+
+def test_the_reader_says_boxes_where_told(reader, table):
+    found = read(reader, table, asks_box=True)
+    for case in found.values():
+        for box in case.boxes:
+            assert 0 <= box.x0 < box.x1 <= 64
+            assert 0 <= box.y0 < box.y1 <= 64
+
+
+def test_masked_queries_are_read_anew_beside_the_same_random_cases(reader, table):
+    plain = read(reader, table, fold=2)
+    masked = read(reader, table, fold=2, tokens=0.5 * table.tokens[table.real])
     assert masked.keys() == plain.keys()
-    assert any(np.abs(masked[row].plain - plain[row].plain).max() > 1e-3 for row in plain)
+    changed = [
+        np.abs(masked[row].evidence.alone - plain[row].evidence.alone).max() for row in plain
+    ]
+    assert max(changed) > 1e-3
     for row in plain:
         np.testing.assert_array_equal(masked[row].drawn_labels, plain[row].drawn_labels)
 
 
-def test_two_of_each_search_are_picked():
-    scores = {
-        "image": np.array([0.9, 0.1, 0.6, 0.2, 0.3], dtype=np.float32),
-        "text": np.array([0.0, 0.4, 0.05, 0.5, 0.1], dtype=np.float32),
-    }
-    places, relative, is_text = pick_per_head(scores, 2)
-    assert places.tolist() == [0, 2, 3, 1]
-    np.testing.assert_allclose(relative, [1.0, 0.6 / 0.9, 1.0, 0.8], rtol=1e-6)
-    assert is_text.tolist() == [False, False, True, True]
-
-
-def test_a_case_that_both_searches_find_counts_once():
-    scores = {
-        "image": np.array([0.9, 0.8, 0.6, 0.2], dtype=np.float32),
-        "text": np.array([0.5, 0.1, 0.4, 0.0], dtype=np.float32),
-    }
-    places, _, _ = pick_per_head(scores, 2)
-    assert sorted(places.tolist()) == [0, 1, 2, 3]
-
-
-@pytest.fixture
-def drawn():
-    cases, labels = draw_readings(6)
-    view = TableView(
-        labels, np.array([f"g{place}" for place in range(6)]), np.zeros((6, 1), np.float32)
+def read_with(heads, reader, corpus, standard, path):
+    return read_joint(
+        TableReader(reader, TASK, corpus.table),
+        corpus,
+        heads,
+        AnswerCache(path, "key"),
+        standard,
+        K,
     )
-    table = SimpleNamespace(records=[noise_record(place) for place in range(6)])
-    return table, view, dict(enumerate(cases))
 
 
-def test_every_case_is_scored_with_its_truth(drawn):
-    table, view, raw = drawn
-    cases = to_case_scores(table, view, raw, ScoringSettings())
-    assert [case.case_id for case in cases] == [f"c{place}" for place in range(6)]
-    assert [case.label for case in cases] == [0, 1, 2, 0, 1, 2]
-    assert cases[0].boxes == ()
-    assert cases[1].boxes == (Box(8, 8, 24, 24),)
-    assert all(case.systems["rag"].probabilities.sum() == pytest.approx(1) for case in cases)
+def teach(reader, corpus, path):
+    table = corpus.table
+    return teach_heads(
+        TableReader(reader, TASK, table),
+        corpus,
+        AnswerCache(path / "answers.npz", "key"),
+        table.training_rows(FOLD),
+        CONFIG,
+        path,
+    )
 
 
-def test_merging_asks_the_two_class_question(drawn):
-    table, view, raw = drawn
-    cases = to_case_scores(table, view, raw, ScoringSettings(), merge=[[0, 1], [2]])
-    whole = to_case_scores(table, view, raw, ScoringSettings())
-    assert [case.label for case in cases] == [0, 0, 1, 0, 0, 1]
-    for merged, full in zip(cases, whole, strict=True):
-        for name in ("backbone", "no_retrieval", "rag", "random_candidates"):
-            p, q = full.systems[name].probabilities, merged.systems[name].probabilities
-            np.testing.assert_allclose(q, [p[0] + p[1], p[2]], err_msg=name)
-        assert set(merged.systems["rag"].candidate_labels) <= {0, 1}
-        assert ADVERSARIAL in full.systems
-        assert ADVERSARIAL not in merged.systems, "of another class, but maybe not once merged"
+def test_at_step_0_the_query_is_that_of_the_frozen_search_bit_by_bit(corpus, table):
+    untrained = copy.deepcopy(corpus.projections)
+    assert untrained.config.query_mix > 0, "the heads take part"
+    for row in table.held_out_rows(FOLD):
+        trained = corpus.query(table.features[int(row)], untrained, trained=True)
+        frozen = corpus.query(table.features[int(row)], untrained, trained=False)
+        for head in HEADS:
+            np.testing.assert_array_equal(trained[head], frozen[head])
 
 
-def test_merged_labels_by_hand(drawn):
-    _, _, raw = drawn
-    merged = merge_labels(raw[0], [[2], [0, 1]])
-    np.testing.assert_allclose(np.exp(merged.plain), [
-        np.exp(raw[0].plain[2]), np.exp(raw[0].plain[:2]).sum()
-    ])  # fmt: skip
-    expected = [0 if label == 2 else 1 for label in raw[0].retrieved_labels]
-    assert merged.retrieved_labels.tolist() == expected
-    assert merged.boxes == raw[0].boxes
+def test_at_step_0_joint_retrieval_finds_what_the_frozen_one_finds(
+    reader, corpus, standard, tmp_path
+):
+    heads = copy.deepcopy(corpus.projections)
+    joint = read_with(heads, reader, corpus, standard, tmp_path / "a.npz")
+    assert joint.keys() == standard.keys()
+    for row, case in standard.items():
+        assert joint[row].candidate_ids == case.candidate_ids
+        for name in ("scores", "is_text", "neighbor_labels"):
+            np.testing.assert_allclose(
+                getattr(joint[row].evidence, name), getattr(case.evidence, name), 1e-5
+            )
+
+
+def test_cached_and_uncached_answers_agree(reader, corpus, standard, tmp_path):
+    """The cache reads other candidates in the same sequence, and keeps single precision."""
+    heads = copy.deepcopy(corpus.projections)
+    joint = read_with(heads, reader, corpus, standard, tmp_path / "a.npz")
+    for row, case in standard.items():
+        np.testing.assert_allclose(
+            joint[row].evidence.candidates, case.evidence.candidates, atol=1e-5, rtol=0
+        )
+
+
+def test_trained_heads_find_other_candidates_and_change_nothing_else(
+    reader, corpus, standard, tmp_path
+):
+    heads = teach(reader, corpus, tmp_path)
+    joint = read_with(heads, reader, corpus, standard, tmp_path / "joint.npz")
+    assert any(
+        not np.array_equal(joint[row].evidence.scores, case.evidence.scores)
+        for row, case in standard.items()
+    )
+    for row, case in standard.items():
+        assert (joint[row].drawn, joint[row].adversarial) == (case.drawn, case.adversarial)
+        np.testing.assert_array_equal(joint[row].evidence.alone, case.evidence.alone)
+        np.testing.assert_array_equal(joint[row].backbone, case.backbone)
+
+
+def test_phase_2_moves_the_query_heads_and_nothing_of_reader_or_index(
+    reader, corpus, table, tmp_path
+):
+    before = {name: value.clone() for name, value in reader.model.state_dict().items()}
+    vectors = {head: rows.clone() for head, rows in corpus.vectors.items()}
+    indexed = {head: corpus.view.vectors(head).copy() for head in HEADS}
+    tokens, passages = table.tokens.clone(), table.passages.copy()
+    frozen = copy.deepcopy(corpus.projections.state_dict())
+    heads = teach(reader, corpus, tmp_path)
+    assert before.keys() == reader.model.state_dict().keys()
+    for name, value in reader.model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    assert all(weight.grad is None for weight in reader.model.parameters())
+    for head, rows in corpus.vectors.items():
+        assert torch.equal(rows, vectors[head])
+        assert rows.grad is None
+        np.testing.assert_array_equal(corpus.view.vectors(head), indexed[head])
+    assert torch.equal(table.tokens, tokens)
+    np.testing.assert_array_equal(table.passages, passages)
+    for name, value in heads.state_dict().items():
+        assert torch.equal(value, frozen[name]) is not name.startswith("query_heads"), name
+        assert torch.equal(corpus.projections.state_dict()[name], frozen[name]), name

@@ -6,7 +6,7 @@ import numpy as np
 
 from jomed_app.boxes import Box
 from jomed_app.evaluation.report.build import CaseScores, SystemScores
-from jomed_app.inference.aggregate import consistency_state
+from jomed_app.inference.aggregate import consistency_states
 
 LABELS = ("normal", "benign", "malignant")
 LESION = Box(0, 0, 10, 10)
@@ -27,7 +27,7 @@ def retrieving(label: int, strength: float, generator: np.random.Generator) -> S
         weights=np.full(4, 0.25),
         candidate_labels=np.array([label, label, 0, 1]),
         boxes=(Box(0, 0, 10, 5),),
-        state=consistency_state(np.log(rows)),
+        state=consistency_states(np.log(rows)).item(),
         seconds=0.5,
     )
 

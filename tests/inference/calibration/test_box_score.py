@@ -7,9 +7,14 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from jomed_app.errors import BundleError
-from jomed_app.inference.calibration.box_score import LEAST_PROBABILITY, BoxScore, box_logits
+from jomed_app.inference.calibration.box_score import (
+    LEAST_PROBABILITY,
+    BoxScore,
+    box_logits,
+    finding_probability,
+)
 from jomed_app.types import OperatingPoint
 
 shares = st.floats(0, 1)
@@ -28,7 +33,11 @@ def test_weights_by_hand():
 
 @given(shares, shares, shares, st.floats(-100, 100))
 def test_a_score_is_a_probability_whatever_is_said(finding, presence, dense, bias):
-    assert 0 < BoxScore(bias, 10.0, 10.0, 10.0).of(finding, presence, dense) <= 1
+    assert (
+        0
+        < BoxScore(bias=bias, finding=10.0, presence=10.0, dense=10.0).of(finding, presence, dense)
+        <= 1
+    )
 
 
 def test_nothing_is_quite_sure():
@@ -39,7 +48,16 @@ def test_nothing_is_quite_sure():
 
 def test_it_is_stored_with_its_table():
     points = (OperatingPoint(threshold=0.5, false_share=0.25, found_share=0.75),)
-    score = BoxScore(-1.0, 0.5, 0.25, 2.0, points)
-    assert BoxScore.from_dict(score.to_dict()) == score
-    with pytest.raises(BundleError, match="BoxScore in the bundle must follow its schema: dense"):
-        BoxScore.from_dict({"dense": "much"})
+    score = BoxScore(bias=-1.0, finding=0.5, presence=0.25, dense=2.0, operating_points=points)
+    assert BoxScore.model_validate_json(score.model_dump_json()) == score
+    with pytest.raises(ValidationError, match="dense"):
+        BoxScore.model_validate({"dense": "much"})
+
+
+def test_what_the_answer_leaves_to_labels_with_a_finding_counts():
+    probabilities = [0.3, 0.5, 0.2]
+    assert finding_probability(probabilities, [0]) == pytest.approx(0.7)
+    assert finding_probability(probabilities, [0, 1, 2]) == 0.0
+    assert BoxScore().of_answer(probabilities, [0], 0.1, 0.2) == pytest.approx(0.7)
+    alone = BoxScore(finding=0.0, presence=1.0)
+    assert alone.of_answer(probabilities, [0], 0.1, 0.2) == pytest.approx(0.1)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from jomed_app.errors import BundleError
 from jomed_app.inference.calibration.probabilities import (
     Calibration,
-    ConformalSets,
     Scaling,
     error_rate_by_state,
     expected_calibration_error,
@@ -93,18 +89,13 @@ def test_calibration_survives_json() -> None:
         conformal=fit_conformal(probabilities, labels),
         error_rates=error_rate_by_state(["mixed"] * 60, labels == 0),
     )
-    assert Calibration.from_dict(json.loads(json.dumps(calibration.to_dict()))) == calibration
-    assert Calibration.from_dict({}) == Calibration()
+    assert Calibration.model_validate_json(calibration.model_dump_json()) == calibration
+    assert Calibration.model_validate({}) == Calibration()
 
 
 def test_default_calibration_changes_nothing() -> None:
     log_prob, _ = draw_cases(5, seed=7)
     np.testing.assert_allclose(Calibration().scaling.apply(log_prob), log_prob)
-
-
-def test_damaged_storage_is_named() -> None:
-    with pytest.raises(BundleError, match=r"ConformalSets in the bundle must follow.*threshold"):
-        ConformalSets.from_dict({"alpha": 0.1, "num_cases": 3})
 
 
 @pytest.mark.parametrize(

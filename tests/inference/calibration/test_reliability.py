@@ -31,12 +31,20 @@ def test_wilson_known_values() -> None:
     assert wilson_interval(0, 0) == (0.0, 1.0)
 
 
+def one_bin(count: int, num_correct: int, mean: float) -> ReliabilityTable:
+    return ReliabilityTable(
+        edges=(), counts=(count,), num_correct=(num_correct,), mean_probability=(mean,)
+    )
+
+
 def test_interval_is_the_bin_s_and_holds_the_probability() -> None:
-    table = ReliabilityTable((0.7,), (10, 20), (8, 19), (0.6, 0.9))
+    table = ReliabilityTable(
+        edges=(0.7,), counts=(10, 20), num_correct=(8, 19), mean_probability=(0.6, 0.9)
+    )
     assert table.interval(0.65) == pytest.approx((0.4902, 0.9433), abs=1e-4)
     assert table.interval(0.8) == pytest.approx(wilson_interval(19, 20))
     assert table.interval(0.7) == pytest.approx((0.7, wilson_interval(19, 20)[1]))
-    low, high = ReliabilityTable((), (50,), (10,), (0.95,)).interval(0.95)
+    low, high = one_bin(50, 10, 0.95).interval(0.95)
     assert high == 0.95
     assert low == pytest.approx(wilson_interval(10, 50)[0])
 
@@ -91,7 +99,7 @@ def test_error_rates_by_state() -> None:
         (lambda: expected_calibration_error([[1.0, 0.0]], [0], num_bins=0), "num_bins must be"),
         (lambda: fit_reliability([[1.0, 0.0]], [0], num_bins=0), "num_bins must be"),
         (lambda: wilson_interval(3, 2), r"successes must lie in \[0, 2\]"),
-        (lambda: ReliabilityTable((), (1,), (1,), (1.0,)).interval(1.5), r"lie in \[0, 1\]"),
+        (lambda: one_bin(1, 1, 1.0).interval(1.5), r"lie in \[0, 1\]"),
         (lambda: error_rate_by_state(["mixed"], [True, False]), "one truth value per state"),
     ],
 )

@@ -140,7 +140,7 @@ def test_a_candidate_that_always_helps_is_ranked_higher(reader, table, features,
     rows = [row for row in table.training if row != helper]
     ranks = [
         [
-            table.near(row, "?", query)[0].tolist().index(helper)
+            table.shortlist(int(row), query).ids.index(table.records[helper].case_id)
             for row, query in zip(rows, queries, strict=True)
         ]
         for queries in ([None] * len(rows), moved[rows])

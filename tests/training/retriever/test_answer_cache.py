@@ -39,7 +39,7 @@ def test_what_is_cached_is_what_the_reader_says(reader, tmp_path):
             np.testing.assert_allclose(
                 cache[query].of([row])[0], alone.log_likelihood[0], atol=1e-4, rtol=1e-5
             )
-        np.testing.assert_allclose(cache[query].plain, alone.plain_log_prob, atol=1e-4, rtol=1e-5)
+        np.testing.assert_allclose(cache[query].plain, alone.alone_log_prob, atol=1e-4, rtol=1e-5)
 
 
 def test_a_pair_is_read_once_even_after_a_restart(reader, tmp_path):

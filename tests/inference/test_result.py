@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jomed_app.data.records import CaseRecord
-from jomed_app.inference.assemble import found_candidate
+from jomed_app.inference.result import found_candidate
 from jomed_app.retrieval.search import Hit
 
 

@@ -1,0 +1,135 @@
+"""Reads the cases of a labelled split with a bundle and an index, by both searches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jomed_app.data.records import CaseRecord
+from jomed_app.data.tasks import Task
+from jomed_app.evaluation.held_out import HeldOutCase
+from jomed_app.evaluation.read import ask_reader, read_case
+from jomed_app.evaluation.report.scores import CaseScores
+from jomed_app.evaluation.systems import (
+    ADVERSARIAL,
+    JOINT_NAMES,
+    JOINT_SYSTEMS,
+    conclude_systems,
+)
+from jomed_app.imaging import read_image
+from jomed_app.inference.calibration.profile import Profile
+from jomed_app.inference.candidate_cache import CandidateCache, encode_images
+from jomed_app.inference.case_reader import CaseReader
+from jomed_app.inference.index_labels import without_figures
+from jomed_app.inference.load import BundleParts
+from jomed_app.models.localizer.detection import Detection
+from jomed_app.models.pixels import Letterbox, letterbox
+from jomed_app.models.reader.packed import ImageEncoding
+from jomed_app.retrieval.index import CandidateIndex
+from jomed_app.types import ImageRecord
+
+TWIN_PERCENTILE = 99.95  # ours: nearer than this to a corpus image counts as a near duplicate
+
+
+class SplitReader:
+    """Scores cases of a task with one bundle and one index.
+
+    Args:
+        parts: the loaded bundle.
+        index: what is searched.
+        task: what is asked.
+        is_own: whether the bundle was trained for the task; else its settings do not apply.
+    """
+
+    def __init__(
+        self, parts: BundleParts, index: CandidateIndex, task: Task, *, is_own: bool
+    ) -> None:
+        self.parts = parts
+        self.index = index
+        self.task = task
+        self.is_own = is_own
+        self._reader = CaseReader(parts.reader, task)
+        self._candidates = CandidateCache.of_index(parts.reader, index)
+
+    def profile(self, *, trained: bool) -> Profile:
+        """What the engine concludes with, by the trained search or by similarity alone."""
+        known = Profile()
+        if self.is_own:
+            known = self.parts.profile(self.index.info.simulated, standard=not trained)
+        return without_figures(known, len(self.task.index_only))
+
+    def score(self, folder: Path, record: CaseRecord, systems: Sequence[str]) -> CaseScores:
+        """Score one case."""
+        image = read_image(folder / record.image)
+        query = encode_images(self.parts.reader, [image.model_input])[0]
+        located = self._locate(image)
+        wanted = ADVERSARIAL in systems
+        standard = self._read(image, query, record, located, trained=False, misleads=wanted)
+        said = dict(conclude_systems(standard, self.profile(trained=False), systems))
+        if set(systems) & set(JOINT_SYSTEMS):
+            joint = self._read(image, query, record, located, trained=True)
+            answers = conclude_systems(joint, self.profile(trained=True), tuple(JOINT_NAMES))
+            said |= {JOINT_NAMES[name]: scores for name, scores in answers.items()}
+        neighbors = standard.evidence.neighbor_scores
+        similar = 0.0 if neighbors is None else self.index.percentile(neighbors.max(), "image")
+        return CaseScores(
+            case_id=record.case_id,
+            group=record.group or record.case_id,
+            label=self.task.labels.index(record.label),
+            systems={name: said[name] for name in said if name in systems},
+            boxes=tuple(record.box_list),
+            is_clean=similar < TWIN_PERCENTILE,
+        )
+
+    def _read(
+        self,
+        image: ImageRecord,
+        query: ImageEncoding,
+        record: CaseRecord,
+        located: tuple[Detection, Letterbox] | None,
+        *,
+        trained: bool,
+        misleads: bool = False,
+    ) -> HeldOutCase:
+        """Search with or without the trained heads, read what was found, look at the image."""
+        profile = self.profile(trained=trained)
+        case = read_case(
+            ask_reader(self._reader, query, self._candidates.inputs),
+            self.index,
+            self.parts.retriever.query_from_tokens(query.tokens[None], trained=trained),
+            self.task.labels,
+            k_per_head=profile.settings.k_per_head,
+            backbone=self._backbone(query),
+            exclude_ids=self.index.ids_of_image(image.info.sha256),
+            exclude_groups=frozenset({record.group} if record.group else ()),
+            new=self.task.index_only,
+            seed=None if trained else int(image.info.sha256[:8], 16),
+            truth=record.label if misleads else None,
+        )
+        if located is None:
+            return case.with_image(np.exp(case.backbone)) if self.is_own else case
+        empty = [self.task.labels.index(name) for name in self.task.empty_labels]
+        return case.with_detection(*located).with_box_score(profile, empty)
+
+    def _locate(self, image: ImageRecord) -> tuple[Detection, Letterbox] | None:
+        """What the localizer says, where it was trained for the task, and how the image lies."""
+        if not (self.is_own and self.task.has_boxes):
+            return None
+        side = self.parts.localizer.config.image_size
+        found = self.parts.localizer.find([letterbox(image.model_input, side)])[0]
+        return found, Letterbox(image.model_input.shape[0], image.model_input.shape[1], side)
+
+    def _backbone(self, query: ImageEncoding) -> NDArray[np.float64]:
+        """(C,) of the bundle's linear head; every label alike where it was fitted to others.
+
+        A label of the index alone has no probability there.
+        """
+        count = len(self.task.labels)
+        if not self.is_own:
+            return np.full(count, -np.log(count))
+        features = self.parts.retriever.features(query.tokens[None])
+        known = np.asarray(self.parts.backbone.log_prob(features)[0], dtype=np.float64)
+        return np.pad(known, (0, len(self.task.index_only)), constant_values=-np.inf)

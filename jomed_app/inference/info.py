@@ -1,0 +1,52 @@
+"""What an engine says of itself on the screen."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jomed_app.data.tasks import Task
+from jomed_app.inference.calibration.profile import Profile
+from jomed_app.types import OperatingPoint, Retrieval
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What a screen says about the engine.
+
+    Attributes:
+        bundle, index: name, version and short hash.
+        index_size: candidates.
+        task: question, labels, descriptors.
+        box_threshold: where the box slider starts.
+        error_rates: consistency state -> share of wrong answers on out-of-fold cases.
+        measured_on: those cases and the corpus they were read with, in words.
+        standard: what is said of the search by similarity alone; None where the query heads are
+            untrained, and there is no other search.
+        box_operating_points: what box thresholds mean on validation cases, ascending.
+        opens_with: the search that is made when none is asked for: the trained one, but not
+            beside simulated cases, since the heads were taught beside real ones.
+    """
+
+    bundle: str
+    index: str
+    index_size: int
+    task: Task
+    box_threshold: float
+    error_rates: Mapping[str, float] = field(default_factory=dict)
+    measured_on: str = ""
+    standard: EngineInfo | None = None
+    box_operating_points: tuple[OperatingPoint, ...] = ()
+    opens_with: Retrieval = "joint"
+
+    def with_profile(self, profile: Profile) -> EngineInfo:
+        """Say the same of another profile."""
+        rates = {name: rate.rate for name, rate in profile.calibration.error_rates.items()}
+        return dataclasses.replace(
+            self,
+            box_threshold=profile.settings.box_threshold,
+            error_rates=rates,
+            measured_on=profile.measured_on,
+            box_operating_points=profile.calibration.boxes.operating_points,
+        )
