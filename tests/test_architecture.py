@@ -31,6 +31,7 @@ DOORS = {
     "faiss": ("retrieval/store.py",),
     "pymilvus": ("retrieval/store.py",),
     "gradio": ("ui/layout.py",),
+    "jinja2": ("ui/templates.py",),
     "bitsandbytes": ("models/loading.py",),
     "peft": ("models/loading.py",),
     "typer": ("cli/",),

@@ -5,25 +5,28 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
-from PIL import Image
 
 from jomed_app import __version__
 from jomed_app.errors import ImageError, JomedError
-from jomed_app.ui import handlers, switch, text
+from jomed_app.ui import text
 from jomed_app.ui.examples import Example, load_examples
-from jomed_app.ui.handlers import Screen
-from jomed_app.ui.panels import diagnosis as render
-from jomed_app.ui.panels import frame as page
-from jomed_app.ui.panels.viewer import png_data_url, static_text, window_server
-from jomed_app.ui.reading import ReadingEngine
+from jomed_app.ui.handlers import api, case, removal, search
+from jomed_app.ui.handlers.screen import Screen, closed, failure
+from jomed_app.ui.handlers.upload import take_upload
+from jomed_app.ui.panels.diagnosis.diagnosis import Diagnosis
+from jomed_app.ui.panels.top.header import Header
+from jomed_app.ui.panels.top.status import Status
+from jomed_app.ui.panels.top.toolbar import Toolbar
+from jomed_app.ui.panels.viewer.viewer import Viewer, empty_value
+from jomed_app.ui.panels.viewer.window import window_server
+from jomed_app.ui.protocol import ReadingEngine
 from jomed_app.ui.session import CASE_SECONDS, MAX_SESSIONS, CaseStore
+from jomed_app.ui.templates import Panel, as_gradio_template, render
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "assets" / "examples"
@@ -48,29 +51,27 @@ def build_ui(
         analytics_enabled=False, delete_cache=(60, 900), title=text.TITLE, fill_width=True
     )
     with blocks:
-        gr.HTML(page.header(__version__, engine.info), elem_id="jomed-header")
+        gr.HTML(render(Header(__version__, engine.info)), elem_id="jomed-header")
         toolbar = gr.HTML(
             {"busy": False, "case": False, "run": False},
-            html_template=static_text("toolbar.html").replace(
-                "@examples", _example_buttons(shown_examples)
-            ),
-            js_on_load=static_text("toolbar.js"),
+            html_template=as_gradio_template(render(Toolbar.of(shown_examples))),
+            js_on_load=_script("toolbar.js"),
             elem_id="jomed-toolbar",
         )
-        status = gr.HTML(page.status(text.STATUS_IDLE), elem_id="jomed-status")
+        status = gr.HTML(render(Status(text.STATUS_IDLE)), elem_id="jomed-status")
         banner = gr.HTML("", elem_id="jomed-banner")
         checks = gr.HTML("", elem_id="jomed-checks")
         with gr.Row(elem_id="jomed-reading"):
             viewer = gr.HTML(
-                handlers.empty_viewer(),
-                html_template=static_text("viewer.html"),
-                js_on_load=static_text("viewer.js"),
+                empty_value(),
+                html_template=as_gradio_template(render(Viewer())),
+                js_on_load=_script("viewer.js"),
                 server_functions=[window_server(cases.by_token)],
                 elem_id="jomed-viewer",
             )
             panel = gr.HTML(
-                render.panel(None, engine.info),
-                js_on_load=static_text("panel.js"),
+                render(Diagnosis()),
+                js_on_load=_script("diagnosis.js"),
                 elem_id="jomed-panel",
             )
         held = gr.State("", time_to_live=CASE_SECONDS, delete_callback=_forget(cases))
@@ -99,41 +100,41 @@ def _wire(
     upload_folder = Path(toolbar.GRADIO_CACHE)
 
     def changes(screen: Screen, session: str) -> list[Any]:
-        parts = (screen.status, screen.banner, screen.checks, screen.viewer, screen.panel)
+        parts = (screen.status, screen.banner, screen.checks, screen.viewer, screen.diagnosis)
         state = {"busy": screen.is_busy, "case": screen.has_case, "run": screen.can_run}
-        return [state, *(gr.skip() if part is None else part for part in parts), session]
+        return [state, *map(_shown, parts), session]
 
     def on_upload(event: gr.EventData, request: gr.Request) -> list[Any]:
         session = _session(request)
         try:
-            data = handlers.take_upload(Path(str(_sent(event).get("path", ""))), upload_folder)
+            data = take_upload(Path(str(_sent(event).get("path", ""))), upload_folder)
         except JomedError as error:
             cases.purge(session)
-            return changes(handlers.closed(engine, handlers.failure(error)), session)
-        return changes(handlers.open_case(engine, cases, session, data), session)
+            return changes(closed(failure(error)), session)
+        return changes(case.open_case(engine, cases, session, data), session)
 
     def on_upload_failed(request: gr.Request) -> list[Any]:
         sentence = text.UPLOAD_FAILED.format(limit=text.MAX_FILE_TEXT)
         session = _session(request)
         cases.purge(session)
-        return changes(handlers.closed(engine, sentence), session)
+        return changes(closed(sentence), session)
 
     def on_example(event: gr.EventData, request: gr.Request) -> list[Any]:
         session, number = _session(request), _sent(event).get("number")
         if not isinstance(number, int) or not 0 <= number < len(examples):
-            return changes(handlers.closed(engine, text.UNKNOWN_EXAMPLE), session)
+            return changes(closed(text.UNKNOWN_EXAMPLE), session)
         data = examples[number].path.read_bytes()
-        screen = handlers.open_case(engine, cases, session, data, is_simulated=True)
+        screen = case.open_case(engine, cases, session, data, is_simulated=True)
         return changes(screen, session)
 
     def on_frame(event: gr.EventData, request: gr.Request) -> list[Any]:
         session, frame = _session(request), _sent(event).get("frame")
         number = frame if isinstance(frame, int) else 0
-        return changes(handlers.choose_frame(engine, cases, session, number), session)
+        return changes(case.choose_frame(engine, cases, session, number), session)
 
     def run(request: gr.Request) -> Iterator[list[Any]]:
         session, is_empty = _session(request), True
-        for screen in handlers.run_case(engine, cases, session):
+        for screen in case.run_case(engine, cases, session):
             is_empty = False
             yield changes(screen, session)
         if is_empty:  # a generator that yields nothing would blank the page, a refusal with it
@@ -141,32 +142,32 @@ def _wire(
 
     def on_again(request: gr.Request) -> list[Any]:
         session = _session(request)
-        return changes(handlers.start_again(engine, cases, session), session)
+        return changes(case.start_again(engine, cases, session), session)
 
     def on_cancel(request: gr.Request) -> list[Any]:
         session = _session(request)
-        return changes(handlers.stop_case(engine, cases, session), session)
+        return changes(case.stop_case(engine, cases, session), session)
 
     def on_purge(request: gr.Request) -> list[Any]:
         session = _session(request)
-        return changes(handlers.purge_case(engine, cases, session), session)
+        return changes(case.purge_case(cases, session), session)
 
     def on_remove(event: gr.EventData, request: gr.Request) -> list[Any]:
         session, candidate = _session(request), str(_sent(event).get("id", ""))
-        return changes(handlers.remove_candidate(engine, cases, session, candidate), session)
+        return changes(removal.remove_candidate(engine, cases, session, candidate), session)
 
     def on_restore(event: gr.EventData, request: gr.Request) -> list[Any]:
         session, candidate = _session(request), _sent(event).get("id")
-        screen = handlers.restore_candidate(engine, cases, session, candidate)
+        screen = removal.restore_candidate(engine, cases, session, candidate)
         return changes(screen, session)
 
     def on_restore_all(request: gr.Request) -> list[Any]:
         session = _session(request)
-        return changes(handlers.restore_candidate(engine, cases, session), session)
+        return changes(removal.restore_candidate(engine, cases, session), session)
 
     def on_search(event: gr.EventData, request: gr.Request) -> list[Any]:
         session, retrieval = _session(request), str(_sent(event).get("retrieval", ""))
-        return changes(switch.choose_search(engine, cases, session, retrieval), session)
+        return changes(search.choose_search(engine, cases, session, retrieval), session)
 
     runs = []
     for opening, open_handler in (
@@ -194,10 +195,10 @@ def _add_api(engine: ReadingEngine) -> None:
         try:
             if not isinstance(image, dict):
                 raise ImageError(text.UPLOAD_GONE)
-            data = handlers.take_upload(Path(str(image.get("path", ""))), upload_folder)
-            return handlers.diagnose(engine, data)
+            data = take_upload(Path(str(image.get("path", ""))), upload_folder)
+            return api.diagnose(engine, data)
         except Exception as error:
-            raise gr.Error(handlers.failure(error), print_exception=False) from None
+            raise gr.Error(failure(error), print_exception=False) from None
 
     image_file = gr.File(label="image", visible=False)
     upload_folder = Path(image_file.GRADIO_CACHE)
@@ -212,6 +213,18 @@ def _add_api(engine: ReadingEngine) -> None:
         preprocess=False,
         **HEAVY,
     )
+
+
+def _shown(part: Panel | dict[str, Any] | None) -> Any:
+    """Return a part of a screen as its component takes it; None leaves the component as it is."""
+    if part is None:
+        return gr.skip()
+    return render(part) if isinstance(part, Panel) else part
+
+
+def _script(name: str) -> str:
+    """Return a script that ships inside the package."""
+    return (files("jomed_app.ui") / "static" / name).read_text(encoding="utf-8")
 
 
 def _sent(event: gr.EventData) -> dict[str, Any]:
@@ -232,21 +245,6 @@ def _forget(cases: CaseStore) -> Callable[[Any], None]:
             cases.purge(session)
 
     return forget
-
-
-def _example_buttons(examples: Sequence[Example]) -> str:
-    """Return one button per example with its thumbnail."""
-    buttons = []
-    for number, example in enumerate(examples):
-        with Image.open(example.path) as image:
-            image.thumbnail((96, 96))
-            picture = png_data_url(np.asarray(image.convert("L"), dtype=np.uint8))
-        buttons.append(
-            f'<button type="button" class="example" data-example="{number}">'
-            f'<img src="{picture}" alt=""><span>{escape(example.title)}'
-            f"<small>{text.SIMULATED}</small></span></button>"
-        )
-    return "".join(buttons)
 
 
 def launch_settings() -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""All wording of the screen in one place, error sentences among them."""
+"""The sentences of the screen, error sentences among them; headings stand in the templates."""
 
 from __future__ import annotations
 
 from jomed_app.errors import CancelledError, JomedError
-from jomed_app.types import ConsistencyState
+from jomed_app.types import ConsistencyState, Retrieval
 
 NAME = "JOMED"
 TITLE = "JOMED - diagnosis beside similar cases (research demo)"
@@ -57,6 +57,31 @@ USUAL_NOTE = (
     "Dashed: boxes known in those cases (rank, weight), scaled to this image; not a finding in it. "
     "Sides are those of the image as shown."
 )
+# What a box threshold means on validation cases.
+THRESHOLD_UNKNOWN = "What this threshold means was not measured for this kind of index."
+THRESHOLD_NOT_MEASURED_BELOW = "Below {threshold:.2f} nothing was measured."
+THRESHOLD_EXACT = "At this threshold"
+THRESHOLD_NEAREST = "At {threshold:.2f}, the nearest lower threshold that was measured,"
+HARDLY_ANY_BOX = "hardly any box is drawn"
+
+SEARCH_NAMES: dict[Retrieval, str] = {"standard": "Standard RAG", "joint": "Jointly optimised"}
+SEARCH_MEANINGS: dict[Retrieval, str] = {
+    "joint": "The search was trained on which cases help the reader to the right answer. "
+    "No promise for this image: compare both.",
+    "standard": "The cases nearest by image or by passage; the search was not trained on what "
+    "helps the reader.",
+}
+BY_OTHER_SEARCH: dict[Retrieval, str] = {
+    "joint": "by similarity alone",
+    "standard": "when jointly optimised",
+}
+SAME_CASES = "Both searches find the same cases in the same order."
+SAME_SET = "Both searches find the same cases, in another order."
+STATUS_SWITCHED = "Showing the result of the other search, as it was read before."
+STATUS_SEARCHING = "Reading the cases of the other search."
+SEARCH_NOT_READY = "The search can be switched once the run has finished."
+ONE_SEARCH = "This bundle has one search only: its query heads are untrained."
+
 NO_CASE = "This case is no longer held here (it was purged or its time ran out). Open it again."
 NOT_FINISHED = "Candidates can be removed once the run has finished."
 LAST_CANDIDATE = (
@@ -72,7 +97,7 @@ UNKNOWN_EXAMPLE = "This example is not part of the installation. Choose another.
 MAX_FILE_SIZE = "64mb"
 MAX_FILE_TEXT = "64 MB"
 
-_STATE_TITLES = {
+STATE_TITLES = {
     ConsistencyState.CONSISTENT: "Candidates agree",
     ConsistencyState.MIXED: "Candidates agree, confidence varies",
     ConsistencyState.DISAGREE: "Candidates disagree",
@@ -81,16 +106,13 @@ _STATE_TITLES = {
 
 STATE_MARKS = {
     ConsistencyState.CONSISTENT: "=",
-    ConsistencyState.MIXED: "&#8776;",
-    ConsistencyState.DISAGREE: "&#8800;",
-    ConsistencyState.ABSTAIN: "&#8709;",
+    ConsistencyState.MIXED: "≈",
+    ConsistencyState.DISAGREE: "≠",
+    ConsistencyState.ABSTAIN: "∅",
 }
 FINAL_DIFFERS = ", the final answer differs"  # behind a state's title
-NO_CANDIDATE_SAYS = (
-    "The final answer is <b>{name}</b>, which no candidate says: the other parts of the sum weigh "
-    "more; see how it arose."
-)
 
+NO_REASON = "not stated"
 ABSTAIN_ADVICE = (
     "What to do: check that the image is of the kind this bundle was made for and shows one view "
     "without overlays; then try another frame or image."
@@ -98,6 +120,8 @@ ABSTAIN_ADVICE = (
 ABSTAIN_CASES = "The similar cases, and what was read beside each, stay visible for orientation."
 UNDECIDED = "Too close to name one:"
 
+WEIGHTED_SUM = "weighted sum"
+CALIBRATED = "after calibration"
 NEAREST_LABELS = "labels of nearest cases"
 # Two voices that see no similar case: the reader, and the classifier that is a part of the sum.
 READER_ALONE = "The reader, without any candidate"
@@ -108,11 +132,6 @@ INDEX_ONLY = (
     "cases speak for it."
 )
 NOT_MEASURED = "Not calibrated: no bundle figures exist for this kind of index."
-
-
-def state_title(state: ConsistencyState) -> str:
-    """Return the heading of a consistency state."""
-    return _STATE_TITLES[state]
 
 
 def error_sentence(error: BaseException) -> str | None:
@@ -151,6 +170,12 @@ def removed_status(num_removed: int, num_candidates: int) -> str:
     return f"Recomputed from {left} of {num_candidates} candidates; the model did not run again."
 
 
+def ordinal(number: int) -> str:
+    """Return 1st, 2nd, 3rd, 4th, 11th, 21st ..."""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{'th' if number % 100 in (11, 12, 13) else ending}"
+
+
 def percentile_words(percentile: float) -> str:
     """Return what a similarity percentile means; never 100 % of pairs.
 
@@ -174,11 +199,6 @@ def count_words(probability: float) -> str:
         return "fewer than 1 of 10 such cases"
     return f"about {tenths} of 10 such cases"
 
-
-API_NOTE = (
-    "The calls below answer with the other search. For this answer: "
-    "<code>python -m jomed_app diagnose image.png --{search}</code>"
-)
 
 PYTHON_CALL = """\
 from gradio_client import Client, handle_file

@@ -14,7 +14,8 @@ from jomed_app.inference.calibration.profile import Profile, Settings
 from jomed_app.inference.index_labels import widen_task, without_figures
 from jomed_app.inference.load import load_engine
 from jomed_app.ui import text
-from jomed_app.ui.panels import diagnosis as render
+from jomed_app.ui.panels.diagnosis.final import Final
+from jomed_app.ui.panels.diagnosis.sum_table import SumTable
 from tests.tiny_bundle import FIRST_FRESH_SEED, simulated_png, write_tiny_index
 
 NEW = "phyllodes"
@@ -89,16 +90,16 @@ def test_without_a_candidate_the_vote_stays(engine, result):
 
 
 def test_the_screen_says_so_and_its_sum_adds_up(result):
-    html = render.final_block(result.final, tuple(result.final.probabilities))
-    assert text.INDEX_ONLY.format(names=NEW) in html
+    shown = Final.of(result.final, tuple(result.final.probabilities))
+    assert shown.index_only == text.INDEX_ONLY.format(names=NEW)
     for label in result.final.probabilities:
-        shown = result.final.model_copy(update={"prediction": label})
-        table = render.sum_table(result.candidates, shown)
-        assert (text.SHARED_WITH_INDEX in table) is (label != NEW)
-        assert (text.IMAGE_HEAD in table) is (label != NEW and shown.image_head_weight > 0)
-    assert f"<td>{result.final.neighbor_vote[NEW]:.3f}</td>" in render.sum_table(
-        result.candidates, result.final.model_copy(update={"prediction": NEW})
-    )
+        final = result.final.model_copy(update={"prediction": label})
+        table = SumTable.of(result.candidates, final)
+        said = {part.says for part in table.parts}
+        assert (text.SHARED_WITH_INDEX in table.totals) is (label != NEW)
+        assert (text.IMAGE_HEAD in said) is (label != NEW and final.image_head_weight > 0)
+        if label == NEW:
+            assert table.totals[text.WEIGHTED_SUM] == result.final.neighbor_vote[NEW]
 
 
 def test_a_new_label_is_indexed_only_where_it_is_named(tiny_bundle, tiny_corpus, tmp_path, capsys):

@@ -20,6 +20,7 @@ from jomed_app.ui.session import Case, CaseStore
 from tests.ui.fake_engine import FakeEngine, FakeInfo, png_bytes
 
 SLOW_COLUMNS = 400
+TITLES = ("Case 0", "Case 1", "<b>${1 + 1}</b> {{value}} `")  # the last as hostile as it gets
 
 
 def write_examples(folder: Path) -> None:
@@ -28,7 +29,7 @@ def write_examples(folder: Path) -> None:
     sizes = (480, 480, SLOW_COLUMNS)
     for number, columns in enumerate(sizes):
         (folder / f"{number}.png").write_bytes(png_bytes(number, columns=columns))
-    entries = [{"file": f"{number}.png", "title": f"Case {number}"} for number in range(3)]
+    entries = [{"file": f"{number}.png", "title": title} for number, title in enumerate(TITLES)]
     (folder / "examples.json").write_text(json.dumps(entries))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.ui.fake_engine import png_bytes
+from tests.ui.serve_fake import TITLES
 from tests.ui.visit import PANE, Visit
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -104,6 +105,11 @@ def test_a_case_from_a_refused_file_to_removal_and_purge(visit, site):
     page.wait_for_selector(".jv-empty-title >> visible=true")
     assert page.locator(".pane").count() == 0
     assert page.locator(".final-name").count() == 0
+
+
+def test_a_hostile_title_is_shown_letter_by_letter(case):
+    titles = case.page.locator(".example span").all_text_contents()
+    assert titles == [f"{title}simulated" for title in TITLES]
 
 
 def test_zoom_is_linked_and_keeps_offsets(case):

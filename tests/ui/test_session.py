@@ -88,3 +88,10 @@ def test_a_picture_is_made_once_and_forgotten_with_the_case():
     case.forget()
     case.picture("query", make)
     assert len(made) == 2
+
+
+def test_the_oldest_choices_are_forgotten():
+    store = CaseStore(max_sessions=2)
+    for session in "abc":
+        store.choose_search(session, "standard")
+    assert [store.search(session) for session in "abc"] == ["joint", "standard", "standard"]

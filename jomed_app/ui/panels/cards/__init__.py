@@ -1,0 +1,1 @@
+"""Below an image of a known case: its label, what the model says beside it, and its source."""

@@ -1,0 +1,84 @@
+"""What stands under a candidate: its known label and the model's prediction, never on one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jomed_app.types import CandidateResult
+from jomed_app.ui import text
+from jomed_app.ui.panels.bars import Bars
+from jomed_app.ui.panels.cards.rank_change import RankChange
+from jomed_app.ui.templates import Panel
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate(Panel):
+    """One candidate as far as it was read.
+
+    Attributes:
+        candidate: its label, passage, weight and prediction.
+        bars: the model's probabilities; None while it is being read.
+        dissents: whether its prediction is another than the final one.
+        is_removed: taken out by the reader; its numbers are those of the full run.
+        is_counter: whether it is also the nearest case of another known diagnosis.
+        can_remove: whether a button to remove or restore is offered.
+        change: where it stands in the other search; None where there is one search only.
+    """
+
+    candidate: CandidateResult
+    bars: Bars | None
+    dissents: bool
+    is_removed: bool
+    is_counter: bool
+    can_remove: bool
+    change: RankChange | None
+
+    @classmethod
+    def of(
+        cls,
+        candidate: CandidateResult,
+        *,
+        labels: Sequence[str],
+        final: str | None,
+        is_removed: bool = False,
+        is_counter: bool = False,
+        can_remove: bool = False,
+        change: RankChange | None = None,
+    ) -> Candidate:
+        """Return the card of one candidate.
+
+        Args:
+            candidate: the candidate as far as it was read.
+            labels: the task's classes in order.
+            final: the final prediction, to mark a candidate that dissents.
+            is_removed: taken out by the reader.
+            is_counter: whether it is also the counter-case.
+            can_remove: whether it may be taken out, or put back.
+            change: where it stands in the other search.
+        """
+        said = candidate.prediction
+        return cls(
+            candidate=candidate,
+            bars=None if said is None else Bars.of(candidate.probabilities, labels, said),
+            dissents=said is not None and final not in (None, said) and not is_removed,
+            is_removed=is_removed,
+            is_counter=is_counter,
+            can_remove=can_remove,
+            change=change,
+        )
+
+    @property
+    def probability(self) -> float | None:
+        """Of its prediction, in [0, 1]; None while it is not known."""
+        return self.candidate.probabilities.get(self.candidate.prediction or "")
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """How near it is, which search found it, and where it comes from."""
+        return {
+            "similarity": text.percentile_words(self.candidate.similarity_percentile),
+            "found by": " and ".join(f"{head} search" for head in self.candidate.heads),
+            **self.candidate.provenance,
+            "case": self.candidate.candidate_id,
+        }

@@ -1,0 +1,16 @@
+"""What stands under the counter-case: the nearest case with another known diagnosis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jomed_app.data.records import CaseRecord
+from jomed_app.ui.templates import Panel
+
+
+@dataclass(frozen=True, slots=True)
+class CounterCase(Panel):
+    """One indexed case, and the final diagnosis that it differs from, where there is one."""
+
+    record: CaseRecord
+    final: str | None

@@ -1,0 +1,84 @@
+"""The column beside the image: warning first, then the diagnosis, then how it arose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jomed_app.ui.panels.diagnosis.agreement import Agreement
+from jomed_app.ui.panels.diagnosis.final import Final
+from jomed_app.ui.panels.diagnosis.findings import Findings
+from jomed_app.ui.panels.diagnosis.provenance import Provenance
+from jomed_app.ui.panels.diagnosis.sum_table import SumTable
+from jomed_app.ui.protocol import InfoView, info_of
+from jomed_app.ui.reading import Reading
+from jomed_app.ui.templates import Panel
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the reading has come."""
+
+    num_read: int
+    num_candidates: int
+
+    @property
+    def share(self) -> float:
+        """Candidates that were read, in [0, 1]."""
+        return self.num_read / self.num_candidates if self.num_candidates else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis(Panel):
+    """The whole column; a part is None where it is not known yet or does not apply.
+
+    Attributes:
+        progress: until the diagnosis is known.
+        agreement, final: once it is.
+        sum_table: where a class is named.
+        findings: for narrow screens; None before a case is open, where the column only explains.
+        provenance: once the run has completed.
+        num_removed: candidates that were taken out of the sum.
+    """
+
+    progress: Progress | None = None
+    agreement: Agreement | None = None
+    final: Final | None = None
+    sum_table: SumTable | None = None
+    findings: Findings | None = None
+    provenance: Provenance | None = None
+    num_removed: int = 0
+
+    @classmethod
+    def of(
+        cls, reading: Reading, info: InfoView, *, flip_to: str | None = None, num_removed: int = 0
+    ) -> Diagnosis:
+        """Return the column of one case.
+
+        Args:
+            reading: what is known so far.
+            info: labels and error rates.
+            flip_to: the answer without the decisive candidate, when known.
+            num_removed: candidates that the reader took out of the sum.
+        """
+        measured = info_of(info, reading.retrieval)
+        final, consistency, candidates = reading.final, reading.consistency, reading.candidates
+        findings = Findings.of(reading)
+        if final is None or consistency is None:
+            progress = Progress(reading.num_read, len(candidates))
+            return cls(progress=progress, findings=findings, num_removed=num_removed)
+        is_other_search = info.standard is not None and reading.retrieval != info.opens_with
+        result = reading.result
+        return cls(
+            agreement=Agreement.of(
+                consistency,
+                final,
+                candidates,
+                error_rate=measured.error_rates.get(consistency.state.value),
+                flip_to=flip_to,
+            ),
+            final=Final.of(final, tuple(info.task.labels), measured.measured_on),
+            sum_table=None if final.abstained else SumTable.of(candidates, final),
+            findings=findings,
+            provenance=None if result is None else Provenance(result, is_other_search),
+            num_removed=num_removed,
+        )

@@ -1,0 +1,1 @@
+"""Above the image: header, toolbar, status line, banner and input checks."""

@@ -1,0 +1,46 @@
+"""Versions, time, and the same answer as a document and as calls."""
+
+from __future__ import annotations
+
+from html import unescape
+
+from jomed_app.types import Result, Versions
+from jomed_app.ui import text
+from jomed_app.ui.panels.diagnosis.provenance import Provenance
+from jomed_app.ui.templates import render
+from tests.ui.hostile import HOSTILE, assert_shown_as_text
+
+
+def source(html: str, name: str) -> str:
+    """What the page copies under a name."""
+    return unescape(html.split(f'data-source="{name}" tabindex="0">')[1].split("</pre>")[0])
+
+
+def test_the_document_is_the_result(result):
+    html = render(Provenance(result))
+    assert Result.model_validate_json(source(html, "json")) == result
+    assert "decode 3, retrieve 12, read 840, total 870 ms" in html
+
+
+def test_the_calls_are_copied_letter_by_letter(result):
+    html = render(Provenance(result))
+    assert source(html, "python") == text.PYTHON_CALL
+    assert source(html, "curl") == text.CURL_CALL
+
+
+def test_the_other_search_is_said_to_be_another_call(result):
+    standard = result.model_copy(update={"retrieval": "standard"})
+    call = "python -m jomed_app diagnose image.png --standard"
+    assert call in render(Provenance(standard, is_other_search=True))
+    assert call not in render(Provenance(standard))
+
+
+def test_a_hostile_result_is_shown_as_text(result):
+    def hostile(words: str) -> Provenance:
+        versions = Versions(app=words, bundle=words, index=words)
+        return Provenance(result.model_copy(update={"versions": versions}))
+
+    assert_shown_as_text(hostile)
+    asked = render(Provenance(result.model_copy(update={"question": HOSTILE})))
+    assert Result.model_validate_json(source(asked, "json")).question == HOSTILE
+    assert "<script" not in asked

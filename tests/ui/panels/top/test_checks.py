@@ -1,0 +1,57 @@
+"""Input checks: each in the strip, the failed ones spelled out, the rest in the passport."""
+
+from __future__ import annotations
+
+import pytest
+
+from jomed_app.types import Check, InputInfo
+from jomed_app.ui.panels.top.checks import Checks, ShownCheck
+from jomed_app.ui.templates import render
+from tests.ui.hostile import assert_shown_as_text
+
+
+def info(*checks: Check, words: str = "png", modality: str | None = None) -> InputInfo:
+    return InputInfo(
+        sha256="abc123", format=words, modality=modality, rows=5, columns=6, photometric=words,
+        checks=checks,
+    )  # fmt: skip
+
+
+SIZE = Check(name="bit_depth", passed=True, value=8.0, message="enough")
+DOMAIN = Check(name="domain", passed=False, value=0.1, message="unlike the corpus")
+
+
+def test_failed_checks_are_spelled_out():
+    html = render(Checks(info(SIZE, DOMAIN)))
+    assert html.count('class="check-note"') == 1
+    assert "not passed: unlike the corpus" in html
+    assert "1 of 2 checks passed" in html
+    assert html.count("is-ok") == html.count("is-bad") == 1
+
+
+def test_without_a_case_there_is_nothing():
+    assert render(Checks(None)) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(None, ""), (0.123456, "0.123"), (12345.6, "1.23e+04"), ("as it is",) * 2]
+)
+def test_a_figure_is_short(value, shown):
+    check = ShownCheck.of(SIZE.model_copy(update={"value": value}))
+    assert (check.name, check.value) == ("bit depth", shown)
+
+
+def test_the_passport_holds_metadata_and_hash():
+    html = render(Checks(info(modality="US"), {"Manufacturer": "nobody"}))
+    assert "PNG 6 x 5 png US" in html
+    assert '<th scope="row">Manufacturer</th><td colspan="3">nobody</td>' in html
+    assert "abc123" in html
+
+
+def test_hostile_checks_and_metadata_are_shown_as_text():
+    def checks(words: str) -> Checks:
+        bad = Check(name=words, passed=False, value=words, message=words)
+        good = bad.model_copy(update={"passed": True})
+        return Checks(info(bad, good, words=words, modality=words), {words: words})
+
+    assert_shown_as_text(checks)
