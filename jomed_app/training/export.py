@@ -229,7 +229,8 @@ def _forget_folders(folder: Path) -> None:
 
 
 def _without_paths(values: dict[str, Any]) -> dict[str, Any]:
-    """A manifest tells no folder of the machine that trained it."""
+    """A manifest tells no folder or address of the machine that trained it."""
+    del values["app"]
     for stage in ("align", "train_reader"):
         values[stage]["data"] = bool(values[stage]["data"])
     values["train_reader"]["start_from"] = bool(values["train_reader"]["start_from"])

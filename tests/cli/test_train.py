@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from jomed_app.cli import main as cli
@@ -88,7 +86,7 @@ def test_a_trained_run_is_measured_thoroughly(ran, tmp_path, capsys):
     assert cli.main(["measure", str(tmp_path)]) == 2
     assert "requires a run with real cases" in capsys.readouterr().err
     write_config(
-        tmp_path, replace(config, train_reader=replace(config.train_reader, data="elsewhere"))
+        tmp_path, config.replaced(train_reader=config.train_reader.replaced(data="elsewhere"))
     )
     assert cli.main(["measure", str(tmp_path)]) == 0
     assert ran == [("folds", True)]

@@ -14,7 +14,6 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +105,7 @@ def run_row(
         projections,
         bench.train.subset(chosen.tolist()),
         [each[chosen] for each in bench.passages],
-        replace(config.align, steps=steps),
+        config.align.replaced(steps=steps),
         folder,
         graph=config.graph,
         source=KeptViews(tower, bench.maps.of_images(chosen)),

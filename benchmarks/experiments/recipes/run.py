@@ -11,7 +11,6 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +131,7 @@ def page(values: Mapping[str, Any]) -> str:
 
 def _conclude(run: Path, data: Path) -> tuple[Workspace, list[CaseScores]]:
     config = read_stored_config(run / "config.json")
-    config = replace(config, train_reader=replace(config.train_reader, data=str(data)))
+    config = config.replaced(train_reader=config.train_reader.replaced(data=str(data)))
     work = Workspace(run, config)
     folds = [work.fold_name(fold) for fold in range(config.train_reader.folds)]
     kind = next(
