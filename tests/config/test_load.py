@@ -57,8 +57,8 @@ def test_an_empty_file_gives_the_defaults(write):
 
 def test_file_then_overrides_and_the_last_one_wins(write):
     path = write("[reader]\nlora_rank = 4\nnum_layers = 6\n")
-    config = load_config(path, ["reader.lora_rank=8", "reader.lora_rank = 32", "app.port=0"])
-    assert (config.reader.lora_rank, config.reader.num_layers, config.app.port) == (32, 6, 0)
+    config = load_config(path, ["reader.lora_rank=8", "reader.lora_rank = 32", "app.port=8000"])
+    assert (config.reader.lora_rank, config.reader.num_layers, config.app.port) == (32, 6, 8000)
 
 
 def test_overrides_read_toml_values_and_bare_words(write):
