@@ -24,7 +24,9 @@ from jomed_app.config.load import RETIRED
 from jomed_app.config.section import keys_of
 from jomed_app.errors import ConfigError
 
-BUNDLE = Path(__file__).resolve().parents[2] / "assets" / "bundle"
+REPOSITORY = Path(__file__).resolve().parents[2]
+BUNDLE = REPOSITORY / "assets" / "bundle"
+OPTIONS = sorted((REPOSITORY / "benchmarks" / "experiments").glob("*/options/*.toml"))
 SHIPPED = sorted(CONFIG_FOLDER.glob("*.toml"))
 
 
@@ -49,6 +51,13 @@ def test_a_shipped_file_loads_and_opens_with_its_command(path):
     assert re.match(
         rf"# python -m jomed_app train \w+ --config jomed_app/config/{path.name}", first
     )
+
+
+@pytest.mark.parametrize("path", OPTIONS, ids=lambda path: f"{path.parts[-3]}-{path.stem}")
+def test_an_option_of_an_experiment_loads_and_opens_with_its_command(path):
+    load_config(path)
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith(f"# python -m benchmarks.experiments.{path.parts[-3]}.run ")
 
 
 def test_an_empty_file_gives_the_defaults(write):

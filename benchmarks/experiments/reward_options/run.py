@@ -1,5 +1,6 @@
-"""Ways of tuning with rewards: `python -m benchmarks.experiments.reward_options.run RUNS`.
+"""Ways of tuning with rewards: boxes and classes before and after.
 
+Run: python -m benchmarks.experiments.reward_options.run RUN --data DIR
 Each file in the folder `options` tunes the queries of every fold's localizer from
 the same start, and the fold's held-out images are looked at before and after. Several runs are
 several seeds of the start; seeds of tuning take them in turn. A finished job is a file in `--out`,
