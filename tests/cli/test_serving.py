@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
+import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +19,9 @@ from jomed_app.cli import main as cli
 from jomed_app.cli.serving import HOST_VARIABLE, PORT_VARIABLE, app_settings
 from jomed_app.config import AppConfig
 from jomed_app.errors import ConfigError
+from jomed_app.ui import text
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("log_elsewhere")
 
 
@@ -70,9 +79,9 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(file, monkeypat
     assert app_settings(file, "127.0.0.3", 7003) == found.replaced(host="127.0.0.3", port=7003)
 
 
-@pytest.mark.parametrize(("text", "found"), [("many", "'many'"), ("-1", "'-1'"), ("0", "0")])
-def test_a_port_of_the_environment_that_is_none_is_refused(monkeypatch, text, found):
-    monkeypatch.setenv(PORT_VARIABLE, text)
+@pytest.mark.parametrize(("word", "found"), [("many", "'many'"), ("-1", "'-1'"), ("0", "0")])
+def test_a_port_of_the_environment_that_is_none_is_refused(monkeypatch, word, found):
+    monkeypatch.setenv(PORT_VARIABLE, word)
     with pytest.raises(ConfigError, match=f"'port' must be .*, found {found}"):
         app_settings(None, None, None)
 
@@ -91,3 +100,38 @@ def test_a_taken_address_is_said_before_anything_is_loaded(served, port, capsys)
         assert cli.main(["serve", "--port", str(port)]) == 2
     assert f"found 127.0.0.1:{port} taken or foreign" in capsys.readouterr().err
     assert "bundle" not in served
+
+
+def test_the_app_serves_the_page_until_it_is_interrupted(tiny_bundle, tiny_index, port, tmp_path):
+    """`python app.py` as a person starts it: the page answers, Ctrl-C ends it without a fault."""
+    file = tmp_path / "app.toml"
+    file.write_text(f"[app]\nport = {port}\n")
+    words = ["--bundle", str(tiny_bundle), "--index", str(tiny_index), "--config", str(file)]
+    with subprocess.Popen(
+        [sys.executable, str(REPOSITORY / "app.py"), *words],
+        cwd=tmp_path,
+        env=os.environ | {"JOMED_LOG_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            page = wait_for_page(f"http://127.0.0.1:{port}/", server)
+            server.send_signal(signal.SIGINT)
+            _, complaints = server.communicate(timeout=60)
+        finally:
+            server.kill()
+    assert text.TITLE in page
+    assert (server.returncode, "Traceback" in complaints) == (0, False)
+
+
+def wait_for_page(url: str, server: subprocess.Popen[str]) -> str:
+    """The page, once it is served; a server that ends before is a fault."""
+    for _ in range(600):
+        assert server.poll() is None, "the app ended early"
+        try:
+            with urllib.request.urlopen(url, timeout=20) as answer:
+                return answer.read().decode()
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError("no page within two minutes")
