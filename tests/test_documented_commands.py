@@ -19,6 +19,7 @@ import pytest
 
 from jomed_app.cli import main as cli
 from jomed_app.cli import serving
+from jomed_app.cli.stages import STAGES
 from jomed_app.imaging import read_image
 from jomed_app.training.run.costs import read_costs
 from tests.documented_commands import REPOSITORY, Command, in_text, made_commands, shown_commands
@@ -110,6 +111,12 @@ def test_a_shown_command_runs_to_its_end(run, line):
     run(line)
 
 
+def test_a_command_that_trains_nothing_is_found(run, monkeypatch):
+    monkeypatch.setitem(STAGES, "align", lambda config, out, **more: None)
+    with pytest.raises(AssertionError, match="trains nothing"):
+        run(f"train align {EMBEDDED}")
+
+
 class Parsed(Exception):  # noqa: N818 - no error
     """Arguments were taken."""
 
@@ -155,7 +162,7 @@ def test_every_make_target_exists():
         ("index build --corpus out/cases --out out/index --hurry", "No such option"),
         ("diagnose IMAGE --k many", r"'many' is not a valid|Invalid value for '--k'"),
         ("measure DIR", "found no config.json"),
-        (f"train retriever {EMBEDDED}", "trains nothing"),  # no real cases, so no folds
+        (f"train retriever {EMBEDDED}", "requires real cases"),
     ],
 )
 def test_a_command_that_does_not_run_is_found(run, line, complaint):

@@ -133,6 +133,11 @@ def train(
     from jomed_app.training.run.costs import read_costs
 
     settings = load_config(config, overrides or ())
+    if stage is Stage.RETRIEVER and not settings.train_reader.data:
+        raise ConfigError(
+            "the stage retriever requires real cases, whose answers it learns from, found none; "
+            "add --set train_reader.data=DIR"
+        )
     from jomed_app.cli.stages import READ_AFTER, stages_of
     from jomed_app.evaluation.folds.cross_validate import cross_validate
     from jomed_app.training.export import write_config
