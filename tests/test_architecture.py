@@ -46,7 +46,7 @@ NO_TORCH = ("imaging/", "ui/", "cli/")
 IMPORT_TIME_CALLS = {
     "Annotated", "Field", "Path", "TypeVar", "ConfigDict", "NewType", "TypeAdapter",
     "add_typer", "command", "callback", "compile", "dataclass", "enum", "field", "frozenset",
-    "getLogger", "setting", "Option", "Argument", "Typer", "namedtuple", "field_validator",
+    "getLogger", "Option", "Argument", "Typer", "namedtuple", "field_validator",
     "model_validator", "field_serializer", "model_serializer", "lru_cache", "wraps", "resolve",
     "set", "tuple", "struct", "bool_",
     "dict", "range", "len", "sorted", "sum", "min", "max", "frozen", "auto", "MappingProxyType",

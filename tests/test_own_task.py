@@ -39,8 +39,11 @@ def task_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
+    return write_wrist_cases(tmp_path_factory.mktemp("wrist"))
+
+
+def write_wrist_cases(root):
     """The page's two records and their like: dark and bright images."""
-    root = tmp_path_factory.mktemp("wrist")
     (root / "images").mkdir()
     lines = code_block("json").strip().splitlines()
     shown = [CaseRecord.model_validate_json(line) for line in lines]

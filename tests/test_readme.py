@@ -1,19 +1,14 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
-import typer
 import yaml
-
-from jomed_app.cli import main as cli
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TEXT = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", TEXT, flags=re.DOTALL))
-COMMANDS = re.findall(r"python -m jomed_app [^#`\n|]*[^#`\n| ]", TEXT)
 
 
 @pytest.fixture(scope="module")
@@ -57,20 +52,6 @@ def test_every_make_target_exists():
     listed = re.search(r"`make help` lists the rest: (.*)", TEXT)
     assert listed is not None
     assert set(re.findall(r"`([a-z-]+)`", listed[1])) <= targets
-
-
-@pytest.mark.parametrize("command", sorted(set(COMMANDS)))
-def test_every_command_and_option_exists(command):
-    words = shlex.split(command)[3:]
-    node = typer.main.get_command(cli.app)
-    while words and hasattr(node, "commands"):
-        node = node.commands[words.pop(0)]
-    known = {name for parameter in node.params for name in parameter.opts}
-    assert {word for word in words if word.startswith("--")} <= known
-
-
-def test_commands_were_found():
-    assert len(set(COMMANDS)) >= 8
 
 
 def test_ci_runs_the_test_command_of_the_readme():

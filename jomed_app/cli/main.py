@@ -133,6 +133,11 @@ def train(
     from jomed_app.training.run.costs import read_costs
 
     settings = load_config(config, overrides or ())
+    if stage is Stage.RETRIEVER and not settings.train_reader.data:
+        raise ConfigError(
+            "the stage retriever requires real cases, whose answers it learns from, found none; "
+            "add --set train_reader.data=DIR"
+        )
     from jomed_app.cli.stages import READ_AFTER, stages_of
     from jomed_app.evaluation.folds.cross_validate import cross_validate
     from jomed_app.training.export import write_config
@@ -190,14 +195,14 @@ def costs(run: Annotated[Path, typer.Argument(help="folder that train wrote to")
 def serve(
     bundle: BundleOption = DEFAULT_BUNDLE,
     index: IndexOption = DEFAULT_INDEX,
-    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port")] = 7860,
+    config: Annotated[Path | None, typer.Option(help="TOML file whose [app] is read")] = None,
+    host: Annotated[str | None, typer.Option(help="address to listen on")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="TCP port")] = None,
 ) -> None:
-    """Start the web app."""
-    from jomed_app.inference.load import load_engine
-    from jomed_app.ui.layout import serve as serve_engine
+    """Start the web app, by default at http://127.0.0.1:7860."""
+    from jomed_app.cli.serving import app_settings, serve_app
 
-    serve_engine(load_engine(bundle, index), host, port)
+    serve_app(bundle, index, app_settings(config, host, port))
 
 
 @app.command()

@@ -26,9 +26,8 @@ CHATTY_LOGGERS = ("accelerate", "bitsandbytes", "httpx", "peft", "pydicom", "tor
 def prepare_process() -> None:
     """Set the environment and log levels of a process that a person started.
 
-    Variables already set win, so `HF_HUB_OFFLINE=0` lets a large backbone be fetched. Python
-    warnings are hidden unless `-W` or `PYTHONWARNINGS` asks for them. Call before importing
-    torch, transformers or gradio.
+    Variables already set win. Python warnings are hidden unless `-W` or `PYTHONWARNINGS` asks for
+    them. Call before importing torch, transformers or gradio.
     """
     for name, value in (OFFLINE | QUIET).items():
         os.environ.setdefault(name, value)

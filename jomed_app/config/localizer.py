@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
-from jomed_app.config.settings import Section, setting
+from pydantic import Field
+
+from jomed_app.config.section import Section
 
 
-@dataclass(frozen=True, slots=True)
 class LocalizerTrainingConfig(Section):
     """The localizers (part of the stage `reader`).
 
@@ -27,23 +27,22 @@ class LocalizerTrainingConfig(Section):
         seed: of batches, views and initial weights.
     """
 
-    image_size: int = setting(320, low=32, high=1024)
+    image_size: int = Field(default=320, ge=32, le=1024)
     stride: Literal["8", "16"] = "16"
-    simulated_steps: int = setting(200, low=0)
-    steps: int = setting(800, low=1)
-    batch_size: int = setting(8, low=1)
-    lr: float = setting(7e-4, low=1e-8, high=1.0)
-    stage_factor: float = setting(0.2, low=0.0, high=10.0)
-    weight_decay: float = setting(0.05, low=0.0, high=1.0)
-    simulated_share: float = setting(0.0, low=0.0, high=0.9)
-    views: int = setting(12, low=1, high=64)
-    simulated_views: int = setting(1, low=1, high=64)
-    average: float = setting(0.98, low=0.0, high=0.9999)
-    sigma: float = setting(1.0, low=0.1, high=16.0)
-    seed: int = setting(0, low=0)
+    simulated_steps: int = Field(default=200, ge=0)
+    steps: int = Field(default=800, ge=1)
+    batch_size: int = Field(default=8, ge=1)
+    lr: float = Field(default=7e-4, ge=1e-8, le=1.0)
+    stage_factor: float = Field(default=0.2, ge=0.0, le=10.0)
+    weight_decay: float = Field(default=0.05, ge=0.0, le=1.0)
+    simulated_share: float = Field(default=0.0, ge=0.0, le=0.9)
+    views: int = Field(default=12, ge=1, le=64)
+    simulated_views: int = Field(default=1, ge=1, le=64)
+    average: float = Field(default=0.98, ge=0.0, le=0.9999)
+    sigma: float = Field(default=1.0, ge=0.1, le=16.0)
+    seed: int = Field(default=0, ge=0)
 
 
-@dataclass(frozen=True, slots=True)
 class RewardTuningConfig(Section):
     """Tuning with rewards after supervised training (stage `rewards`).
 
@@ -77,28 +76,28 @@ class RewardTuningConfig(Section):
     """
 
     algorithm: Literal["ppo", "group"] = "ppo"  # arXiv:2501.01377
-    rollouts: int = setting(64, low=1, high=1024)  # ours: measured, docs/adr/0006
-    temperature: float = setting(0.5, low=0.05, high=10.0)  # ours: measured, docs/adr/0006
-    clip: float = setting(0.2, low=1e-3, high=10.0)  # arXiv:1707.06347
-    kl_weight: float = setting(0.02, low=0.0)  # ours
-    entropy_weight: float = setting(0.0, low=0.0)  # ours
-    value_weight: float = setting(0.5, low=0.0)  # ours
-    critic_lr_factor: float = setting(10.0, low=0.0)  # ours
-    average: float = setting(0.99, low=0.0, high=0.9999)  # ours
-    relevance_weight: float = setting(1.0, low=0.0)  # arXiv:2501.01377: all three are 1
-    localization_weight: float = setting(1.0, low=0.0)  # arXiv:2501.01377
-    vision_weight: float = setting(1.0, low=0.0)  # arXiv:2501.01377
+    rollouts: int = Field(default=64, ge=1, le=1024)  # ours: measured, docs/adr/0006
+    temperature: float = Field(default=0.5, ge=0.05, le=10.0)  # ours: measured, docs/adr/0006
+    clip: float = Field(default=0.2, ge=1e-3, le=10.0)  # arXiv:1707.06347
+    kl_weight: float = Field(default=0.02, ge=0.0)  # ours
+    entropy_weight: float = Field(default=0.0, ge=0.0)  # ours
+    value_weight: float = Field(default=0.5, ge=0.0)  # ours
+    critic_lr_factor: float = Field(default=10.0, ge=0.0)  # ours
+    average: float = Field(default=0.99, ge=0.0, le=0.9999)  # ours
+    relevance_weight: float = Field(default=1.0, ge=0.0)  # arXiv:2501.01377: all three are 1
+    localization_weight: float = Field(default=1.0, ge=0.0)  # arXiv:2501.01377
+    vision_weight: float = Field(default=1.0, ge=0.0)  # arXiv:2501.01377
     relevance: Literal["match", "proper"] = "proper"  # ours: measured, docs/adr/0006
-    hit_share: float = setting(0.0, low=0.0, high=1.0)  # ours
-    reward_floor: float = setting(0.1, low=1e-6, high=1.0)  # ours: or a near miss looks perfect
+    hit_share: float = Field(default=0.0, ge=0.0, le=1.0)  # ours
+    reward_floor: float = Field(default=0.1, ge=1e-6, le=1.0)  # ours: or a near miss looks perfect
     credit: Literal["response", "token"] = "token"  # ours: less noise, the same direction
     scale_advantages: bool = True  # arXiv:2402.03300
-    steps: int = setting(150, low=1)  # ours
-    updates: int = setting(1, low=1, high=64)  # ours
-    batch_size: int = setting(32, low=1)  # ours
-    lr: float = setting(3e-4, low=1e-8, high=1.0)  # ours
-    views: int = setting(3, low=1, high=64)  # ours: to see six took as long as to tune
-    seed: int = setting(0, low=0)
-    policies: int = setting(2, low=1, high=16)  # arXiv:2406.16768
-    start_share: float = setting(0.5, low=0.0, high=1.0)  # arXiv:2406.16768
+    steps: int = Field(default=150, ge=1)  # ours
+    updates: int = Field(default=1, ge=1, le=64)  # ours
+    batch_size: int = Field(default=32, ge=1)  # ours
+    lr: float = Field(default=3e-4, ge=1e-8, le=1.0)  # ours
+    views: int = Field(default=3, ge=1, le=64)  # ours: to see six took as long as to tune
+    seed: int = Field(default=0, ge=0)
+    policies: int = Field(default=2, ge=1, le=16)  # arXiv:2406.16768
+    start_share: float = Field(default=0.5, ge=0.0, le=1.0)  # arXiv:2406.16768
     ship: bool = False

@@ -1,14 +1,14 @@
-"""Configuration of the training stages; `config.py` joins it with the rest."""
+"""Configuration of the training stages, but for the localizer's: see `localizer.py`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
-from jomed_app.config.settings import Section, setting
+from pydantic import Field
+
+from jomed_app.config.section import Section, Texts
 
 
-@dataclass(frozen=True, slots=True)
 class AlignConfig(Section):
     """Alignment of images and descriptions (stage `align`).
 
@@ -32,26 +32,25 @@ class AlignConfig(Section):
     """
 
     loss: Literal["infonce", "siglip", "graph", "graph+infonce", "graph+siglip"] = "infonce"
-    graph_weight: float = setting(1.0, low=0.0)  # arXiv:2410.02615: alpha = 1 is best
+    graph_weight: float = Field(default=1.0, ge=0.0)  # arXiv:2410.02615: alpha = 1 is best
     use_extended: bool = True
     trained: Literal["all", "last"] = "all"
-    num_views: int = setting(2, low=1, high=64)
-    sources: tuple[str, ...] = ("simulated",)
+    num_views: int = Field(default=2, ge=1, le=64)
+    sources: Texts = ("simulated",)
     data: str = ""
-    fraction: float = setting(1.0, low=1e-4, high=1.0)
-    language_steps: int = setting(0, low=0)
-    language_batch: int = setting(16, low=2)
-    language_lr: float = setting(2e-3, low=1e-8, high=1.0)  # arXiv:2410.02615, stage 1
-    steps: int = setting(280, low=1)
-    batch_size: int = setting(32, low=2)
-    lr: float = setting(8e-4, low=1e-8, high=1.0)
-    temperature: float = setting(0.07, low=1e-3, high=10.0)
-    localization_weight: float = setting(2.0, low=0.0)  # ours: weight of the cell-occupancy loss
-    head_lr_factor: float = setting(5.0, low=0.0)  # ours: fresh layers learn faster
-    seed: int = setting(0, low=0)
+    fraction: float = Field(default=1.0, ge=1e-4, le=1.0)
+    language_steps: int = Field(default=0, ge=0)
+    language_batch: int = Field(default=16, ge=2)
+    language_lr: float = Field(default=2e-3, ge=1e-8, le=1.0)  # arXiv:2410.02615, stage 1
+    steps: int = Field(default=280, ge=1)
+    batch_size: int = Field(default=32, ge=2)
+    lr: float = Field(default=8e-4, ge=1e-8, le=1.0)
+    temperature: float = Field(default=0.07, ge=1e-3, le=10.0)
+    localization_weight: float = Field(default=2.0, ge=0.0)  # ours: of the cell-occupancy loss
+    head_lr_factor: float = Field(default=5.0, ge=0.0)  # ours: fresh layers learn faster
+    seed: int = Field(default=0, ge=0)
 
 
-@dataclass(frozen=True, slots=True)
 class GraphConfig(Section):
     """Multi-graph alignment (the loss `graph` of the stage `align`).
 
@@ -67,18 +66,17 @@ class GraphConfig(Section):
         use_barycenter: match to the barycenter; else every modality to every other.
     """
 
-    num_neighbors: int = setting(5, low=0, high=64)  # arXiv:2410.02615, authors' code
-    num_layers: int = setting(2, low=0, high=8)  # arXiv:2410.02615
-    edge_weight: float = setting(0.5, low=0.0)  # authors' code
-    noise: float = setting(0.05, low=0.0)  # authors' code; the paper says Gumbel(0, 1)
-    margin: float = setting(0.0, low=0.0)  # authors' code has none
+    num_neighbors: int = Field(default=5, ge=0, le=64)  # arXiv:2410.02615, authors' code
+    num_layers: int = Field(default=2, ge=0, le=8)  # arXiv:2410.02615
+    edge_weight: float = Field(default=0.5, ge=0.0)  # authors' code
+    noise: float = Field(default=0.05, ge=0.0)  # authors' code; the paper says Gumbel(0, 1)
+    margin: float = Field(default=0.0, ge=0.0)  # authors' code has none
     solver: Literal["linear", "linearization", "swaps"] = "linearization"  # ours: no LPMP
     estimator: Literal["perceptron", "finite_difference"] = "perceptron"  # ours
-    step: float = setting(80.0, low=1e-3)  # authors' code
+    step: float = Field(default=80.0, ge=1e-3)  # authors' code
     use_barycenter: bool = True
 
 
-@dataclass(frozen=True, slots=True)
 class ReaderTrainingConfig(Section):
     """Supervised tuning of the reader, one row per candidate (stage `reader`).
 
@@ -112,29 +110,28 @@ class ReaderTrainingConfig(Section):
     task: str = "breast"
     data: str = ""
     start_from: str = ""
-    folds: int = setting(5, low=1, high=20)
-    fold_seed: int = setting(0, low=0)
-    shipped_fold: int = setting(-1, low=-1, high=19)
-    simulated_steps: int = setting(160, low=1)
-    steps: int = setting(60, low=1)
-    batch_size: int = setting(8, low=1)
-    lr: float = setting(1e-3, low=1e-8, high=1.0)
-    real_share: float = setting(0.75, low=0.0, high=1.0)  # ours
-    real_candidate_share: float = setting(0.7, low=0.0, high=1.0)  # ours
-    weight_decay: float = setting(0.01, low=0.0, high=1.0)  # ours
-    num_candidates: int = setting(4, low=1, high=50)  # arXiv:2508.17394, authors' code: K = 4
-    candidate_depth: int = setting(12, low=1)  # ours: drawn from these nearest
-    hidden_share: float = setting(0.35, low=0.0, high=1.0)  # ours: or the candidate is ignored
-    query_dropout: float = setting(0.5, low=0.0, high=1.0)  # ours
-    random_share: float = setting(0.15, low=0.0, high=1.0)  # ours: relevance must be judged
-    comparison_share: float = setting(0.15, low=0.0, high=1.0)  # ours
-    renamed_share: float = setting(0.0, low=0.0, high=1.0)  # ours: names that no answer ever had
-    plain_share: float = setting(0.6, low=0.0, high=1.0)  # ours: so that the query alone is read
-    label_smoothing: float = setting(0.05, low=0.0, high=0.9)  # ours
-    seed: int = setting(0, low=0)
+    folds: int = Field(default=5, ge=1, le=20)
+    fold_seed: int = Field(default=0, ge=0)
+    shipped_fold: int = Field(default=-1, ge=-1, le=19)
+    simulated_steps: int = Field(default=160, ge=1)
+    steps: int = Field(default=60, ge=1)
+    batch_size: int = Field(default=8, ge=1)
+    lr: float = Field(default=1e-3, ge=1e-8, le=1.0)
+    real_share: float = Field(default=0.75, ge=0.0, le=1.0)  # ours
+    real_candidate_share: float = Field(default=0.7, ge=0.0, le=1.0)  # ours
+    weight_decay: float = Field(default=0.01, ge=0.0, le=1.0)  # ours
+    num_candidates: int = Field(default=4, ge=1, le=50)  # arXiv:2508.17394, authors' code: K = 4
+    candidate_depth: int = Field(default=12, ge=1)  # ours: drawn from these nearest
+    hidden_share: float = Field(default=0.35, ge=0.0, le=1.0)  # ours: or the candidate is ignored
+    query_dropout: float = Field(default=0.5, ge=0.0, le=1.0)  # ours
+    random_share: float = Field(default=0.15, ge=0.0, le=1.0)  # ours: relevance must be judged
+    comparison_share: float = Field(default=0.15, ge=0.0, le=1.0)  # ours
+    renamed_share: float = Field(default=0.0, ge=0.0, le=1.0)  # ours: names that no answer ever had
+    plain_share: float = Field(default=0.6, ge=0.0, le=1.0)  # ours: so that the query alone is read
+    label_smoothing: float = Field(default=0.05, ge=0.0, le=0.9)  # ours
+    seed: int = Field(default=0, ge=0)
 
 
-@dataclass(frozen=True, slots=True)
 class QuestionTrainingConfig(Section):
     """Tuning of the reader on questions with free answers (stage `questions`).
 
@@ -162,31 +159,30 @@ class QuestionTrainingConfig(Section):
         seed: of batches, candidates and initial adapters.
     """
 
-    tasks: tuple[str, ...] = ("slake", "vqa_rad")
+    tasks: Texts = ("slake", "vqa_rad")
     data: str = ""
     start: str = ""
-    steps: int = setting(900, low=1)
-    lr: float = setting(6e-4, low=1e-8, high=1.0)
-    weight_decay: float = setting(0.01, low=0.0, high=1.0)
-    images_per_step: int = setting(4, low=1)
-    questions_per_image: int = setting(4, low=1)
-    candidate_share: float = setting(0.5, low=0.0, high=1.0)  # ours: a plain row costs a fifth
-    num_candidates: int = setting(2, low=1, high=50)
-    candidate_depth: int = setting(6, low=1)
-    random_share: float = setting(0.15, low=0.0, high=1.0)  # ours: relevance must be judged
-    hidden_share: float = setting(0.15, low=0.0, high=1.0)  # ours: or the candidate is ignored
-    query_dropout: float = setting(0.5, low=0.0, high=1.0)
-    max_answer_tokens: int = setting(16, low=1, high=128)
-    label_smoothing: float = setting(0.0, low=0.0, high=0.9)
-    num_hits: int = setting(4, low=1, high=50)  # arXiv:2508.17394, authors' code: K = 4
-    weight_temperature: float = setting(0.1, low=1e-3, high=100.0)  # ours
-    taught_questions: int = setting(400, low=0)  # ours
-    taught_candidates: int = setting(8, low=2, high=50)  # ours
-    checkpoint_every: int = setting(50, low=0)
-    seed: int = setting(0, low=0)
+    steps: int = Field(default=900, ge=1)
+    lr: float = Field(default=6e-4, ge=1e-8, le=1.0)
+    weight_decay: float = Field(default=0.01, ge=0.0, le=1.0)
+    images_per_step: int = Field(default=4, ge=1)
+    questions_per_image: int = Field(default=4, ge=1)
+    candidate_share: float = Field(default=0.5, ge=0.0, le=1.0)  # ours: a plain row costs a fifth
+    num_candidates: int = Field(default=2, ge=1, le=50)
+    candidate_depth: int = Field(default=6, ge=1)
+    random_share: float = Field(default=0.15, ge=0.0, le=1.0)  # ours: relevance must be judged
+    hidden_share: float = Field(default=0.15, ge=0.0, le=1.0)  # ours: or the candidate is ignored
+    query_dropout: float = Field(default=0.5, ge=0.0, le=1.0)
+    max_answer_tokens: int = Field(default=16, ge=1, le=128)
+    label_smoothing: float = Field(default=0.0, ge=0.0, le=0.9)
+    num_hits: int = Field(default=4, ge=1, le=50)  # arXiv:2508.17394, authors' code: K = 4
+    weight_temperature: float = Field(default=0.1, ge=1e-3, le=100.0)  # ours
+    taught_questions: int = Field(default=400, ge=0)  # ours
+    taught_candidates: int = Field(default=8, ge=2, le=50)  # ours
+    checkpoint_every: int = Field(default=50, ge=0)
+    seed: int = Field(default=0, ge=0)
 
 
-@dataclass(frozen=True, slots=True)
 class RetrieverTrainingConfig(Section):
     """The query heads, trained through the frozen reader's answers (stage `retriever`).
 
@@ -207,16 +203,16 @@ class RetrieverTrainingConfig(Section):
 
     target: Literal["posterior", "released", "marginal"] = "posterior"
     prior: Literal["uniform", "retriever"] = "retriever"  # arXiv:2508.17394, authors' code
-    target_temperature: float = setting(1.0, low=1e-3, high=10.0)  # authors' code
-    score_temperature: float = setting(0.05, low=1e-3, high=10.0)  # authors' code: 1
-    num_image: int = setting(11, low=1, high=200)  # ours: both heads' union; authors: 50 a head
-    num_text: int = setting(5, low=0, high=200)
-    rank: int = setting(0, low=0, high=1024)
+    target_temperature: float = Field(default=1.0, ge=1e-3, le=10.0)  # authors' code
+    score_temperature: float = Field(default=0.05, ge=1e-3, le=10.0)  # authors' code: 1
+    num_image: int = Field(default=11, ge=1, le=200)  # ours: both heads' union; authors: 50 a head
+    num_text: int = Field(default=5, ge=0, le=200)
+    rank: int = Field(default=0, ge=0, le=1024)
     only_disagreeing: bool = False
-    refresh_rounds: int = setting(0, low=0, high=10)
-    steps: int = setting(300, low=1)
-    batch_size: int = setting(64, low=2)
-    lr: float = setting(1e-3, low=1e-8, high=1.0)
-    weight_decay: float = setting(0.01, low=0.0, high=1.0)  # authors' code: 1.0 by mistake
-    num_seeds: int = setting(3, low=1, high=100)
-    seed: int = setting(0, low=0)
+    refresh_rounds: int = Field(default=0, ge=0, le=10)
+    steps: int = Field(default=300, ge=1)
+    batch_size: int = Field(default=64, ge=2)
+    lr: float = Field(default=1e-3, ge=1e-8, le=1.0)
+    weight_decay: float = Field(default=0.01, ge=0.0, le=1.0)  # authors' code: 1.0 by mistake
+    num_seeds: int = Field(default=3, ge=1, le=100)
+    seed: int = Field(default=0, ge=0)

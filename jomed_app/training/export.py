@@ -50,6 +50,7 @@ CONFIG_FILE = "config.json"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 BASE_LICENCE = "Apache-2.0"
 STEPS = ("reader", "heads", "seal")
+FOLDER_KEYS = {"data", "start", "start_from"}  # settings that name a folder
 
 
 def write_config(run: Path, config: Any) -> None:
@@ -231,10 +232,11 @@ def _forget_folders(folder: Path) -> None:
 
 
 def _without_paths(values: dict[str, Any]) -> dict[str, Any]:
-    """A manifest tells no folder of the machine that trained it."""
-    for stage in ("align", "train_reader"):
-        values[stage]["data"] = bool(values[stage]["data"])
-    values["train_reader"]["start_from"] = bool(values["train_reader"]["start_from"])
+    """A manifest tells no folder or address of the machine that trained it."""
+    del values["app"]
+    for table in values.values():
+        for key in FOLDER_KEYS & table.keys():
+            table[key] = bool(table[key])
     return values
 
 

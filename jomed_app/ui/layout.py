@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from jomed_app import __version__
+from jomed_app.config import AppConfig
 from jomed_app.errors import ImageError, JomedError
 from jomed_app.ui import text
 from jomed_app.ui.examples import Example, load_examples
@@ -25,7 +26,7 @@ from jomed_app.ui.panels.top.toolbar import Toolbar
 from jomed_app.ui.panels.viewer.viewer import Viewer, empty_value
 from jomed_app.ui.panels.viewer.window import window_server
 from jomed_app.ui.protocol import ReadingEngine
-from jomed_app.ui.session import CASE_SECONDS, MAX_SESSIONS, CaseStore
+from jomed_app.ui.session import MAX_SESSIONS, CaseStore
 from jomed_app.ui.templates import Panel, as_gradio_template, render
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,26 +37,33 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def build_ui(
-    engine: ReadingEngine, *, store: CaseStore | None = None, examples: Path = EXAMPLES
+    engine: ReadingEngine,
+    settings: AppConfig | None = None,
+    *,
+    store: CaseStore | None = None,
+    examples: Path = EXAMPLES,
 ) -> gr.Blocks:
     """Return the page for an engine; launch it with `launch_settings()`.
 
     Args:
         engine: read-only, shared by all sessions.
+        settings: upload limit, queue and time limit; the defaults when None.
         store: where open cases live; a new one by default.
         examples: folder of the simulated examples; may be missing.
     """
-    cases = store if store is not None else CaseStore()
+    settings = settings or AppConfig()
+    case_seconds = 60 * settings.session_minutes
+    cases = store if store is not None else CaseStore(lifetime_s=case_seconds)
     shown_examples = load_examples(examples)
     blocks: gr.Blocks = gr.Blocks(
-        analytics_enabled=False, delete_cache=(60, 900), title=text.TITLE, fill_width=True
+        analytics_enabled=False, delete_cache=(60, case_seconds), title=text.TITLE, fill_width=True
     )
     with blocks:
         gr.HTML(render(Header(__version__, engine.info)), elem_id="jomed-header")
         toolbar = gr.HTML(
             {"busy": False, "case": False, "run": False},
             html_template=as_gradio_template(render(Toolbar.of(shown_examples))),
-            js_on_load=_script("toolbar.js"),
+            js_on_load=_script("toolbar.js").replace("@limit_mb", str(settings.max_file_mb)),
             elem_id="jomed-toolbar",
         )
         status = gr.HTML(render(Status(text.STATUS_IDLE)), elem_id="jomed-status")
@@ -74,22 +82,23 @@ def build_ui(
                 js_on_load=_script("diagnosis.js"),
                 elem_id="jomed-panel",
             )
-        held = gr.State("", time_to_live=CASE_SECONDS, delete_callback=_forget(cases))
+        held = gr.State("", time_to_live=case_seconds, delete_callback=_forget(cases))
         outputs = [toolbar, status, banner, checks, viewer, panel, held]
-        _wire(engine, cases, shown_examples, toolbar, viewer, panel, outputs)
+        _wire(engine, cases, settings, shown_examples, toolbar, viewer, panel, outputs)
         _add_api(engine)
 
         def on_unload(request: gr.Request) -> None:
             cases.end(_session(request))
 
         blocks.unload(on_unload)
-    blocks.queue(max_size=20, default_concurrency_limit=2)
+    blocks.queue(max_size=settings.max_queue, default_concurrency_limit=2)
     return blocks
 
 
 def _wire(
     engine: ReadingEngine,
     cases: CaseStore,
+    settings: AppConfig,
     examples: Sequence[Example],
     toolbar: gr.HTML,
     viewer: gr.HTML,
@@ -114,7 +123,7 @@ def _wire(
         return changes(case.open_case(engine, cases, session, data), session)
 
     def on_upload_failed(request: gr.Request) -> list[Any]:
-        sentence = text.UPLOAD_FAILED.format(limit=text.MAX_FILE_TEXT)
+        sentence = text.UPLOAD_FAILED.format(limit=f"{settings.max_file_mb} MB")
         session = _session(request)
         cases.purge(session)
         return changes(closed(sentence), session)
@@ -247,13 +256,14 @@ def _forget(cases: CaseStore) -> Callable[[Any], None]:
     return forget
 
 
-def launch_settings() -> dict[str, Any]:
+def launch_settings(settings: AppConfig | None = None) -> dict[str, Any]:
     """Return the launch arguments: nothing shared, nothing kept, nothing sent."""
+    settings = settings or AppConfig()
     static = files("jomed_app.ui") / "static"
     return {
         "share": False,
         "show_error": False,
-        "max_file_size": text.MAX_FILE_SIZE,
+        "max_file_size": f"{settings.max_file_mb}mb",
         "allowed_paths": [],
         "blocked_paths": [str(path) for path in NEVER_SERVED],
         "run_history": False,
@@ -273,15 +283,16 @@ def _font(name: str) -> list[Any]:
     return [gr.themes.LocalFont(name, weights=(400, 700)), "system-ui", "sans-serif"]
 
 
-def serve(engine: ReadingEngine, host: str = "127.0.0.1", port: int = 7860) -> None:
+def serve(engine: ReadingEngine, settings: AppConfig) -> None:
     """Serve the page until interrupted; uploads go to a private folder that is removed at the end.
 
     Args:
         engine: the loaded engine.
-        host: address to listen on; 127.0.0.1 keeps it on this machine.
-        port: TCP port.
+        settings: where to listen, and what a visitor may take.
     """
     with tempfile.TemporaryDirectory(prefix="jomed-uploads-", ignore_cleanup_errors=True) as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder  # read by every component when it is made
-        blocks = build_ui(engine)
-        blocks.launch(server_name=host, server_port=port, **launch_settings())
+        blocks = build_ui(engine, settings)
+        blocks.launch(
+            server_name=settings.host, server_port=settings.port, **launch_settings(settings)
+        )

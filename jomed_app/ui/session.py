@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from jomed_app.types import ImageRecord, Result, Retrieval
 
-CASE_SECONDS = 900.0  # ours: a case is forgotten 15 minutes after it was last touched
 MAX_SESSIONS = 200  # ours: equals `state_session_capacity` of the server
 
 
@@ -81,7 +80,7 @@ class CaseStore:
     def __init__(
         self,
         *,
-        lifetime_s: float = CASE_SECONDS,
+        lifetime_s: float = 900.0,
         max_sessions: int = MAX_SESSIONS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -94,8 +94,6 @@ UPLOAD_FAILED = (
 )
 UNKNOWN_EXAMPLE = "This example is not part of the installation. Choose another."
 
-MAX_FILE_SIZE = "64mb"
-MAX_FILE_TEXT = "64 MB"
 
 STATE_TITLES = {
     ConsistencyState.CONSISTENT: "Candidates agree",

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from jomed_app.cli import main as cli
@@ -80,6 +78,13 @@ def test_real_cases_are_read_in_folds_where_answers_changed(ran, tmp_path, stage
     assert ("folds", True) not in ran, "training reads what the settings need"
 
 
+def test_the_retriever_is_refused_without_real_cases(ran, tmp_path, capsys):
+    words = ["--config", str(CONFIG_FOLDER / "embedded.toml"), "--out", str(tmp_path)]
+    assert cli.main(["train", "retriever", *words]) == 2
+    assert "add --set train_reader.data=DIR" in capsys.readouterr().err
+    assert ran == []
+
+
 def test_a_trained_run_is_measured_thoroughly(ran, tmp_path, capsys):
     assert cli.main(["measure", str(tmp_path)]) == 2
     assert "found no config.json; train first" in capsys.readouterr().err
@@ -88,7 +93,7 @@ def test_a_trained_run_is_measured_thoroughly(ran, tmp_path, capsys):
     assert cli.main(["measure", str(tmp_path)]) == 2
     assert "requires a run with real cases" in capsys.readouterr().err
     write_config(
-        tmp_path, replace(config, train_reader=replace(config.train_reader, data="elsewhere"))
+        tmp_path, config.replaced(train_reader=config.train_reader.replaced(data="elsewhere"))
     )
     assert cli.main(["measure", str(tmp_path)]) == 0
     assert ran == [("folds", True)]

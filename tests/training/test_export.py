@@ -33,6 +33,14 @@ def test_the_manifest_says_what_it_was_made_from(manifest, tiny_run):
     assert {each.licence for each in manifest.base_weights} == {"Apache-2.0"}
 
 
+def test_the_manifest_tells_no_folder_or_address_of_the_machine(manifest, tiny_real_cases):
+    stored = manifest.training.configs
+    assert "app" not in stored
+    assert str(tiny_real_cases) not in json.dumps(stored)
+    assert (stored["train_reader"]["data"], stored["align"]["data"]) == (True, False)
+    assert stored["train_questions"]["start"] is False
+
+
 def test_the_settings_are_those_fitted_out_of_fold(manifest, tiny_run):
     fitted = json.loads((tiny_run / "cv" / "settings.json").read_text())
     assert set(manifest.profiles) == {"real", "simulated"}

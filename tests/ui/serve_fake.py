@@ -15,12 +15,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from jomed_app.cli.startup import prepare_process
+from jomed_app.config import AppConfig
 from jomed_app.imaging import read_image
 from jomed_app.ui.session import Case, CaseStore
 from tests.ui.fake_engine import FakeEngine, FakeInfo, png_bytes
 
 SLOW_COLUMNS = 400
 TITLES = ("Case 0", "Case 1", "<b>${1 + 1}</b> {{value}} `")  # the last as hostile as it gets
+SETTINGS = AppConfig(max_file_mb=3, session_minutes=7, max_queue=11)  # none is the default
 
 
 def write_examples(folder: Path) -> None:
@@ -70,9 +72,9 @@ def main(folder: Path) -> None:
     store = CaseStore()
     info = FakeInfo(standard=FakeInfo(measured_on="30 fake images by similarity alone"))
     engine = FakeEngine(info=info, slow_columns=SLOW_COLUMNS)
-    blocks = build_ui(engine, store=store, examples=folder / "examples")
+    blocks = build_ui(engine, SETTINGS, store=store, examples=folder / "examples")
     _, url, _ = blocks.launch(
-        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **launch_settings()
+        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **launch_settings(SETTINGS)
     )
     sys.stdout.write(json.dumps({"url": url, **facts(blocks, store)}) + "\n")
     sys.stdout.flush()

@@ -18,6 +18,7 @@ from jomed_app.types import FinalResult
 from jomed_app.ui import text
 from tests.ui.conftest import REPOSITORY
 from tests.ui.fake_engine import FakeEngine, png_bytes
+from tests.ui.serve_fake import SETTINGS
 
 
 def post(url: str, body: bytes, kind: str) -> dict | list:
@@ -133,8 +134,14 @@ def test_nothing_is_shared_kept_or_watched(site):
 def test_a_file_over_the_limit_is_refused(site):
     # either the answer 413 or, while we are still sending, a closed connection
     with pytest.raises((urllib.error.URLError, ConnectionError), match=r"413|reset|[Bb]roken"):
-        upload(site, "a.bin", bytes(65 * 1024 * 1024))
+        upload(site, "a.bin", bytes(4 * 1024 * 1024))
     assert not any(path.endswith("a.bin") for path in site.traces())
+
+
+def test_the_page_refuses_a_file_over_the_limit_before_it_is_sent(site):
+    scripts = [component["props"].get("js_on_load") for component in config(site)["components"]]
+    limit = f"const LIMIT = {SETTINGS.max_file_mb} * 1024 * 1024;"
+    assert any(limit in script for script in scripts if script)
 
 
 def test_the_page_carries_the_disclaimer(site):
@@ -145,12 +152,12 @@ def test_the_page_carries_the_disclaimer(site):
 def test_closing_the_tab_or_running_out_of_time_purges_the_session(site):
     assert site.facts["left"] == ["open"]
     assert site.facts["search_after_unload"] == "joint"
-    assert site.facts["state_seconds"] == 900
+    assert site.facts["state_seconds"] == 60 * SETTINGS.session_minutes
 
 
 def test_heavy_events_share_one_place_and_the_queue_is_short(site):
     assert site.facts["heavy_limits"] == [1] * 6  # upload, example, frame, search, again, /diagnose
-    assert site.facts["max_size"] == 20
+    assert site.facts["max_size"] == SETTINGS.max_queue
     assert site.facts["public"] == ["diagnose"]
 
 

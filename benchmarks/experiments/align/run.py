@@ -14,7 +14,6 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +105,7 @@ def run_row(
         projections,
         bench.train.subset(chosen.tolist()),
         [each[chosen] for each in bench.passages],
-        replace(config.align, steps=steps),
+        config.align.replaced(steps=steps),
         folder,
         graph=config.graph,
         source=KeptViews(tower, bench.maps.of_images(chosen)),
@@ -239,7 +238,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="root of the public sets")
     parser.add_argument("--run", type=Path, default=ROOT / "checkpoints" / "embedded")
     parser.add_argument("--out", type=Path, default=ROOT / "checkpoints" / "align_bench")
-    parser.add_argument("--rows", nargs="+", default=list(ROWS), help="names in configs/align")
+    parser.add_argument("--rows", nargs="+", default=list(ROWS), help="names of option files")
     parser.add_argument("--fractions", nargs="+", type=float, default=list(FRACTIONS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=0, help="of InfoNCE; 0 takes the config's")

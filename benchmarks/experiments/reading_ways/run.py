@@ -17,7 +17,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from benchmarks.experiments.reading_ways.cases import (
     read_cases,
 )
 from benchmarks.experiments.reading_ways.report import write_report
-from jomed_app.config.load import JomedConfig, config_from_dict
+from jomed_app.config.load import JomedConfig, config_from_stored
 from jomed_app.progress import OnProgress, show_progress
 from jomed_app.training.cases.table import ReaderTable, load_reader_table
 from jomed_app.training.cases.table_reader import TableReader, freeze_reader
@@ -77,18 +77,18 @@ def list_jobs(task: str, num_seeds: int) -> list[Job]:
 def read_config(run: Path, data: Path | None = None) -> JomedConfig:
     """The parts of a run's configuration that a reader depends on; `data` replaces its data."""
     values = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    config = config_from_dict({name: values[name] for name in KEPT_SECTIONS if name in values})
+    config = config_from_stored({name: values[name] for name in KEPT_SECTIONS if name in values})
     if data is None:
         return config
-    return replace(config, train_reader=replace(config.train_reader, data=str(data)))
+    return config.replaced(train_reader=config.train_reader.replaced(data=str(data)))
 
 
 def way_config(config: JomedConfig, way: str, steps: int, seed: int) -> JomedConfig:
     """The run's configuration with the shares of a way."""
     path = OPTIONS / f"{way}.toml"
     shares = tomllib.loads(path.read_text(encoding="utf-8"))["train_reader"]
-    tuned = replace(config.train_reader, steps=steps, seed=seed, **shares)
-    return replace(config, train_reader=tuned)
+    tuned = config.train_reader.replaced(steps=steps, seed=seed, **shares)
+    return config.replaced(train_reader=tuned)
 
 
 def run_job(

@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +92,8 @@ class SizedCases:
     """The cases at one input size, kept once for all strides."""
 
     def __init__(self, work: Workspace, size: int) -> None:
-        config = replace(work.config.train_localizer, image_size=size)
-        self.work = Workspace(work.root, replace(work.config, train_localizer=config))
+        config = work.config.train_localizer.replaced(image_size=size)
+        self.work = Workspace(work.root, work.config.replaced(train_localizer=config))
         self.tower = frozen_tower(self.work)
         self.cases, self.fold_of = keep_real(self.work, self.tower)
 
@@ -102,7 +101,7 @@ class SizedCases:
 def job(sized: SizedCases, stride: str, folds: Sequence[int], data: Path) -> Any:
     """Train and score one localizer per fold; time the last one."""
     own, tower, cases, fold_of = sized.work, sized.tower, sized.cases, sized.fold_of
-    config = replace(own.config.train_localizer, stride=stride)
+    config = own.config.train_localizer.replaced(stride=stride)
     size = config.image_size
     folder, records = load_corpus(own.task, data, ("train", "val"))
     seen: list[dict[str, Any]] = []
@@ -169,7 +168,7 @@ def main() -> int:
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     config = read_stored_config(chosen.run / "config.json")
-    config = replace(config, train_reader=replace(config.train_reader, data=str(chosen.data)))
+    config = config.replaced(train_reader=config.train_reader.replaced(data=str(chosen.data)))
     work, jobs = Workspace(chosen.run, config), {}
     for size in chosen.sizes:
         sized: SizedCases | None = None

@@ -13,7 +13,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -71,7 +70,7 @@ def measure(
         labels = np.array([labels_of(record.label) for record in table.records], np.intp)
         heads = copy.deepcopy(corpus.projections)
         if config is not None:
-            settings = replace(config.train_retriever, seed=seed)
+            settings = config.train_retriever.replaced(seed=seed)
             heads.config.query_mix = config.retriever.query_mix
             counts: dict[Head, int] = {"image": settings.num_image, "text": settings.num_text}
             wanted = {

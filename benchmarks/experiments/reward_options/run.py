@@ -1,5 +1,6 @@
-"""Ways of tuning with rewards: `python -m benchmarks.experiments.reward_options.run RUNS`.
+"""Ways of tuning with rewards: boxes and classes before and after.
 
+Run: python -m benchmarks.experiments.reward_options.run RUN --data DIR
 Each file in the folder `options` tunes the queries of every fold's localizer from
 the same start, and the fold's held-out images are looked at before and after. Several runs are
 several seeds of the start; seeds of tuning take them in turn. A finished job is a file in `--out`,
@@ -13,7 +14,6 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ class Folds:
 
     def __init__(self, run: Path, data: Path) -> None:
         config = read_stored_config(run / "config.json")
-        config = replace(config, train_reader=replace(config.train_reader, data=str(data)))
+        config = config.replaced(train_reader=config.train_reader.replaced(data=str(data)))
         self.work = Workspace(run, config)
         self.cases, self.folds = keep_real(self.work, frozen_tower(self.work))
         self.groups = groups_of(load_corpus(self.work.task, data, ("train", "val"))[1])
@@ -102,8 +102,8 @@ class Folds:
 
 def settings_digest(settings: RewardTuningConfig) -> str:
     """Names what one policy is tuned by, its seed apart."""
-    alone = replace(settings, policies=1, start_share=0.0, seed=0, ship=False)
-    return hashlib.sha256(json.dumps(asdict(alone), sort_keys=True).encode()).hexdigest()[:10]
+    alone = settings.replaced(policies=1, start_share=0.0, seed=0, ship=False)
+    return hashlib.sha256(json.dumps(alone.model_dump(), sort_keys=True).encode()).hexdigest()[:10]
 
 
 def main() -> int:
@@ -139,7 +139,7 @@ def do_run(folds: Folds, number: int, jobs: Sequence[tuple[str, int]], out: Path
             if file.is_file():
                 continue
             settings = load_config(OPTIONS / f"{name}.toml").train_rewards
-            own = replace(settings, seed=seed * settings.policies)  # no two seeds share a policy
+            own = settings.replaced(seed=seed * settings.policies)  # no two seeds share a policy
             tuned = folds.tuned(fold, seen, own, out / "policies")
             file.write_text(json.dumps(look(tuned, folds.cases, held_out, folds.groups)))
             sys.stdout.write(f"{file.stem}\n")

@@ -8,7 +8,6 @@ once, and padding is not averaged in.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,8 +21,8 @@ from jomed_app.models.reader.forward import call_hidden
 from jomed_app.models.reader.packed import Reader
 from jomed_app.models.reader.rows import pad_rows
 from jomed_app.objectives.jomed.answers import answer_loss
-from jomed_app.objectives.logra_med.graph_alignment import GraphAlignment, GraphSettings
 from jomed_app.progress import OnProgress
+from jomed_app.training.align.losses import build_graph_alignment
 from jomed_app.training.reader.packing import IGNORED, Block, pack
 from jomed_app.training.run.loop import LoopSettings, no_progress, run_loop
 
@@ -89,7 +88,7 @@ def train_projector(
     if use_graph:
         texts = [descriptions, extended] if config.use_extended else [descriptions]
         nodes = [text_nodes(reader, each) for each in texts]
-        alignment = GraphAlignment(nodes[0].shape[1], GraphSettings(**dataclasses.asdict(graph)))
+        alignment = build_graph_alignment(nodes[0].shape[1], graph)
         modules["alignment"] = alignment
     query = reader.rows.query(DESCRIBE_QUESTION)
     prompt = reader.rows.no_candidate()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -15,6 +14,22 @@ from jomed_app.objectives.logra_med.graph_alignment import GraphAlignment, Graph
 
 SIGLIP_SCALE = 10.0  # arXiv:2303.15343, section 3.2
 SIGLIP_BIAS = -10.0
+
+
+def build_graph_alignment(width: int, graph: GraphConfig) -> GraphAlignment:
+    """The graph loss on embeddings of a width, set up as configured."""
+    settings = GraphSettings(
+        num_neighbors=graph.num_neighbors,
+        num_layers=graph.num_layers,
+        edge_weight=graph.edge_weight,
+        noise=graph.noise,
+        margin=graph.margin,
+        solver=graph.solver,
+        estimator=graph.estimator,
+        step=graph.step,
+        use_barycenter=graph.use_barycenter,
+    )
+    return GraphAlignment(width, settings)
 
 
 class AlignmentLoss(nn.Module):
@@ -39,7 +54,7 @@ class AlignmentLoss(nn.Module):
             self.log_scale = nn.Parameter(torch.tensor(math.log(SIGLIP_SCALE)))
             self.bias = nn.Parameter(torch.tensor(SIGLIP_BIAS))
         if "graph" in self.names:
-            self.graph = GraphAlignment(dim, GraphSettings(**dataclasses.asdict(graph)))
+            self.graph = build_graph_alignment(dim, graph)
 
     def forward(
         self, image: Tensor, texts: Sequence[Tensor], generator: torch.Generator | None = None

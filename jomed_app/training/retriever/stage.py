@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +54,7 @@ def retriever_stage(
         cache = open_cache(work, name, table)
         work.forget_joint_readings(name)
         for seed in range(config.train_retriever.num_seeds):
-            settings = replace(config.train_retriever, seed=config.train_retriever.seed + seed)
+            settings = config.train_retriever.replaced(seed=config.train_retriever.seed + seed)
             heads = teach_heads(
                 TableReader(reader, work.task, table),
                 corpus,

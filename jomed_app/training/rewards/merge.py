@@ -9,7 +9,6 @@ a policy tuned to the end is no better than its start, one brought half of the w
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -61,7 +60,7 @@ def tune_localizer(
             LocalizerPolicy(localizer),
             queries,
             classes,
-            replace(config, seed=config.seed + number),
+            config.replaced(seed=config.seed + number),
             out / f"policy{config.seed + number}",
             resume=resume,
             on_progress=on_progress,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +57,7 @@ def with_fewer_views(config: JomedConfig) -> JomedConfig:
     """The configuration with as many kept views at most as rewards draw from."""
     most, kept = config.train_rewards.views, config.train_localizer
     views, simulated = min(kept.views, most), min(kept.simulated_views, most)
-    return replace(config, train_localizer=replace(kept, views=views, simulated_views=simulated))
+    return config.replaced(train_localizer=kept.replaced(views=views, simulated_views=simulated))
 
 
 def _parts(

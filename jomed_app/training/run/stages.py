@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +94,7 @@ def tune_on_simulated(
 ) -> None:
     """Teach reading, describing and locating on simulated pairs; all folds start from here."""
     settings = work.config.train_reader
-    config = replace(settings, steps=settings.simulated_steps)
+    config = settings.replaced(steps=settings.simulated_steps)
     pool = _pool(table, None, table.simulated, table.simulated)
     shares = {int(row): {"simulated": 1.0} for row in table.simulated}
     bins = work.config.reader.location_bins
@@ -138,7 +137,7 @@ def tune_on_mixture(
         The log of the steps run now.
     """
     settings = work.config.train_reader
-    config = replace(settings, lr=settings.lr / 2)
+    config = settings.replaced(lr=settings.lr / 2)
     real = table.training_rows(held_out)
     pools = {"real": _pool(table, held_out, real, real)}
     share = 1.0

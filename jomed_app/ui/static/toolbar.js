@@ -1,5 +1,5 @@
 // Upload under a random name, examples, stop and purge. The original file name never leaves the page.
-const LIMIT = 64 * 1024 * 1024;
+const LIMIT = @limit_mb * 1024 * 1024;
 const part = (name) => element.querySelector(`[data-part="${name}"]`);
 
 function randomName() {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -105,5 +104,5 @@ def test_options_that_merge_alike_policies_share_them():
     proper = settings_digest(named("ppo_proper"))
     assert settings_digest(named("ppo_proper_alone")) == proper
     assert settings_digest(named("ppo_proper_mean")) == proper
-    assert settings_digest(replace(named("ppo_proper"), seed=3)) == proper
+    assert settings_digest(named("ppo_proper").replaced(seed=3)) == proper
     assert settings_digest(named("ppo")) != proper

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -70,9 +68,9 @@ def test_questions_about_a_copy_of_a_training_image_are_told_apart(run):
 
 def test_a_start_that_is_not_there_is_said(run, tmp_path):
     out, _, config = run
-    settings = replace(config.train_questions, start="reader/absent")
+    settings = config.train_questions.replaced(start="reader/absent")
     with pytest.raises(BundleError, match=r"requires checkpoint\.safetensors"):
-        question_stage(replace(config, train_questions=settings), out)
+        question_stage(config.replaced(train_questions=settings), out)
 
 
 def test_without_a_trained_head_there_is_no_joint(tmp_path):

@@ -98,12 +98,12 @@ def test_what_is_kept_is_what_the_reader_says_of_the_true_answer(reader, table, 
 
 
 def test_fewer_questions_are_read_when_fewer_are_wanted(reader, table, features):
-    taught = read_true_answers(reader, table, replace(READ, taught_questions=2), features)
+    taught = read_true_answers(reader, table, READ.replaced(taught_questions=2), features)
     assert len(taught.features) == 2
 
 
 def test_too_few_known_images_are_said(reader, table, features):
-    wanted = replace(READ, taught_candidates=TRAINING)  # one more than there are others
+    wanted = READ.replaced(taught_candidates=TRAINING)  # one more than there are others
     with pytest.raises(ConfigError, match=r"taught_candidates.* 6 .*lower it or add cases"):
         read_true_answers(reader, table, wanted, features)
 
@@ -167,8 +167,8 @@ def test_a_finished_training_is_taken_up_again(reader, table, features, tmp_path
 def run_config(**values):
     return JomedConfig(
         retriever=RetrieverSettings(dim=DIM, query_mix=1.0),
-        train_questions=replace(READ, **values),
-        train_retriever=replace(LEARN, steps=4),
+        train_questions=READ.replaced(**values),
+        train_retriever=LEARN.replaced(steps=4),
     )
 
 

@@ -63,16 +63,12 @@ def gold_mass(projections, taught, corpus, head):
 def test_heads_learn_to_find_candidates_that_help(
     projections, taught, corpus, tmp_path, target, rank
 ):
-    config = RetrieverTrainingConfig(**{**as_dict(CONFIG), "target": target, "rank": rank})
+    config = CONFIG.replaced(target=target, rank=rank)
     before = {head: gold_mass(projections, taught, corpus, head) for head in HEADS}
     logs = train_query_heads(projections, taught, corpus, config, tmp_path)
     for head in HEADS:
         assert logs[head][-1]["loss"] < logs[head][0]["loss"]
         assert gold_mass(projections, taught, corpus, head) > before[head] + 0.2
-
-
-def as_dict(config):
-    return {name: getattr(config, name) for name in config.__slots__}
 
 
 def test_nothing_but_the_heads_moves(projections, taught, corpus, tmp_path):
@@ -128,7 +124,7 @@ def test_offsets_shift_the_softmax(projections, taught, tmp_path):
         torch.tensor([[CONFIG.score_temperature * np.log(3.0), 0.0]]).float().expand(2, 2),
     )
     equal = {head: torch.full((CORPUS, DIM), DIM**-0.5) for head in HEADS}
-    config = replace(CONFIG, target="marginal", steps=1, batch_size=2)
+    config = CONFIG.replaced(target="marginal", steps=1, batch_size=2)
     for queries, likelihood in ((two, 0.7), (replace(two, offsets=None), 0.5)):
         heads = copy.deepcopy(projections)
         log = train_query_heads(heads, queries, equal, config, tmp_path, order=("image",))

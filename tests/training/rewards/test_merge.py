@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -53,7 +51,7 @@ def test_policies_start_alike_and_differ_by_seed(tmp_path):
 def test_what_is_kept_is_the_merged_policies(tmp_path):
     start, merged, _ = tuned(tmp_path / "both", CONFIG)
     alone = [
-        tuned(tmp_path / str(seed), replace(CONFIG, policies=1, start_share=0.0, seed=seed))[1]
+        tuned(tmp_path / str(seed), CONFIG.replaced(policies=1, start_share=0.0, seed=seed))[1]
         for seed in (0, 1)
     ]
     expected = merge_states(start, alone, 0.5)

@@ -34,8 +34,7 @@ CONFIG = RewardTuningConfig(
 
 
 def variant(**more) -> RewardTuningConfig:
-    values = {name: getattr(CONFIG, name) for name in CONFIG.__dataclass_fields__}
-    return RewardTuningConfig(**(values | more))
+    return CONFIG.replaced(**more)
 
 
 def tune(policy, config, out, **more):

@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -167,8 +166,8 @@ def test_without_real_cases_only_simulated_ones_are_learned(tmp_path):
 
 def test_rewards_may_draw_from_the_first_of_the_kept_views_alone(work):
     every, folds = keep_real(work, frozen_tower(work))
-    rewards = replace(work.config.train_rewards, views=1)
-    config = with_fewer_views(replace(work.config, train_rewards=rewards))
+    rewards = work.config.train_rewards.replaced(views=1)
+    config = with_fewer_views(work.config.replaced(train_rewards=rewards))
     first, same = keep_real(Workspace(work.root, config), frozen_tower(work))
     assert (len(every.maps), len(first.maps)) == (2, 1)
     assert torch.equal(every.maps[:1], first.maps)

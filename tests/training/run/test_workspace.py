@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from itertools import chain
 
 import pytest
@@ -26,8 +25,8 @@ def test_every_part_has_its_folder(work, tmp_path):
     assert work.localizer("fold0") == root / "localizer" / "fold0"
     assert work.tuned("fold0") == root / "rewards" / "fold0"
     assert work.chosen_localizer("fold0") == work.localizer("fold0")
-    tuned = dataclasses.replace(work.config.train_rewards, ship=True)
-    shipping = Workspace(root, dataclasses.replace(work.config, train_rewards=tuned))
+    tuned = work.config.train_rewards.replaced(ship=True)
+    shipping = Workspace(root, work.config.replaced(train_rewards=tuned))
     assert shipping.chosen_localizer("fold0") == work.tuned("fold0")
     assert work.task.name == "breast"
 
@@ -84,8 +83,8 @@ def test_a_changed_reader_takes_its_answers_heads_and_readings_with_it(work):
 )
 def test_what_is_trained_and_shipped(tmp_path, data, shipped_fold, shipped, trained):
     config = tiny_config(data and tmp_path / data)
-    settings = dataclasses.replace(config.train_reader, shipped_fold=shipped_fold)
-    work = Workspace(tmp_path, dataclasses.replace(config, train_reader=settings))
+    settings = config.train_reader.replaced(shipped_fold=shipped_fold)
+    work = Workspace(tmp_path, config.replaced(train_reader=settings))
     assert (work.shipped, work.trained_folds) == (shipped, trained)
 
 
@@ -158,7 +157,7 @@ def test_a_reader_goes_on_from_a_checkpoint(tiny_run):
 
 def test_a_checkpoint_of_another_rank_is_refused(tiny_run):
     config = tiny_config()
-    wide = dataclasses.replace(config, reader=dataclasses.replace(config.reader, lora_rank=4))
+    wide = config.replaced(reader=config.reader.replaced(lora_rank=4))
     work = Workspace(tiny_run, wide)
     with pytest.raises((BundleError, RuntimeError)):
         work.trainable_reader(work.reader("simulated"))

@@ -1,0 +1,130 @@
+"""A folder laid out as the documentation's words say: `IMAGE` is an image, `RUN` a trained run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from jomed_app.cli import main as cli
+from jomed_app.config import JomedConfig, config_to_dict
+from jomed_app.data.records import read_records, write_records
+from tests.data.sources.test_retina import fundus, png, write_table
+from tests.evaluation.questions.asked_images import write_asked_images, write_asked_task
+from tests.test_own_task import code_block, write_wrist_cases
+from tests.tiny_bundle import FIRST_FRESH_SEED, simulated_png
+from tests.tiny_run import tiny_config
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PLACE = ["--bundle", "assets/bundle", "--index", "index/simulated"]
+QUESTIONS = (
+    'tasks=["asked.toml"]', "steps=2", "images_per_step=2", "num_hits=2",
+    "taught_questions=4", "taught_candidates=3",
+)  # fmt: skip
+# Indexes that one command of docs/tasks.md builds and the next one takes.
+INDEXES = {
+    "out/wrist": "index build --task wrist.toml --data FOLDER --split train --out out/wrist",
+    "out/index": "index build --corpus FOLDER --new-labels phyllodes --out out/index",
+}
+
+
+class TinyWorld:
+    """Lays out what a command names, in the current folder, and makes the command small.
+
+    Args:
+        folder: the current one; empty.
+        tiny: returns what a fixture of that name holds.
+    """
+
+    def __init__(self, folder: Path, tiny: Callable[[str], Any]) -> None:
+        self.folder, self.tiny, self.is_retina = folder, tiny, False
+        (folder / "jomed_app").symlink_to(REPOSITORY / "jomed_app")
+        self.makers: dict[str, Callable[[Path], object]] = {
+            "wrist.toml": lambda path: path.write_text(code_block("toml"), encoding="utf-8"),
+            "IMAGE": lambda path: path.write_bytes(simulated_png(FIRST_FRESH_SEED)),
+            "image.png": lambda path: path.write_bytes(simulated_png(FIRST_FRESH_SEED)),
+            "DIR": self.copy_of("tiny_real_cases"),
+            "FOLDER": self.put_folder,
+            "DATA": self.put_public_set,
+            "ROOT": self.put_public_set,
+            "RUN": self.copy_of("tiny_run"),
+            "EMBEDDED_RUN": self.copy_of("tiny_run"),
+            "checkpoints/embedded": self.copy_of("tiny_run"),
+            "out/cases": self.put_cases,
+            "out/simulated": self.put_cases,
+            "assets/bundle": self.copy_of("tiny_bundle"),
+            "index/simulated": self.copy_of("tiny_index"),
+        }
+
+    def typed(self, words: Sequence[str]) -> list[str]:
+        """The command with options that make it small; what it reads is laid out."""
+        self.is_retina = any("retina" in word for word in words)
+        words = [*words, *self.smaller(words)]
+        written = words[words.index("--out") + 1] if "--out" in words else ""
+        if words[0] == "train" and ("--resume" in words or words[1] not in ("all", "align")):
+            written = "" if words[1] != "questions" else written  # goes on in a trained run
+        named = {part for word in words for part in word.split("=")} - {written}
+        for name, make in self.makers.items():
+            path = self.folder / name
+            if name in named and not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                make(path)
+        if "--index" in words and (index := words[words.index("--index") + 1]) in INDEXES:
+            assert cli.main(self.typed(INDEXES[index].split())) == 0
+        return words
+
+    def smaller(self, words: Sequence[str]) -> list[str]:
+        """Options that make a command small, or keep it to the tiny bundle and index."""
+        match words[0]:
+            case "simulate":
+                return ["--size", "96", "--workers", "1"]
+            case "diagnose" | "evaluate" | "serve":
+                given = range(0, len(PLACE), 2)
+                return [w for at in given if PLACE[at] not in words for w in PLACE[at : at + 2]]
+            case "index" if words[1] == "build" and "--bundle" not in words:
+                return PLACE[:2]
+            case "train":
+                return [word for each in self.settings(words) for word in ("--set", each)]
+        return []
+
+    def settings(self, words: Sequence[str]) -> list[str]:
+        """Overrides that make training tiny; all of them where a finished run is taken up."""
+        tiny, known = config_to_dict(tiny_config()), config_to_dict(JomedConfig())
+        found = {
+            f"{section}.{key}": json.dumps(value)
+            for section, table in tiny.items()
+            for key, value in table.items()
+            if "--resume" in words or value != known[section][key]
+        }
+        found.setdefault("align.language_steps", "2")
+        for given in (*words, "train_reader.folds" * self.is_retina):  # its split is the file's
+            found.pop(given.partition("=")[0], None)
+        asked = QUESTIONS if words[1] == "questions" else ()
+        return [*(f"{k}={v}" for k, v in found.items()), *(f"train_questions.{q}" for q in asked)]
+
+    def copy_of(self, fixture: str) -> Callable[[Path], object]:
+        return lambda path: shutil.copytree(self.tiny(fixture), path)
+
+    def put_cases(self, path: Path) -> None:
+        shutil.copytree(self.tiny("tiny_corpus")[0], path)
+
+    def put_folder(self, path: Path) -> None:
+        """Cases of the page's own task; without it, of `breast`, one under a label of its own."""
+        if (self.folder / "wrist.toml").exists():
+            path.mkdir()
+            write_wrist_cases(path)
+            return
+        self.put_cases(path)
+        first, *others = read_records(path)
+        write_records(path, [first.model_copy(update={"label": "phyllodes"}), *others])
+
+    def put_public_set(self, path: Path) -> None:
+        """Images that the task `asked.toml` asks about; for a reader of its own, fundus images."""
+        path.mkdir()
+        if self.is_retina:
+            write_table(path, [png(fundus(seed)) for seed in range(10)], [*range(5), *range(5)])
+        else:
+            write_asked_task(self.folder)
+            write_asked_images(path)
