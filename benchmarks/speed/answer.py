@@ -87,7 +87,7 @@ class PlainLoop:
                     + self.rows.candidate(record.label, record.passage)
                 ]
             )
-            generated = reader.model.generate(
+            generated = reader.model.generate(  # type: ignore[operator]
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
                 pixel_values=to_pixel_values(

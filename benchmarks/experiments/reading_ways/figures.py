@@ -54,7 +54,7 @@ class Pooled:
 
     def subset(self, keep: NDArray[np.bool_]) -> Pooled:
         """Part of the cases."""
-        rows = np.flatnonzero(keep)
+        rows = [int(row) for row in np.flatnonzero(keep)]
         return Pooled(
             {name: each[rows] for name, each in self.values.items()},
             [self.groups[row] for row in rows],

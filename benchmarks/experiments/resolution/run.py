@@ -16,11 +16,13 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks import RESULTS
@@ -42,7 +44,7 @@ from jomed_app.training.localizer.train import (
 from jomed_app.training.run.workspace import Workspace, groups_of
 
 SIZES = (224, 320, 384)
-STRIDES = ("16", "8")
+STRIDES: tuple[Literal["8", "16"], ...] = ("16", "8")
 ENCODINGS = (
     "most probable bins",
     "expected around them",
@@ -99,7 +101,7 @@ class SizedCases:
         self.cases, self.fold_of = keep_real(self.work, self.tower)
 
 
-def job(sized: SizedCases, stride: str, folds: Sequence[int], data: Path) -> Any:
+def job(sized: SizedCases, stride: Literal["8", "16"], folds: Sequence[int], data: Path) -> Any:
     """Train and score one localizer per fold; time the last one."""
     own, tower, cases, fold_of = sized.work, sized.tower, sized.cases, sized.fold_of
     config = replace(own.config.train_localizer, stride=stride)
@@ -144,9 +146,7 @@ def page(jobs: Mapping[tuple[int, str], Any], folds: Sequence[int]) -> str:
         for name in ENCODINGS:
             rows = [image["ious"][name] for image in each["images"]]
             found = bootstrap_interval(
-                lambda index, rows=rows: float(np.mean([iou for i in index for iou in rows[i]])),
-                groups,
-                np.random.default_rng(0),
+                partial(_mean_over_lesions, rows), groups, np.random.default_rng(0)
             )
             cells.append(f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]")
         side = size // int(stride)
@@ -156,6 +156,11 @@ def page(jobs: Mapping[tuple[int, str], Any], folds: Sequence[int]) -> str:
             + f" | {each['ms_per_case']:.0f} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _mean_over_lesions(rows: Sequence[Sequence[float]], index: NDArray[np.intp]) -> float:
+    """Mean IoU of all lesions of the images at these positions."""
+    return float(np.mean([iou for place in index for iou in rows[place]]))
 
 
 def main() -> int:
@@ -170,7 +175,8 @@ def main() -> int:
     chosen.out.mkdir(parents=True, exist_ok=True)
     config = read_stored_config(chosen.run / "config.json")
     config = replace(config, train_reader=replace(config.train_reader, data=str(chosen.data)))
-    work, jobs = Workspace(chosen.run, config), {}
+    work = Workspace(chosen.run, config)
+    jobs: dict[tuple[int, str], Any] = {}
     for size in chosen.sizes:
         sized: SizedCases | None = None
         for stride in STRIDES:

@@ -1,4 +1,8 @@
-"""Make the example cases of the page: simulated, from seeds that no corpus uses."""
+"""Make the example cases of the page: simulated, from seeds that no corpus uses.
+
+Run: PYTHONPATH=. python assets/examples/make_examples.py
+Writes the images and `examples.json` beside this file, or into the folder that is named.
+"""
 
 from __future__ import annotations
 
@@ -35,4 +39,4 @@ def main(out: Path) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "assets/examples")))
+    raise SystemExit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent))
