@@ -70,6 +70,8 @@ bundle: $(TRAINING_STAMP) ## train what is shipped (DATA=folder adds real cases)
 
 measure: $(DEV_STAMP) ## read a trained run in every way (RUN_DIR=folder), write docs/results
 	$(PY) -m jomed_app measure $(RUN_DIR)
+	$(PY) -m benchmarks.experiments.rerankers.run $(RUN_DIR)
+	$(PY) -m benchmarks.experiments.fold_assignments.run $(RUN_DIR)
 	$(PY) -m benchmarks.write_results $(RUN_DIR)
 
 index: $(RUN_STAMP) ## simulate the embedded corpus and index it with assets/bundle

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import RESULTS
-from jomed_app.evaluation.folds.seeds import fold_seeds_page
+from benchmarks.experiments.fold_assignments.repeat import fold_seeds_page
 from jomed_app.evaluation.questions.held_out import PAGE_FILE
 from jomed_app.evaluation.report.pages import write_results
 from jomed_app.evaluation.report.questions import read_vqa_report, vqa_page

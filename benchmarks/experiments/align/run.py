@@ -25,10 +25,10 @@ from torch import Tensor
 
 from benchmarks import ROOT
 from benchmarks.experiments.align.data import Bench, prepare
+from benchmarks.experiments.align.measures import probe_hits, question_hits, recall_hits
 from benchmarks.experiments.align.report import write_report
 from jomed_app.config.load import JomedConfig, load_config
 from jomed_app.data.corpus import assign_folds
-from jomed_app.evaluation.alignment import probe_hits, question_hits, recall_hits
 from jomed_app.models.retriever.embedded import RetrieverProjections, pool_tokens
 from jomed_app.models.vision_tower import EfficientNetLiteModel
 from jomed_app.progress import show_progress

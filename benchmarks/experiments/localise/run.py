@@ -21,13 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import RESULTS
+from benchmarks.experiments.localise.deletion import (
+    deletion_scores,
+    equal_box_elsewhere,
+    paint_over,
+)
 from benchmarks.experiments.localise.report import REWARDED, earlier_polyps, write_report
+from benchmarks.experiments.runs import open_run
 from jomed_app.boxes import Box
-from jomed_app.config.load import read_stored_config
 from jomed_app.data.corpus import assign_folds, load_corpus
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task, load_task
-from jomed_app.evaluation.deletion import deletion_scores, equal_box_elsewhere, paint_over
 from jomed_app.evaluation.fit.boxes import threshold_for_normals
 from jomed_app.evaluation.metrics.boxes import (
     accuracy_by_iou,
@@ -41,7 +45,6 @@ from jomed_app.imaging import read_image
 from jomed_app.models.localizer.detection import Found, heat_in_image
 from jomed_app.models.localizer.localizer import Localizer, load_localizer
 from jomed_app.models.pixels import Letterbox, letterbox
-from jomed_app.training.run.workspace import Workspace
 
 STAGE_1, SPECIALIST, WHOLE = "stage 1", "dense head", "whole image"
 
@@ -213,8 +216,8 @@ def beyond_boxes(looks: Sequence[Look], localizers: Mapping[int, Localizer], tas
 
 def measure(run: Path, data: Path) -> dict[str, Any]:
     """All folds of a run."""
-    config = read_stored_config(run / "config.json")
-    work = Workspace(run, config)
+    work = open_run(run)
+    config = work.config
     folder, records = load_corpus(work.task, data, ("train", "val"))
     folds = assign_folds(records, config.train_reader.folds, config.train_reader.fold_seed)
     looks: dict[str, list[Look]] = {STAGE_1: [], REWARDED: []}

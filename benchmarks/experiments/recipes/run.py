@@ -11,19 +11,17 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import RESULTS
-from jomed_app.config.load import config_to_dict, read_stored_config
+from benchmarks.experiments.runs import kept_readings, open_run
+from jomed_app.config.load import config_to_dict
 from jomed_app.evaluation.folds.cross_validate import conclude_folds, fit_others
-from jomed_app.evaluation.folds.readings import PLAIN, QUICK, read_folds
 from jomed_app.evaluation.metrics.intervals import mcnemar, paired_bootstrap
 from jomed_app.evaluation.report.scores import CaseScores, ScoreTable
-from jomed_app.training.run.loop import no_progress
 from jomed_app.training.run.workspace import Workspace
 
 SECTIONS = ("simulation", "align", "train_reader", "train_localizer", "train_retriever")
@@ -131,21 +129,8 @@ def page(values: Mapping[str, Any]) -> str:
 
 
 def _conclude(run: Path, data: Path) -> tuple[Workspace, list[CaseScores]]:
-    config = read_stored_config(run / "config.json")
-    config = replace(config, train_reader=replace(config.train_reader, data=str(data)))
-    work = Workspace(run, config)
-    folds = [work.fold_name(fold) for fold in range(config.train_reader.folds)]
-    kind = next(
-        (
-            each
-            for each in (PLAIN, QUICK)
-            if all(work.reading(each.name, fold).is_file() for fold in folds)
-        ),
-        None,
-    )
-    if kind is None:
-        raise FileNotFoundError(f"'{run.name}' holds no folds that were read; run train all first")
-    read = read_folds(work, no_progress, (kind,))
+    work = open_run(run, data)
+    kind, read = kept_readings(work)
     trained = kind.joint(0)
     settings = fit_others(read, trained) if trained in read.raw else []
     return work, conclude_folds(work, kind, read, fit_others(read, kind.name), settings)

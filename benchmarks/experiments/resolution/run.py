@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks import RESULTS
+from benchmarks.experiments.runs import open_run
 from jomed_app.boxes import Box
-from jomed_app.config.load import read_stored_config
 from jomed_app.data.corpus import load_corpus
 from jomed_app.evaluation.metrics.boxes import lesion_ious
 from jomed_app.evaluation.metrics.intervals import bootstrap_interval
@@ -173,9 +173,7 @@ def main() -> int:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    config = read_stored_config(chosen.run / "config.json")
-    config = replace(config, train_reader=replace(config.train_reader, data=str(chosen.data)))
-    work = Workspace(chosen.run, config)
+    work = open_run(chosen.run, chosen.data)
     jobs: dict[tuple[int, str], Any] = {}
     for size in chosen.sizes:
         sized: SizedCases | None = None

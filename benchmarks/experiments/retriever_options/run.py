@@ -22,7 +22,8 @@ import numpy as np
 import torch
 
 from benchmarks import RESULTS
-from jomed_app.config.load import JomedConfig, load_config, read_stored_config
+from benchmarks.experiments.runs import open_run
+from jomed_app.config.load import JomedConfig, load_config
 from jomed_app.evaluation.folds.read_fold import pick_per_head
 from jomed_app.evaluation.metrics.probabilities import accuracy, binary_auroc
 from jomed_app.inference.aggregate import candidate_log_weights, marginalize
@@ -135,8 +136,8 @@ def page(rows: Sequence[dict[str, Any]]) -> str:
 
 def main(run: Path, num_seeds: int = 3) -> int:
     """Measure every option, write the page."""
-    config = read_stored_config(run / "config.json")
-    work = Workspace(run, config)
+    work = open_run(run)
+    config = work.config
     reader, _ = work.trainable_reader()
     table = load_reader_table(work, reader, with_index=True)
     folds = range(config.train_reader.folds)

@@ -21,8 +21,9 @@ import numpy as np
 import torch
 
 from benchmarks.experiments.reward_options.report import write_report
+from benchmarks.experiments.runs import open_run
 from jomed_app.boxes import Box
-from jomed_app.config.load import load_config, read_stored_config
+from jomed_app.config.load import load_config
 from jomed_app.config.localizer import RewardTuningConfig
 from jomed_app.data.corpus import load_corpus
 from jomed_app.evaluation.metrics.boxes import lesion_ious
@@ -32,7 +33,7 @@ from jomed_app.training.localizer.train import frozen_tower, keep_real
 from jomed_app.training.rewards.merge import tune_localizer
 from jomed_app.training.rewards.policy import ViewQueries, rewarded_rows, see_cases
 from jomed_app.training.rewards.reward_responses import class_set
-from jomed_app.training.run.workspace import Workspace, groups_of
+from jomed_app.training.run.workspace import groups_of
 
 OPTIONS = Path(__file__).parent / "options"
 START = "stage 1"
@@ -68,9 +69,7 @@ class Folds:
     """A run's localizers and the cases they were trained and held out on."""
 
     def __init__(self, run: Path, data: Path) -> None:
-        config = read_stored_config(run / "config.json")
-        config = replace(config, train_reader=replace(config.train_reader, data=str(data)))
-        self.work = Workspace(run, config)
+        self.work = open_run(run, data)
         self.cases, self.folds = keep_real(self.work, frozen_tower(self.work))
         self.groups = groups_of(load_corpus(self.work.task, data, ("train", "val"))[1])
         self.classes = class_set(self.work.task.labels, self.work.task.empty_labels)

@@ -80,6 +80,6 @@ def test_a_run_without_readings_says_what_to_do(tmp_path, monkeypatch):
     run = tmp_path / "bare"
     run.mkdir()
     (run / "config.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(FileNotFoundError, match="holds no folds that were read; run train all"):
+    with pytest.raises(FileNotFoundError, match=r"read as `raw` or `raw\.quick`"):
         recipes.main([str(run), str(run), "--data", str(tmp_path)])
     assert not (tmp_path / "results").exists()

@@ -10,9 +10,7 @@ from jomed_app.data.records import read_records
 from jomed_app.evaluation.folds.cross_validate import COMPARISONS, JOINT_COMPARISONS, cross_validate
 from jomed_app.evaluation.folds.joint import JOINT_NAMES
 from jomed_app.evaluation.folds.readings import read_folds
-from jomed_app.evaluation.oracle_gap import ENSEMBLE, REFERENCE
 from jomed_app.evaluation.report.build import read_report
-from jomed_app.evaluation.rerank import RERANKERS
 from jomed_app.evaluation.systems import ADVERSARIAL, SYSTEMS
 from jomed_app.inference.calibration.probabilities import Calibration
 from jomed_app.training.reader.train import encode_corpus_tokens
@@ -126,12 +124,6 @@ def test_each_seed_of_the_heads_has_a_report_of_its_own_where_it_was_trained(fol
     assert first.systems["rag"].nll == second.systems["rag"].nll
     assert first.systems.keys() == second.systems.keys()
     assert not list(folder.glob("*.index.joint1*")), "beside an index the first seed is read alone"
-
-
-def test_every_way_to_use_the_candidates_is_reported(folder):
-    systems = read_report(folder / "report.gap.json").systems
-    assert {REFERENCE, "useful", "joint_useful", *RERANKERS, ENSEMBLE} <= systems.keys()
-    assert systems["rerank_cosine"].oracle_accuracy == systems[REFERENCE].oracle_accuracy
 
 
 def test_the_settings_can_be_read_back(folder):

@@ -1,17 +1,24 @@
+"""Rerankers: hand values, what the usefulness head learns, and the report of a run's readings."""
+
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from jomed_app.evaluation.rerank import (
+from benchmarks.experiments.rerankers.conclude import ENSEMBLE, REFERENCE
+from benchmarks.experiments.rerankers.rerank import (
     RERANKERS,
     fit_usefulness,
     rerank,
     usefulness_features,
 )
+from benchmarks.experiments.rerankers.run import main
+from jomed_app.evaluation.report.schema import read_report
 from jomed_app.evaluation.systems import RawCase
+from tests.tiny_run import NUM_REAL
 
 
 def case(said, scores=(1.0, 0.9, 0.8), labels=(0, 1, 1), plain=(0.5, 0.5)) -> RawCase:
@@ -103,3 +110,27 @@ def test_where_all_candidates_are_right_all_count_alike():
     head = fit_usefulness(same, np.zeros(4, dtype=np.intp))
     np.testing.assert_allclose(head.answer(case(UNSURE)).weights, [1 / 3] * 3)
     np.testing.assert_allclose(head.answer(case(UNSURE)).probabilities, [1.15 / 3, 1.85 / 3])
+
+
+def test_every_way_to_use_a_run_s_kept_answers_is_reported(tiny_run, tmp_path, monkeypatch, capsys):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+
+    def again(*args, **more):
+        raise AssertionError("no reader is asked")
+
+    monkeypatch.setattr("jomed_app.evaluation.folds.readings.read_fold", again)
+    assert main([str(run)]) == 0
+    assert capsys.readouterr().out == "report.gap.json\n"
+    report = read_report(run / "cv" / "report.gap.json")
+    assert (report.task, report.split, report.n) == ("breast-oracle-gap", "2-fold", NUM_REAL)
+    systems = report.systems
+    assert {REFERENCE, "useful", "joint_useful", *RERANKERS, ENSEMBLE} <= systems.keys()
+    assert systems["rerank_cosine"].oracle_accuracy == systems[REFERENCE].oracle_accuracy
+    assert {each.second for each in report.differences} == {REFERENCE}
+
+
+def test_a_run_whose_folds_were_not_read_says_what_to_do(tiny_run, tmp_path):
+    (tmp_path / "bare").mkdir()
+    shutil.copy2(tiny_run / "config.json", tmp_path / "bare")
+    with pytest.raises(FileNotFoundError, match="must hold all folds read as `raw`, found a fold"):
+        main([str(tmp_path / "bare")])

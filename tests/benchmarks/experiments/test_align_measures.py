@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from jomed_app.evaluation.alignment import (
+from benchmarks.experiments.align.measures import (
     partner_ranks,
     probe_hits,
     question_hits,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 
-from jomed_app.evaluation.folds.seeds import fold_seeds_page
+from benchmarks.experiments.fold_assignments.repeat import fold_seeds_page
+from benchmarks.experiments.fold_assignments.run import main
 
 
-def test_each_seed_scores_both_systems(tiny_run):
-    rows = json.loads((tiny_run / "cv" / "fold_seeds.json").read_text())
+def test_each_seed_scores_both_systems(tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    assert main([str(run)]) == 0
+    rows = json.loads((run / "cv" / "fold_seeds.json").read_text())
     assert [(row["seed"], row["system"]) for row in rows] == [
         (seed, name) for seed in range(3) for name in ("backbone", "knn")
     ]

@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.experiments.localise.deletion import (
+    deletion_scores,
+    equal_box_elsewhere,
+    paint_over,
+)
 from jomed_app.boxes import Box, iou
-from jomed_app.evaluation.deletion import deletion_scores, equal_box_elsewhere, paint_over
 
 
 def test_figures_by_hand() -> None:

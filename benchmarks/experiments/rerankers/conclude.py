@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.experiments.rerankers.rerank import fit_usefulness, rerank
 from jomed_app.evaluation.folds.readings import PLAIN, FoldReadings
 from jomed_app.evaluation.report.scores import CaseScores, SystemScores
-from jomed_app.evaluation.rerank import fit_usefulness, rerank
 from jomed_app.evaluation.systems import RawCase
 from jomed_app.inference.aggregate import candidate_log_weights, marginalize
 
@@ -22,7 +22,7 @@ JOINT = "joint_"
 ENSEMBLE = "joint_ensemble"
 
 
-def gap_cases(read: FoldReadings) -> list[CaseScores]:
+def conclude_in_every_way(read: FoldReadings) -> list[CaseScores]:
     """Conclude every held-out case in every way.
 
     Systems: `even` (equal weights), the rerankers, `useful` (weighed by the usefulness head), the
@@ -50,7 +50,7 @@ def gap_cases(read: FoldReadings) -> list[CaseScores]:
     return cases
 
 
-def gap_comparisons(systems: Sequence[str]) -> list[tuple[str, str]]:
+def comparisons_of(systems: Sequence[str]) -> list[tuple[str, str]]:
     """Every system against equal weights of the frozen retriever's candidates."""
     return [(name, REFERENCE) for name in systems if name != REFERENCE]
 
