@@ -24,7 +24,7 @@ class VoteSettings:
         temperature: divides the voters' scores, > 0.
     """
 
-    share: float = 0.8  # ours, not tuned: docs/results/vqa.md; reports right after tuning fit one
+    share: float = 0.8  # ours, not tuned (docs/results/questions.md); after tuning, reports fit one
     temperature: float = 0.02  # ours, not tuned
 
 

@@ -20,7 +20,8 @@ from jomed_app.evaluation.questions.read import (
     known_answers,
     weigh,
 )
-from jomed_app.evaluation.report.questions import build_vqa_report, vqa_page
+from jomed_app.evaluation.report.pages.questions import vqa_page
+from jomed_app.evaluation.report.questions import build_vqa_report
 from jomed_app.evaluation.report.schema import write_report
 from jomed_app.models.loading import prepare_for_answers
 from jomed_app.models.reader.packed import Reader
