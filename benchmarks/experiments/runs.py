@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.kept import Measured
 from jomed_app.config.load import read_stored_config
 from jomed_app.evaluation.folds.readings import (
     PLAIN,
@@ -29,6 +30,12 @@ def open_run(run: Path, data: Path | None = None) -> Workspace:
     if data is not None:
         config = replace(config, train_reader=replace(config.train_reader, data=str(data)))
     return Workspace(run, config)
+
+
+def measured_on(*runs: Path) -> Measured:
+    """What a kept report says of figures that were measured on one run or several."""
+    names = [f"`{run.resolve().name}`" for run in runs]
+    return Measured(bundle=f"run{'s' if len(names) > 1 else ''} {' and '.join(names)}")
 
 
 def kept_readings(

@@ -4,7 +4,7 @@ Every fold's held-out BUSI images, seen by the localizer that was trained on the
 stage 1, after tuning with rewards where the run has it, the dense head on the same tower as the
 specialist detector, and a box around the whole image. Kvasir-SEG's own validation split beside it,
 where a run of the task `polyp` is named; without one, what was measured earlier stays. Writes
-docs/results/localise.md, .json and -froc.svg.
+docs/results/localise.md.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ from benchmarks.experiments.localise.deletion import (
     equal_box_elsewhere,
     paint_over,
 )
-from benchmarks.experiments.localise.report import REWARDED, earlier_polyps, write_report
-from benchmarks.experiments.runs import open_run
+from benchmarks.experiments.localise.report import REWARDED, earlier_polyps
+from benchmarks.experiments.runs import measured_on, open_run
+from benchmarks.kept import KeptReports
+from benchmarks.write_results import publish
 from jomed_app.boxes import Box
 from jomed_app.data.corpus import assign_folds, load_corpus
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task, load_task
-from jomed_app.evaluation.fit.boxes import threshold_for_normals
+from jomed_app.evaluation.fit.boxes import FALSE_PER_NORMAL, threshold_for_normals
 from jomed_app.evaluation.metrics.boxes import (
     accuracy_by_iou,
     lesion_ious,
@@ -271,12 +273,16 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--polyp", type=Path)
     chosen = parser.parse_args()
-    values: dict[str, Any] = {"busi": measure(chosen.run, chosen.data)}
+    values: dict[str, Any] = {
+        "false_per_normal": FALSE_PER_NORMAL,
+        "busi": measure(chosen.run, chosen.data),
+    }
     if chosen.polyp:
         values["polyp"] = measure_polyps(chosen.polyp, chosen.data)
+        KeptReports(RESULTS).record("localise.polyp", measured_on(chosen.polyp))
     else:
-        values |= earlier_polyps(RESULTS)
-    write_report(values, RESULTS)
+        values |= earlier_polyps(KeptReports(RESULTS).load("localise"))
+    publish("localise", values, measured_on(chosen.run))
     return 0
 
 

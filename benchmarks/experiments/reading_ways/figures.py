@@ -62,6 +62,18 @@ class Pooled:
         )
 
 
+def summarize_folder(folder: Path) -> list[dict[str, Any]]:
+    """Read all finished jobs in a folder.
+
+    Raises:
+        FileNotFoundError: if the folder holds no job.
+    """
+    runs = [read_run(path) for path in sorted(folder.glob("*.json"))]
+    if not runs:
+        raise FileNotFoundError(f"a report requires finished jobs, found none in '{folder.name}'")
+    return summarize(runs)
+
+
 def summarize(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """One row per setting and way: figures with intervals, and differences to the plain way."""
     found: dict[Setting, dict[str, list[Run]]] = {}

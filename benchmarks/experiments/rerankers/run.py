@@ -16,11 +16,11 @@ from benchmarks.experiments.rerankers.conclude import (
     comparisons_of,
     conclude_in_every_way,
 )
+from benchmarks.experiments.rerankers.report import TASK_SUFFIX
 from benchmarks.experiments.runs import kept_readings, open_run
 from jomed_app.evaluation.folds.readings import PLAIN
 from jomed_app.evaluation.report.build import build_report, write_report
 
-TASK_SUFFIX = "-oracle-gap"
 REPORT_FILE = "report.gap.json"
 
 

@@ -3,7 +3,7 @@
 Each file in the folder `options` tunes the queries of every fold's localizer from
 the same start, and the fold's held-out images are looked at before and after. Several runs are
 several seeds of the start; seeds of tuning take them in turn. A finished job is a file in `--out`,
-and is not done again. Writes docs/results/rewards.md and .json.
+and is not done again. Writes docs/results/rewards.md.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.experiments.reward_options.report import write_report
-from benchmarks.experiments.runs import open_run
+from benchmarks.experiments.reward_options.report import summarize
+from benchmarks.experiments.runs import measured_on, open_run
+from benchmarks.write_results import publish
 from jomed_app.boxes import Box
 from jomed_app.config.load import load_config
 from jomed_app.config.localizer import RewardTuningConfig
@@ -120,7 +121,7 @@ def main() -> int:
     for number, run in enumerate(chosen.runs):
         seeds = range(number, chosen.seeds, len(chosen.runs))
         do_run(Folds(run, chosen.data), number, [(n, s) for s in seeds for n in wanted], chosen.out)
-    write_report(chosen.out, START)
+    publish("rewards", summarize(chosen.out, START), measured_on(*chosen.runs))
     return 0
 
 

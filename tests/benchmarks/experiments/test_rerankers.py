@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.experiments.rerankers.conclude import ENSEMBLE, REFERENCE
+from benchmarks.experiments.rerankers.report import page
 from benchmarks.experiments.rerankers.rerank import (
     RERANKERS,
     fit_usefulness,
@@ -127,6 +128,9 @@ def test_every_way_to_use_a_run_s_kept_answers_is_reported(tiny_run, tmp_path, m
     assert {REFERENCE, "useful", "joint_useful", *RERANKERS, ENSEMBLE} <= systems.keys()
     assert systems["rerank_cosine"].oracle_accuracy == systems[REFERENCE].oracle_accuracy
     assert {each.second for each in report.differences} == {REFERENCE}
+    text = page({"breast": report}, {"breast": "Measured with a tiny run."})
+    assert "Measured with a tiny run. `even` is right in" in text
+    assert f"{REFERENCE} |" not in text.split("McNemar p")[1].split("\n")[0]
 
 
 def test_a_run_whose_folds_were_not_read_says_what_to_do(tiny_run, tmp_path):

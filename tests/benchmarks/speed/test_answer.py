@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.speed.answer import STEPS, PlainLoop, measure, table
+from benchmarks.speed.answer import PlainLoop, measure
+from benchmarks.speed.report import STEPS, page
 from jomed_app.inference.load import load_bundle
 from jomed_app.retrieval.index import CandidateIndex
+from tests.markdown_tables import unpadded
 from tests.tiny_bundle import FIRST_FRESH_SEED, png_bytes, simulated_png
 
 FIGURES = {"median": 80.0, "p95": 90.0}
@@ -53,7 +55,8 @@ def test_the_plain_loop_generates_once_a_candidate(tiny_bundle, tiny_index):
 
 
 def test_the_page_holds_figures_and_goals():
-    text = table(RESULT)
+    text = unpadded(page(RESULT, "Measured with bundle 9."))
+    assert "do not edit. Measured with bundle 9." in text
     assert "| first candidates on screen | 80 | 90 |" in text
     assert "| plain loop: 4 x `generate`, fp32 | 1234 | 1300 |" in text
     assert "| plain loop / ours, end to end | 15.4 x | 8 x |" in text
