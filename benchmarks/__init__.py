@@ -1,4 +1,4 @@
-"""Speed (`speed/`), and questions that were asked and answered (`experiments/`)."""
+"""Speed (`speed/`), questions asked and answered (`experiments/`), what both say (`claims/`)."""
 
 from pathlib import Path
 

@@ -87,10 +87,11 @@ def publish(name: str, values: Any, measured: Measured, results: Path | None = N
         name: of report and page.
         values: plain values.
         measured: with what.
-        results: folder of the pages; left out, the repository's, with its README.
+        results: folder of the pages; left out, the repository's, whose README is written too.
     """
-    KeptReports(results or RESULTS).keep(name, values, measured)
-    write_pages(results or RESULTS, None if results else README)
+    folder = RESULTS if results is None else results.resolve()
+    KeptReports(folder).keep(name, values, measured)
+    write_pages(folder, README if folder == RESULTS else None)
 
 
 def keep_run(run: Path, kept: KeptReports, measured: Measured) -> list[str]:

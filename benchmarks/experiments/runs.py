@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,20 @@ def open_run(run: Path, data: Path | None = None) -> Workspace:
     if data is not None:
         config = replace(config, train_reader=replace(config.train_reader, data=str(data)))
     return Workspace(run, config)
+
+
+def open_named_run(description: str | None, arguments: Sequence[str] | None) -> Workspace:
+    """Open the run that a command line names: `RUN [--data DIR]`.
+
+    Args:
+        description: of the command, for its help.
+        arguments: without the command; None takes the process's own.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--data", type=Path, help="root of the public sets, instead of the run's")
+    chosen = parser.parse_args(arguments)
+    return open_run(chosen.run, chosen.data)
 
 
 def measured_on(*runs: Path) -> Measured:

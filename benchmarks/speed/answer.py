@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     } | values
     sys.stdout.write(json.dumps(result) + "\n")
     if options.out is not None:
-        publish("answer", result, Measured(bundle=_bundle(options.bundle)), options.out)
+        publish("answer", result, Measured(bundle=bundle_name(options.bundle)), options.out)
     return 0
 
 
@@ -206,7 +206,7 @@ def _hardware() -> str:
     return f"{name}, {os.cpu_count()} cores"
 
 
-def _bundle(folder: Path) -> str:
+def bundle_name(folder: Path) -> str:
     """Which bundle answered, in words."""
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     return f"bundle {manifest['version']}"

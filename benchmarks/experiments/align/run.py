@@ -242,7 +242,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="root of the public sets")
     parser.add_argument("--run", type=Path, default=ROOT / "checkpoints" / "embedded")
     parser.add_argument("--out", type=Path, default=ROOT / "checkpoints" / "align_bench")
-    parser.add_argument("--rows", nargs="+", default=list(ROWS), help="names in configs/align")
+    parser.add_argument("--rows", nargs="+", default=list(ROWS), help="names in the folder options")
     parser.add_argument("--fractions", nargs="+", type=float, default=list(FRACTIONS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=0, help="of InfoNCE; 0 takes the config's")

@@ -6,14 +6,12 @@ The linear head and the vote are fitted anew for each assignment of the real cas
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from benchmarks.experiments.fold_assignments.repeat import repeat_baselines
-from benchmarks.experiments.runs import open_run
+from benchmarks.experiments.runs import open_named_run
 from jomed_app.evaluation.folds.cross_validate import SETTINGS_FILE
 from jomed_app.evaluation.folds.read_fold import view_of
 from jomed_app.training.cases.table import load_reader_table
@@ -23,11 +21,7 @@ REPORT_FILE = "fold_seeds.json"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Score both systems for each assignment, write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--data", type=Path, help="root of the public sets, instead of the run's")
-    chosen = parser.parse_args(arguments)
-    work = open_run(chosen.run, chosen.data)
+    work = open_named_run(__doc__, arguments)
     num_folds = work.config.train_reader.folds
     if num_folds < 2:
         sys.stdout.write("One split is held out: there is no assignment of folds to repeat.\n")

@@ -6,10 +6,8 @@ No reader is asked: all see the answers that were read beside each candidate (`m
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from benchmarks.experiments.rerankers.conclude import (
     REFERENCE,
@@ -17,7 +15,7 @@ from benchmarks.experiments.rerankers.conclude import (
     conclude_in_every_way,
 )
 from benchmarks.experiments.rerankers.report import TASK_SUFFIX
-from benchmarks.experiments.runs import kept_readings, open_run
+from benchmarks.experiments.runs import kept_readings, open_named_run
 from jomed_app.evaluation.folds.readings import PLAIN
 from jomed_app.evaluation.report.build import build_report, write_report
 
@@ -26,11 +24,7 @@ REPORT_FILE = "report.gap.json"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Conclude every held-out case in every way, write the report."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--data", type=Path, help="root of the public sets, instead of the run's")
-    chosen = parser.parse_args(arguments)
-    work = open_run(chosen.run, chosen.data)
+    work = open_named_run(__doc__, arguments)
     _, read = kept_readings(work, (PLAIN,))
     cases, settings = conclude_in_every_way(read), work.config.train_reader
     report = build_report(

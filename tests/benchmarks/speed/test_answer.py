@@ -1,8 +1,12 @@
+"""Time and memory of one answer: both sides answer alike, and the page says what was measured."""
+
 from __future__ import annotations
+
+import json
 
 import pytest
 
-from benchmarks.speed.answer import PlainLoop, measure
+from benchmarks.speed.answer import PlainLoop, bundle_name, measure
 from benchmarks.speed.report import STEPS, page
 from jomed_app.inference.load import load_bundle
 from jomed_app.retrieval.index import CandidateIndex
@@ -52,6 +56,11 @@ def test_the_plain_loop_generates_once_a_candidate(tiny_bundle, tiny_index):
     assert len(texts) == 4
     assert plain.answer(png) == texts
     assert plain.answer(simulated_png(FIRST_FRESH_SEED + 3)) != texts
+
+
+def test_the_report_names_the_bundle_that_answered(tiny_bundle):
+    version = json.loads((tiny_bundle / "manifest.json").read_text())["version"]
+    assert bundle_name(tiny_bundle) == f"bundle {version}"
 
 
 def test_the_page_holds_figures_and_goals():

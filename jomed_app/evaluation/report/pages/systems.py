@@ -26,21 +26,21 @@ def has_clean_figures(report: EvaluationReport) -> bool:
 
 def results_table(report: EvaluationReport) -> Markup:
     """Accuracy, AUROC and their like, one system a line."""
-    clean: list[Column] = [("accuracy, clean", lambda s: number(s.accuracy_clean))]
+    clean = [_figure("accuracy, clean", "accuracy_clean")] if has_clean_figures(report) else []
     return _systems_table(
         report,
         [
-            ("accuracy", lambda s: with_range(s.accuracy, s.accuracy_ci)),
-            *(clean if has_clean_figures(report) else []),
-            ("accuracy, inconsistent", lambda s: number(s.inconsistent_accuracy)),
-            ("balanced", lambda s: number(s.balanced_accuracy)),
-            ("macro F1", lambda s: number(s.macro_f1)),
-            (f"AUROC {report.positive_label}", lambda s: with_range(s.auroc, s.auroc_ci)),
-            ("macro AUROC", lambda s: number(s.auroc_macro)),
-            ("binary accuracy", lambda s: number(s.binary_accuracy)),
-            ("sensitivity", lambda s: number(s.sensitivity)),
-            ("specificity", lambda s: number(s.specificity)),
-            ("s per case", lambda s: number(s.seconds_per_case, 2)),
+            _ranged("accuracy", "accuracy"),
+            *clean,
+            _figure("accuracy, inconsistent", "inconsistent_accuracy"),
+            _figure("balanced", "balanced_accuracy"),
+            _figure("macro F1", "macro_f1"),
+            _ranged(f"AUROC {report.positive_label}", "auroc"),
+            _figure("macro AUROC", "auroc_macro"),
+            _figure("binary accuracy", "binary_accuracy"),
+            _figure("sensitivity", "sensitivity"),
+            _figure("specificity", "specificity"),
+            _figure("s per case", "seconds_per_case", 2),
         ],
     )
 
@@ -59,10 +59,10 @@ def probabilities_table(report: EvaluationReport) -> Markup:
     return _systems_table(
         report,
         [
-            ("NLL, nats", lambda s: number(s.nll)),
-            ("Brier", lambda s: number(s.brier)),
-            ("ECE", lambda s: number(s.ece)),
-            ("AURC", lambda s: number(s.aurc)),
+            _figure("NLL, nats", "nll"),
+            _figure("Brier", "brier"),
+            _figure("ECE", "ece"),
+            _figure("AURC", "aurc"),
         ],
     )
 
@@ -72,12 +72,12 @@ def consistency_table(report: EvaluationReport) -> Markup:
     return _systems_table(
         report,
         [
-            ("inconsistent", lambda s: number(s.inconsistent_rate)),
-            ("oracle", lambda s: number(s.oracle_accuracy)),
-            ("oracle of guesses", lambda s: number(s.chance_oracle)),
-            ("same label at k", lambda s: number(s.label_agreement_at_k)),
-            ("answer variance", lambda s: number(s.answer_variance)),
-            ("effective candidates", lambda s: number(s.effective_candidates, 2)),
+            _figure("inconsistent", "inconsistent_rate"),
+            _figure("oracle", "oracle_accuracy"),
+            _figure("oracle of guesses", "chance_oracle"),
+            _figure("same label at k", "label_agreement_at_k"),
+            _figure("answer variance", "answer_variance"),
+            _figure("effective candidates", "effective_candidates", 2),
         ],
         only=lambda s: s.oracle_accuracy is not None or s.label_agreement_at_k is not None,
     )
@@ -88,13 +88,13 @@ def localization_table(report: EvaluationReport) -> Markup:
     return _systems_table(
         report,
         [
-            ("mean IoU", lambda s: number(s.mean_iou)),
-            ("IoU ≥ 0.3", lambda s: number(s.iou30)),
-            ("IoU ≥ 0.5", lambda s: number(s.iou50)),
-            ("false boxes per normal", lambda s: number(s.false_boxes_per_normal)),
-            ("FROC", lambda s: number(s.froc)),
-            ("pointing", lambda s: number(s.pointing)),
-            ("parse rate", lambda s: number(s.parse_rate)),
+            _figure("mean IoU", "mean_iou"),
+            _figure("IoU ≥ 0.3", "iou30"),
+            _figure("IoU ≥ 0.5", "iou50"),
+            _figure("false boxes per normal", "false_boxes_per_normal"),
+            _figure("FROC", "froc"),
+            _figure("pointing", "pointing"),
+            _figure("parse rate", "parse_rate"),
         ],
         only=lambda s: s.parse_rate is not None,
     )
@@ -121,6 +121,16 @@ def states_table(report: EvaluationReport) -> Markup:
     ]
     header = ["system", "state", "cases", "error rate (Wilson 95 %)"]
     return table(header, rows, words=(0, 1)) if rows else NO_TABLE
+
+
+def _figure(title: str, field: str, digits: int = 3) -> Column:
+    """A column of one field of `SystemReport`."""
+    return title, lambda system: number(getattr(system, field), digits)
+
+
+def _ranged(title: str, field: str) -> Column:
+    """The same with its interval."""
+    return title, lambda system: with_range(getattr(system, field), getattr(system, f"{field}_ci"))
 
 
 def _systems_table(
