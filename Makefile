@@ -30,7 +30,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export PYTHONPATH := $(CURDIR)
 
 .PHONY: help setup setup-training demo test chromium lint types test-slow bench bench-align bundle \
-  measure index clean
+  measure results index clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | \
@@ -70,7 +70,12 @@ bundle: $(TRAINING_STAMP) ## train what is shipped (DATA=folder adds real cases)
 
 measure: $(DEV_STAMP) ## read a trained run in every way (RUN_DIR=folder), write docs/results
 	$(PY) -m jomed_app measure $(RUN_DIR)
+	$(PY) -m benchmarks.experiments.rerankers.run $(RUN_DIR)
+	$(PY) -m benchmarks.experiments.fold_assignments.run $(RUN_DIR)
 	$(PY) -m benchmarks.write_results $(RUN_DIR)
+
+results: $(DEV_STAMP) ## write docs/results and the README's table anew from the kept reports
+	$(PY) -m benchmarks.write_results
 
 index: $(RUN_STAMP) ## simulate the embedded corpus and index it with assets/bundle
 	$(PY) -m jomed_app simulate --count $(NUM_CASES) --out $(CASES)

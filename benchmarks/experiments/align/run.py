@@ -24,10 +24,12 @@ from torch import Tensor
 
 from benchmarks import ROOT
 from benchmarks.experiments.align.data import Bench, prepare
-from benchmarks.experiments.align.report import write_report
+from benchmarks.experiments.align.measures import probe_hits, question_hits, recall_hits
+from benchmarks.experiments.align.report import summarize_folder
+from benchmarks.kept import Measured
+from benchmarks.write_results import publish
 from jomed_app.config.load import JomedConfig, load_config
 from jomed_app.data.corpus import assign_folds
-from jomed_app.evaluation.alignment import probe_hits, question_hits, recall_hits
 from jomed_app.models.retriever.embedded import RetrieverProjections, pool_tokens
 from jomed_app.models.vision_tower import EfficientNetLiteModel
 from jomed_app.progress import show_progress
@@ -76,7 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 name = _named(row, options)
                 _result_file(options.out, name, fraction, seed).write_text(text, encoding="utf-8")
                 on_progress(place + 1, len(missing), recall=result["means"]["recall@10"])
-    write_report(options.out, ROOT / "docs" / "results")
+    trained = Measured(note="Every row is trained from base weights.")
+    publish("align", summarize_folder(options.out), trained)
     return 0
 
 

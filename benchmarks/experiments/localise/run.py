@@ -4,7 +4,7 @@ Every fold's held-out BUSI images, seen by the localizer that was trained on the
 stage 1, after tuning with rewards where the run has it, the dense head on the same tower as the
 specialist detector, and a box around the whole image. Kvasir-SEG's own validation split beside it,
 where a run of the task `polyp` is named; without one, what was measured earlier stays. Writes
-docs/results/localise.md, .json and -froc.svg.
+docs/results/localise.md.
 """
 
 from __future__ import annotations
@@ -21,14 +21,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import RESULTS
-from benchmarks.experiments.localise.report import REWARDED, earlier_polyps, write_report
+from benchmarks.experiments.localise.deletion import (
+    deletion_scores,
+    equal_box_elsewhere,
+    paint_over,
+)
+from benchmarks.experiments.localise.report import REWARDED, earlier_polyps
+from benchmarks.experiments.runs import measured_on, open_run
+from benchmarks.kept import KeptReports
+from benchmarks.write_results import publish
 from jomed_app.boxes import Box
-from jomed_app.config.load import read_stored_config
 from jomed_app.data.corpus import assign_folds, load_corpus
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task, load_task
-from jomed_app.evaluation.deletion import deletion_scores, equal_box_elsewhere, paint_over
-from jomed_app.evaluation.fit.boxes import threshold_for_normals
+from jomed_app.evaluation.fit.boxes import FALSE_PER_NORMAL, threshold_for_normals
 from jomed_app.evaluation.metrics.boxes import (
     accuracy_by_iou,
     lesion_ious,
@@ -41,7 +47,6 @@ from jomed_app.imaging import read_image
 from jomed_app.models.localizer.detection import Detection, heat_in_image
 from jomed_app.models.localizer.localizer import Localizer, load_localizer
 from jomed_app.models.pixels import Letterbox, letterbox
-from jomed_app.training.run.workspace import Workspace
 
 STAGE_1, SPECIALIST, WHOLE = "stage 1", "dense head", "whole image"
 
@@ -213,8 +218,8 @@ def beyond_boxes(looks: Sequence[Look], localizers: Mapping[int, Localizer], tas
 
 def measure(run: Path, data: Path) -> dict[str, Any]:
     """All folds of a run."""
-    config = read_stored_config(run / "config.json")
-    work = Workspace(run, config)
+    work = open_run(run)
+    config = work.config
     folder, records = load_corpus(work.task, data, ("train", "val"))
     folds = assign_folds(records, config.train_reader.folds, config.train_reader.fold_seed)
     looks: dict[str, list[Look]] = {STAGE_1: [], REWARDED: []}
@@ -268,12 +273,16 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--polyp", type=Path)
     chosen = parser.parse_args()
-    values: dict[str, Any] = {"busi": measure(chosen.run, chosen.data)}
+    values: dict[str, Any] = {
+        "false_per_normal": FALSE_PER_NORMAL,
+        "busi": measure(chosen.run, chosen.data),
+    }
     if chosen.polyp:
         values["polyp"] = measure_polyps(chosen.polyp, chosen.data)
+        KeptReports(RESULTS).record("localise.polyp", measured_on(chosen.polyp))
     else:
-        values |= earlier_polyps(RESULTS)
-    write_report(values, RESULTS)
+        values |= earlier_polyps(KeptReports(RESULTS).load("localise"))
+    publish("localise", values, measured_on(chosen.run))
     return 0
 
 

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
-from jomed_app.evaluation.folds.read_fold import pick_per_head
 from jomed_app.inference.aggregate import marginalize
-from jomed_app.inference.ensemble import hear_index_only
-from jomed_app.inference.settings import EngineSettings
+from jomed_app.inference.calibration.profile import Profile
+from jomed_app.inference.conclude import conclude
+from jomed_app.inference.evidence import MOST_NEIGHBORS, Evidence
 from jomed_app.progress import OnProgress
-from jomed_app.retrieval.vote import neighbor_vote
+from jomed_app.retrieval.search import find_candidates
+from jomed_app.training.cases.fold_corpus import FoldCorpus
 from jomed_app.training.cases.table import ReaderTable
 from jomed_app.training.cases.table_reader import TableReader
-from jomed_app.training.retriever.stage import FoldCorpus
 from jomed_app.training.run.workspace import groups_of
 
 FOLD = 0
@@ -108,16 +108,20 @@ def find_all(
     corpus: FoldCorpus, row: int, k_per_head: int, rng: np.random.Generator
 ) -> dict[str, NDArray[np.int64]]:
     """Candidates of a case by system: found, drawn at random, nearest of another class."""
-    allowed, scores = corpus.scores(corpus.projections, row)
-    records = corpus.table.records
-    nearest = allowed[np.argsort(-scores["image"], kind="stable")]
-    others = [each for each in nearest.tolist() if records[each].label != records[row].label]
-    places = pick_per_head(scores, k_per_head)[0]
-    return {
-        "rag": allowed[places],
-        "random_candidates": rng.choice(allowed, size=len(places), replace=False),
-        "adversarial_candidates": np.array(others[: len(places)], dtype=np.int64),
+    vectors = corpus.query(corpus.table.features[row], corpus.projections, trained=False)
+    ids, groups = corpus.left_out(row)
+    truth = {corpus.table.records[row].label}
+    found = [
+        hit.candidate_id for hit in find_candidates(corpus.view, vectors, k_per_head, ids, groups)
+    ]
+    misled = corpus.view.search(vectors["image"], "image", len(found), ids, groups, truth)
+    drawn = rng.choice(corpus.view.others(ids, groups), size=len(found), replace=False)
+    beside = {
+        "rag": found,
+        "random_candidates": drawn.tolist(),
+        "adversarial_candidates": [hit.candidate_id for hit in misled],
     }
+    return {name: np.array(corpus.rows(each), dtype=np.int64) for name, each in beside.items()}
 
 
 def label_with_vote(
@@ -132,13 +136,15 @@ def label_with_vote(
         task: order of the labels.
         held_out: the class that nothing was tuned on.
     """
-    settings = EngineSettings()
-    allowed, scores = corpus.scores(corpus.projections, row)
-    near = np.argsort(-scores["image"], kind="stable")[: settings.num_neighbors]
-    labels = [task.labels.index(corpus.table.records[each].label) for each in allowed[near]]
-    vote = neighbor_vote(scores["image"][near], labels, len(task.labels), settings.vote_temperature)
-    is_new = np.array([label == held_out for label in task.labels])
-    return int(hear_index_only(log_prob, vote, is_new).argmax())
+    vectors = corpus.query(corpus.table.features[row], corpus.projections, trained=False)
+    near = corpus.view.search(vectors["image"], "image", MOST_NEIGHBORS, *corpus.left_out(row))
+    evidence = Evidence(
+        alone=log_prob,
+        neighbor_scores=np.array([hit.retriever_score for hit in near]),
+        neighbor_labels=corpus.labels([hit.candidate_id for hit in near], task.labels),
+        is_new=np.array([label == held_out for label in task.labels]),
+    )
+    return int(conclude(evidence, Profile()).log_prob.argmax())
 
 
 def read_cases(
@@ -166,7 +172,7 @@ def read_cases(
         parts = dict(zip(beside, np.split(case.log_prob, ends[:-1]), strict=True))
         truth = task.labels.index(records[row].label)
         said = {name: int(marginalize(np.zeros(len(p)), p).argmax()) for name, p in parts.items()}
-        said["no_retrieval"] = int(case.plain_log_prob.argmax())
+        said["no_retrieval"] = int(case.alone_log_prob.argmax())
         alone = parts["rag"].argmax(-1)
         agreeing = [records[each].label == records[row].label for each in beside["rag"].tolist()]
         voted = {}

@@ -54,12 +54,24 @@ class Pooled:
 
     def subset(self, keep: NDArray[np.bool_]) -> Pooled:
         """Part of the cases."""
-        rows = np.flatnonzero(keep)
+        rows = [int(row) for row in np.flatnonzero(keep)]
         return Pooled(
             {name: each[rows] for name, each in self.values.items()},
             [self.groups[row] for row in rows],
             [self.keys[row] for row in rows],
         )
+
+
+def summarize_folder(folder: Path) -> list[dict[str, Any]]:
+    """Read all finished jobs in a folder.
+
+    Raises:
+        FileNotFoundError: if the folder holds no job.
+    """
+    runs = [read_run(path) for path in sorted(folder.glob("*.json"))]
+    if not runs:
+        raise FileNotFoundError(f"a report requires finished jobs, found none in '{folder.name}'")
+    return summarize(runs)
 
 
 def summarize(runs: Sequence[Run]) -> list[dict[str, Any]]:

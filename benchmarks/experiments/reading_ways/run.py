@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import ROOT
+from benchmarks import RESULTS, ROOT
 from benchmarks.experiments.reading_ways.cases import (
     FOLD,
     Job,
@@ -31,12 +31,14 @@ from benchmarks.experiments.reading_ways.cases import (
     limited_tables,
     read_cases,
 )
-from benchmarks.experiments.reading_ways.report import write_report
+from benchmarks.experiments.reading_ways.figures import summarize_folder
+from benchmarks.experiments.runs import measured_on
+from benchmarks.write_results import publish
 from jomed_app.config.load import JomedConfig, config_from_stored
 from jomed_app.progress import OnProgress, show_progress
+from jomed_app.training.cases.fold_corpus import FoldCorpus
 from jomed_app.training.cases.table import ReaderTable, load_reader_table
 from jomed_app.training.cases.table_reader import TableReader, freeze_reader
-from jomed_app.training.retriever.stage import FoldCorpus
 from jomed_app.training.run.stages import tune_on_mixture
 from jomed_app.training.run.workspace import Workspace
 
@@ -137,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = read_config(options.run, options.data)
         jobs = list_jobs(config.train_reader.task, options.seeds)
         _run_missing([job for job in jobs if options.only in job.name], config, options)
-    write_report(options.out, options.results)
+    publish("reading", summarize_folder(options.out), measured_on(options.run), options.results)
     return 0
 
 
@@ -168,7 +170,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cases", type=int, default=120, help="held-out cases read, at most")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--results", type=Path, default=ROOT / "docs" / "results")
+    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--report", action="store_true", help="only write the page")
     return parser.parse_args(arguments)
 

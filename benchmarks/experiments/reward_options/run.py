@@ -4,7 +4,7 @@ Run: python -m benchmarks.experiments.reward_options.run RUN --data DIR
 Each file in the folder `options` tunes the queries of every fold's localizer from
 the same start, and the fold's held-out images are looked at before and after. Several runs are
 several seeds of the start; seeds of tuning take them in turn. A finished job is a file in `--out`,
-and is not done again. Writes docs/results/rewards.md and .json.
+and is not done again. Writes docs/results/rewards.md.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.experiments.reward_options.report import write_report
+from benchmarks.experiments.reward_options.report import summarize
+from benchmarks.experiments.runs import measured_on, open_run
+from benchmarks.write_results import publish
 from jomed_app.boxes import Box
-from jomed_app.config.load import load_config, read_stored_config
+from jomed_app.config.load import load_config
 from jomed_app.config.localizer import RewardTuningConfig
 from jomed_app.data.corpus import load_corpus
 from jomed_app.evaluation.metrics.boxes import lesion_ious
@@ -32,7 +34,7 @@ from jomed_app.training.localizer.train import frozen_tower, keep_real
 from jomed_app.training.rewards.merge import tune_localizer
 from jomed_app.training.rewards.policy import ViewQueries, rewarded_rows, see_cases
 from jomed_app.training.rewards.reward_responses import class_set
-from jomed_app.training.run.workspace import Workspace, groups_of
+from jomed_app.training.run.workspace import groups_of
 
 OPTIONS = Path(__file__).parent / "options"
 START = "stage 1"
@@ -68,9 +70,7 @@ class Folds:
     """A run's localizers and the cases they were trained and held out on."""
 
     def __init__(self, run: Path, data: Path) -> None:
-        config = read_stored_config(run / "config.json")
-        config = config.replaced(train_reader=config.train_reader.replaced(data=str(data)))
-        self.work = Workspace(run, config)
+        self.work = open_run(run, data)
         self.cases, self.folds = keep_real(self.work, frozen_tower(self.work))
         self.groups = groups_of(load_corpus(self.work.task, data, ("train", "val"))[1])
         self.classes = class_set(self.work.task.labels, self.work.task.empty_labels)
@@ -121,7 +121,7 @@ def main() -> int:
     for number, run in enumerate(chosen.runs):
         seeds = range(number, chosen.seeds, len(chosen.runs))
         do_run(Folds(run, chosen.data), number, [(n, s) for s in seeds for n in wanted], chosen.out)
-    write_report(chosen.out, START)
+    publish("rewards", summarize(chosen.out, START), measured_on(*chosen.runs))
     return 0
 
 

@@ -1,6 +1,6 @@
 """Compare simulated breast ultrasound with a real set: grey levels, speckle, lesion size, contrast.
 
-Run: python -m benchmarks.experiments.simulator.compare REAL_SET [--count N] [--out FILE.md]
+Run: python -m benchmarks.experiments.simulator.compare REAL_SET [--count N]
 The real set is a folder `NAME/` with `NAME.parquet` (columns image, busi_class, boxes). Only
 aggregate numbers leave this script; without the real set it says so and ends.
 """
@@ -8,7 +8,6 @@ aggregate numbers leave this script; without the real set it says so and ends.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,34 +22,15 @@ from scipy.stats import wasserstein_distance
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 
-from benchmarks import ROOT
+from benchmarks import RESULTS
+from benchmarks.experiments.simulator.report import ROWS
+from benchmarks.kept import Measured
+from benchmarks.write_results import publish
 from jomed_app.boxes import Box
 from jomed_app.simulator import simulate_case
 
 PERCENTILES = (10, 50, 90)
 SIZE_PX = 480
-ROWS = {
-    "grey_mean": "grey level, mean of the image (0-255)",
-    "grey_p10": "grey level, 10th percentile",
-    "grey_p50": "grey level, median",
-    "grey_p90": "grey level, 90th percentile",
-    "grey_top": "grey level, upper third",
-    "grey_middle": "grey level, middle third",
-    "grey_bottom": "grey level, lower third",
-    "detail_contrast": "fine detail: standard deviation / local mean",
-    "axial_half_width_px": "autocorrelation half-width, axial (px at 480 px width)",
-    "lateral_half_width_px": "autocorrelation half-width, lateral (px at 480 px width)",
-    "width_fraction_benign": "lesion width / image width, benign",
-    "width_fraction_malignant": "lesion width / image width, malignant",
-    "height_to_width_benign": "lesion height / width, benign",
-    "height_to_width_malignant": "lesion height / width, malignant",
-    "depth_fraction_benign": "lesion centre depth / image height, benign",
-    "depth_fraction_malignant": "lesion centre depth / image height, malignant",
-    "contrast_benign": "lesion grey - surrounding grey, benign",
-    "contrast_malignant": "lesion grey - surrounding grey, malignant",
-    "behind_benign": "grey behind the lesion - grey beside that, benign",
-    "behind_malignant": "grey behind the lesion - grey beside that, malignant",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +43,12 @@ class Example:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure both sets and write the table and the JSON beside it."""
+    """Measure both sets, keep the figures and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("real", type=Path, help="folder of the prepared breast set")
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs/results/simulator.md")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the page")
     options = parser.parse_args(arguments)
     table = options.real / f"{options.real.name}.parquet"
     if not table.is_file():
@@ -94,12 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for key in ROWS
         },
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(_markdown(report), encoding="utf-8")
-    options.out.with_suffix(".json").write_text(
-        json.dumps(report, indent=1) + "\n", encoding="utf-8"
-    )
-    sys.stdout.write(_markdown(report))
+    publish("simulator", report, Measured(), options.results)
     return 0
 
 
@@ -239,37 +214,6 @@ def _distance(real: list[float], simulated: list[float]) -> float:
     first = np.asarray(real)[np.isfinite(real)]
     second = np.asarray(simulated)[np.isfinite(simulated)]
     return round(float(wasserstein_distance(first, second) / max(first.std(), 1e-9)), 2)
-
-
-def _markdown(report: dict[str, object]) -> str:
-    """Word the report as a table."""
-    rows = report["rows"]
-    auc = report["box_auc"]
-    assert isinstance(rows, dict)
-    assert isinstance(auc, dict)
-    lines = [
-        "# Simulated against real breast ultrasound",
-        "",
-        "Made by `python -m benchmarks.experiments.simulator.compare`. Each cell: 10th / 50th /",
-        f"90th percentile over up to {report['count']} images per set, at {report['size_px']} "
-        f"px width.",
-        "Distance: earth mover's distance in real standard deviations (0 is equal).",
-        "",
-        f"Pooled grey-level histograms differ by {report['histogram_distance_grey_levels']} grey "
-        "levels (earth mover's distance).",
-        "",
-        "Size, form and depth of the box alone separate malignant from benign masses with an AUC "
-        f"of {auc['real']} (real) and {auc['simulated']} (simulated).",
-        "",
-        f"| measure | real ({report['real_set']}) | simulated | distance |",
-        "|---|---|---|---|",
-    ]
-    for key, text in ROWS.items():
-        row = rows[key]
-        real = " / ".join(f"{value:g}" for value in row["real"])
-        simulated = " / ".join(f"{value:g}" for value in row["simulated"])
-        lines.append(f"| {text} | {real} | {simulated} | {row['distance_in_real_sd']} |")
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

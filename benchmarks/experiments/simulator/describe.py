@@ -7,9 +7,14 @@ docs/simulator.md.
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from markupsafe import Markup
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks import ROOT
+from benchmarks.blocks import replace_block
+from jomed_app.evaluation.report.pages.markdown import fill, number, table
 from jomed_app.simulator import simulate_case
 from jomed_app.simulator.descriptors import (
     KINDS,
@@ -18,7 +23,6 @@ from jomed_app.simulator.descriptors import (
     label_frequencies,
 )
 
-BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 SHEET_ROWS = ("normal", "cyst", "fibroadenoma", "carcinoma")
 SHEET_COLUMNS = 6
 CELL = (232, 214)
@@ -29,11 +33,7 @@ def main() -> int:
     images = ROOT / "docs/images"
     images.mkdir(parents=True, exist_ok=True)
     sheet().quantize(64).save(images / "simulated_sheet.png", optimize=True)
-    page = ROOT / "docs/simulator.md"
-    text = page.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    page.write_text(f"{before}{BEGIN}\n{tables()}\n{END}{after}", encoding="utf-8")
+    replace_block(ROOT / "docs/simulator.md", "tables", tables())
     return 0
 
 
@@ -60,42 +60,54 @@ def sheet() -> Image.Image:
 
 def tables() -> str:
     """Word the distributions, the frequencies per label and the Bayes accuracy as Markdown."""
-    lines = [
-        "| kind | label | share | width, median | spread (log) | centre depth |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, kind in KINDS.items():
-        size = (
-            f"{kind.median_width:.2f} | {kind.spread:.2f} | {kind.mean_depth:.2f}"
-            if kind.variants
-            else "– | – | –"
-        )
-        lines.append(f"| {name} | {kind.label} | {kind.share:.2f} | {size} |")
     forms = [(name, form) for name, kind in KINDS.items() for form in kind.variants]
-    lines += [
-        "",
-        "Probability of each value, per form of a kind (drawn independently within a form):",
-        "",
-        "| descriptor | value | "
-        + " | ".join(f"{n}, {f.name} ({f.share:.2f})" for n, f in forms)
-        + " | all benign | all malignant |",
-        "|---|---|" + "---|" * (len(forms) + 2),
-    ]
     frequencies = label_frequencies()
-    for descriptor, values in VOCABULARY.items():
-        for index, value in enumerate(values):
-            cells = [f"{form.weights[descriptor][index]:.2f}" for _, form in forms]
-            cells += [
-                f"{frequencies[label][descriptor][value]:.2f}" for label in ("benign", "malignant")
-            ]
-            lines.append(f"| {descriptor} | {value} | " + " | ".join(cells) + " |")
-    lines += [
-        "",
-        'Best possible accuracy for "malignant or not" from the true descriptors alone (exact sum '
-        f"over all combinations): **{descriptor_bayes_accuracy(False):.3f}** among masses, "
-        f"**{descriptor_bayes_accuracy():.3f}** with the cases without a mass.",
+    return fill(
+        Path(__file__).with_name("tables.md.jinja"),
+        kinds=_kinds_table(),
+        values=table(
+            [
+                "descriptor",
+                "value",
+                *(f"{name}, {form.name} ({form.share:.2f})" for name, form in forms),
+                "all benign",
+                "all malignant",
+            ],
+            [
+                [
+                    descriptor,
+                    value,
+                    *(number(form.weights[descriptor][index], 2) for _, form in forms),
+                    *(
+                        number(frequencies[label][descriptor][value], 2)
+                        for label in ("benign", "malignant")
+                    ),
+                ]
+                for descriptor, values in VOCABULARY.items()
+                for index, value in enumerate(values)
+            ],
+            words=(0, 1),
+        ),
+        among_masses=number(descriptor_bayes_accuracy(False)),
+        among_all=number(descriptor_bayes_accuracy()),
+    ).rstrip("\n")
+
+
+def _kinds_table() -> Markup:
+    rows = [
+        [
+            name,
+            kind.label,
+            number(kind.share, 2),
+            *(
+                number(value if kind.variants else None, 2)
+                for value in (kind.median_width, kind.spread, kind.mean_depth)
+            ),
+        ]
+        for name, kind in KINDS.items()
     ]
-    return "\n".join(lines)
+    header = ["kind", "label", "share", "width, median", "spread (log)", "centre depth"]
+    return table(header, rows, words=(0, 1))
 
 
 if __name__ == "__main__":

@@ -11,16 +11,13 @@ from jomed_app.config.load import JomedConfig
 from jomed_app.evaluation.fit.boxes import with_box_score
 from jomed_app.evaluation.fit.settings import Fitted, fit_settings, labels_of
 from jomed_app.evaluation.folds.readings import (
-    PLAIN,
     FoldReadings,
     ReadingKind,
     kinds_of,
     profiles_of,
     read_folds,
 )
-from jomed_app.evaluation.folds.seeds import repeat_baselines
 from jomed_app.evaluation.held_out import HeldOutCase
-from jomed_app.evaluation.oracle_gap import REFERENCE, gap_cases, gap_comparisons
 from jomed_app.evaluation.report.build import build_report, write_report
 from jomed_app.evaluation.report.predictions import write_predictions
 from jomed_app.evaluation.report.scores import CaseScores, SystemScores, with_shared_systems
@@ -34,7 +31,6 @@ from jomed_app.types import CorpusKind
 logger = logging.getLogger(__name__)
 
 SETTINGS_FILE = "settings.json"
-REPEATS_FILE = "fold_seeds.json"
 COMPARISONS = (
     ("rag", "backbone"),
     ("rag", "knn"),
@@ -59,7 +55,7 @@ def cross_validate(
     """Read all folds, fit, write `cv/` in the run's folder.
 
     The thorough way adds to what a bundle needs what only reports show: masked images, misleading
-    candidates, boxes that the reader says, every seed of the trained heads, rerankers.
+    candidates, boxes that the reader says, every seed of the trained heads.
 
     A fold that was read before is not read again; training the query heads forgets what was read
     with the older ones. Writes for each kind of reading a report over the task's labels and one of
@@ -93,44 +89,13 @@ def cross_validate(
             trained = _fit(read.raw[name], read).to_dict() | measured
             profiles[corpus] = trained | {"standard": profiles[corpus]}
     (folder / SETTINGS_FILE).write_text(json.dumps(profiles, indent=1), encoding="utf-8")
-    own = fitted["real"].vote_alone
-    if config.train_reader.folds > 1:
-        repeats = repeat_baselines(
-            read.table,
-            read.view,
-            work.task,
-            num_folds=config.train_reader.folds,
-            num_neighbors=own.num_neighbors,
-            temperature=own.vote_temperature,
-        )
-        (folder / REPEATS_FILE).write_text(json.dumps(repeats, indent=1), encoding="utf-8")
     for kind in kinds:
         standard = fit_others(read, profiled[kind.corpus].name)
         _write_reports(work, kind, read, standard, seed=0)
         for seed in range(1, config.train_retriever.num_seeds):
             if kind.joint(seed) in read.raw:
                 _write_reports(work, kind, read, standard, seed=seed)
-    if thorough:
-        _write_gap_report(work, read)
     return fitted
-
-
-def _write_gap_report(work: Workspace, read: FoldReadings) -> None:
-    """Rerankers and their like on the frozen and the trained retriever's candidates."""
-    cases, settings = gap_cases(read), work.config.train_reader
-    report = build_report(
-        cases,
-        task=f"{work.task.name}-oracle-gap",
-        split="val" if settings.folds == 1 else f"{settings.folds}-fold",
-        labels=list(work.task.labels),
-        positive_label=work.task.positive_label,
-        bundle=work.root.name,
-        index=PLAIN.index,
-        seed=settings.seed,
-        reference_system=REFERENCE,
-        comparisons=gap_comparisons(list(cases[0].systems)),
-    )
-    write_report(report, work.root / "cv" / "report.gap.json")
 
 
 def _fit(raw: Mapping[int, HeldOutCase], read: FoldReadings) -> Fitted:

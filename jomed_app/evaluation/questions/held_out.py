@@ -19,8 +19,9 @@ from jomed_app.evaluation.questions.read import (
     answer_questions,
     known_answers,
 )
+from jomed_app.evaluation.report.pages.questions import vqa_page
 from jomed_app.evaluation.report.predictions import write_answers
-from jomed_app.evaluation.report.questions import REFERENCE_SYSTEM, build_vqa_report, vqa_page
+from jomed_app.evaluation.report.questions import REFERENCE_SYSTEM, build_vqa_report
 from jomed_app.evaluation.report.schema import write_report
 from jomed_app.inference.calibration.profile import Profile
 from jomed_app.inference.free_answers import QuestionReader, open_profile

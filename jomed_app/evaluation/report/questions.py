@@ -1,9 +1,9 @@
-"""The report on questions with free answers, schema `jomed.vqa/2`, and its page."""
+"""The report on questions with free answers, schema `jomed.vqa/2`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +12,6 @@ from pydantic import ConfigDict, Field
 
 from jomed_app.evaluation.metrics.free_answers import AnsweredQuestion, VqaScores
 from jomed_app.evaluation.metrics.intervals import Interval, paired_bootstrap
-from jomed_app.evaluation.report.pages import NOTHING
 from jomed_app.evaluation.report.schema import Range, read_report_as
 from jomed_app.types import Frozen
 
@@ -149,68 +148,6 @@ def read_vqa_report(path: Path) -> VqaReport:
     return read_report_as(VqaReport, path)
 
 
-def vqa_page(reports: Sequence[VqaReport]) -> str:
-    """Return one page of several reports: a table each, and the differences."""
-    lines = [
-        "# Questions with free answers",
-        "",
-        "Generated from reports; do not edit. Research demo, not a medical device.",
-        "",
-        "Open: token recall of the reference. Closed: the reference stands in the answer, in whole "
-        "words. Mean: of both. Exact: word for word. Brackets: 95 % percentile bootstrap over "
-        "images. `frequent` looks at no image: the most frequent answer to the question among the "
-        "known cases. `copied` reads nothing: what the best candidate answered to its question "
-        "most alike. `reader` reads beside candidates; with `rag` known images vote too, by their "
-        "answers to questions alike; right after tuning, their share is fitted on other images, "
-        "in a bundle it is fixed. `joint` is the same with a trained image head; that of a bundle "
-        "was taught by the bundle's task.",
-        "",
-    ]
-    for report in reports:
-        lines += [
-            f"## {report.task}, {report.split}",
-            "",
-            f"{report.n} questions ({report.n_open} open, {report.n_closed} closed) about "
-            f"{report.n_groups} images; reader `{report.bundle}`, known images `{report.index}`. "
-            f"Candidates lead to different answers in {_number(report.inconsistent_rate)} of the "
-            f"questions, where `{REFERENCE_SYSTEM}` scores {_number(report.inconsistent_score)}.",
-            "",
-            *_tables(report.systems, report.differences),
-        ]
-        if report.clean is not None:
-            lines += _clean_lines(report.clean)
-    return "\n".join(lines)
-
-
-def _clean_lines(clean: VqaSubset) -> list[str]:
-    return [
-        "Images without a near-duplicate among the training images alone: "
-        f"{clean.n} questions ({clean.n_open} open, {clean.n_closed} closed) about "
-        f"{clean.n_groups} images.",
-        "",
-        *(_tables(clean.systems, clean.differences) if clean.n else ()),
-    ]
-
-
-def _tables(
-    systems: Mapping[str, VqaSystemReport], differences: Sequence[VqaDifference]
-) -> list[str]:
-    lines = ["| system | open | closed | mean | exact |", "| --- | --- | --- | --- | --- |"]
-    for name, each in systems.items():
-        cells = [
-            _with_range(each.open_recall, each.open_ci),
-            _with_range(each.closed_accuracy, each.closed_ci),
-            _with_range(each.mean, each.mean_ci),
-            _number(each.exact),
-        ]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    lines += ["", "| first - second | mean, difference |", "| --- | --- |"]
-    for found in differences:
-        cell = _with_range(found.difference, found.ci, sign="+")
-        lines.append(f"| {found.first} - {found.second} | {cell} |")
-    return [*lines, ""]
-
-
 def _subset(asked: Sequence[AnsweredQuestion], seed: int, num_resamples: int) -> VqaSubset:
     """Score all systems on some questions."""
     if not asked:
@@ -273,13 +210,3 @@ def _known(found: Interval) -> tuple[float | None, Range | None]:
     """A figure and its interval, None for what the questions do not define."""
     value = None if math.isnan(found.value) else found.value
     return value, None if math.isnan(found.low) else (found.low, found.high)
-
-
-def _number(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.3f}"
-
-
-def _with_range(value: float | None, ci: Range | None, sign: str = "") -> str:
-    if value is None or ci is None:
-        return _number(value)
-    return f"{value:{sign}.3f} [{ci[0]:{sign}.3f}, {ci[1]:{sign}.3f}]"

@@ -134,22 +134,6 @@ def cost_rows(costs: RunCosts) -> list[list[str]]:
     return rows
 
 
-def costs_page(runs: dict[str, RunCosts]) -> str:
-    """Return the Markdown page of what runs cost, by name of the run."""
-    lines = [
-        "# What training costs",
-        "",
-        "Generated from `costs.json` of the runs; do not edit. Times are hours:minutes:seconds.",
-        "Resumed runs add up. Other steps are cases simulated or read and batches encoded; peak",
-        "memory is that of the main process.",
-    ]
-    for name, costs in runs.items():
-        lines += ["", f"## {name}", "", f"{costs.cores} logical cores.", ""]
-        table = [COLUMNS, ["---"] * len(COLUMNS), *cost_rows(costs)]
-        lines += ["| " + " | ".join(row) + " |" for row in table]
-    return "\n".join(lines) + "\n"
-
-
 def _cells(cost: StageCost) -> list[str]:
     peak = f"{cost.peak_bytes / 2**30:.2f}" if cost.peak_bytes else "–"
     return [_clock(cost.wall_s), _clock(cost.cpu_s), str(cost.steps), str(cost.items), peak]

@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.experiments.align.report import SHOWN, write_report
+from benchmarks.experiments.align.report import SHOWN, draw, page, summarize_folder
+from tests.markdown_tables import unpadded
 
 
 @pytest.fixture
@@ -37,10 +38,8 @@ def runs(tmp_path):
 
 
 def test_the_page_says_what_the_hits_say(runs, tmp_path):
-    out = tmp_path / "results"
-    out.mkdir()
-    page = write_report(runs, out).read_text()
-    values = json.loads((out / "reports" / "align.json").read_text())
+    values = json.loads(json.dumps(summarize_folder(runs)))
+    text = unpadded(page(values, "Measured."))
     infonce, graph = (
         next(each for each in values["rows"] if each["row"] == name)
         for name in ("infonce", "graph")
@@ -49,22 +48,22 @@ def test_the_page_says_what_the_hits_say(runs, tmp_path):
     point, low, high = graph["difference"]["mean"]
     assert point == pytest.approx(graph["mean"] - infonce["mean"])
     assert 0 < low < point < high
-    assert "`graph` is ahead of `infonce`" in page
-    assert "10 ms (1.00 x)" in page
-    assert (out / "align.svg").read_text().lstrip().startswith("<?xml")
+    assert "do not edit. Measured. Figures" in text
+    assert "`graph` is ahead of `infonce`" in text
+    assert "| infonce linearization | 10 ms (1.00 x) |" in text
+    draw(values, tmp_path)
+    assert (tmp_path / "align.svg").read_text().lstrip().startswith("<?xml")
 
 
-def test_a_difference_that_may_be_chance_is_called_level(runs, tmp_path):
-    out = tmp_path / "results"
-    out.mkdir()
+def test_a_difference_that_may_be_chance_is_called_level(runs):
     for path in runs.glob("graph-*.json"):
         values = json.loads(path.read_text())
         other = json.loads((runs / path.name.replace("graph", "infonce")).read_text())
         values["hits"] = {name: each[::-1] for name, each in other["hits"].items()}
         path.write_text(json.dumps(values))
-    assert "`graph` is level with `infonce`" in write_report(runs, out).read_text()
+    assert "`graph` is level with `infonce`" in page(summarize_folder(runs), "")
 
 
 def test_a_report_of_nothing_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="a report requires runs, found none in"):
-        write_report(tmp_path, tmp_path)
+        summarize_folder(tmp_path)

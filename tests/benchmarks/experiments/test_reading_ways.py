@@ -18,7 +18,8 @@ from benchmarks.experiments.reading_ways.cases import (
     limited_tables,
     thinned_groups,
 )
-from benchmarks.experiments.reading_ways.report import SYSTEMS, write_report
+from benchmarks.experiments.reading_ways.figures import SYSTEMS, summarize_folder
+from benchmarks.experiments.reading_ways.report import page
 from benchmarks.experiments.reading_ways.run import (
     OPTIONS,
     WAYS,
@@ -27,11 +28,13 @@ from benchmarks.experiments.reading_ways.run import (
     read_config,
     way_config,
 )
+from benchmarks.kept import KeptReports
 from jomed_app.config.load import JomedConfig
 from jomed_app.data.records import CaseRecord
 from jomed_app.models.retriever.embedded import HEADS
 from jomed_app.training.cases.table import ReaderTable
 from jomed_app.training.run.workspace import groups_of
+from tests.markdown_tables import unpadded
 
 
 def cases(labels, per_group=2):
@@ -193,39 +196,37 @@ def jobs(tmp_path):
     return folder
 
 
-def rows_of(out):
-    values = json.loads((out / "reading.json").read_text())
-    return {(row["way"], row["held_out"]): row for row in values}
+def rows_of(folder):
+    return {(row["way"], row["held_out"]): row for row in summarize_folder(folder)}
 
 
-def test_the_page_says_what_the_jobs_say(jobs, tmp_path):
-    page = write_report(jobs, tmp_path / "results").read_text()
-    rows = rows_of(tmp_path / "results")
+def test_the_page_says_what_the_jobs_say(jobs):
+    text = unpadded(page(summarize_folder(jobs), "Measured."))
+    rows = rows_of(jobs)
     plain, renamed = rows["plain", ""], rows["renamed", ""]
     assert plain["rag"] == pytest.approx([0.5, 0.5, 0.5])  # every group has one of each
     assert renamed["gaps"]["random_candidates"] == pytest.approx([0.5, 0.5, 0.5])
     assert renamed["gaps"]["no_retrieval"] == [0, 0, 0]
     assert renamed["against_plain"]["rag"] == pytest.approx([0.5, 0.5, 0.5])
-    assert "- `renamed` answers better beside retrieved candidates than beside random" in page
-    assert "- `plain` answers no better beside retrieved candidates than beside random" in page
-    assert "| renamed | 100.0 [100, 100] |" in page
+    assert "- `renamed` answers better beside retrieved candidates than beside random" in text
+    assert "- `plain` answers no better beside retrieved candidates than beside random" in text
+    assert "| renamed | 100.0 [100, 100] |" in text
 
 
-def test_a_new_class_has_figures_of_its_own(jobs, tmp_path):
-    page = write_report(jobs, tmp_path / "results").read_text()
-    row = rows_of(tmp_path / "results")["renamed", "malignant"]
+def test_a_new_class_has_figures_of_its_own(jobs):
+    text = page(summarize_folder(jobs), "Measured.")
+    row = rows_of(jobs)["renamed", "malignant"]
     assert row["class"]["cases"] == row["others"]["cases"] == 20
     assert row["class"]["rag"] == [1, 1, 1]
     assert row["class"]["no_retrieval"] == [0, 0, 0]
     assert row["class"]["gap"] == row["against_plain"]["class"] == [1, 1, 1]
-    assert "### A class that only the index knows: malignant" in page
-    assert "The common start had seen simulated cases of it." in page
+    assert "### A class that only the index knows: malignant" in text
+    assert "The common start had seen simulated cases of it." in text
 
 
-def test_seeds_are_put_together_and_paired_by_seed(jobs, tmp_path):
+def test_seeds_are_put_together_and_paired_by_seed(jobs):
     write_job(jobs, "renamed", {"rag": [0] * 40}, seed=1)
-    write_report(jobs, tmp_path / "results")
-    row = rows_of(tmp_path / "results")["renamed", ""]
+    row = rows_of(jobs)["renamed", ""]
     assert row["seeds"] == [0, 1]
     assert row["rag"][0] == pytest.approx(0.5)
     assert row["against_plain"]["rag"][0] == pytest.approx(0.5), "seed 1 has no plain twin"
@@ -233,7 +234,7 @@ def test_seeds_are_put_together_and_paired_by_seed(jobs, tmp_path):
 
 def test_a_page_of_nothing_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="requires finished jobs, found none in"):
-        write_report(tmp_path, tmp_path)
+        summarize_folder(tmp_path)
 
 
 def test_a_job_is_tuned_read_and_not_repeated(tiny_run, tmp_path, monkeypatch):
@@ -248,6 +249,9 @@ def test_a_job_is_tuned_read_and_not_repeated(tiny_run, tmp_path, monkeypatch):
     assert 1 <= len(values["cases"]) <= 3
     assert values["queries"] < values["known"]
     assert not list((out / "runs").iterdir()), "checkpoints are not kept"
+    assert "A class that only the index knows" in (tmp_path / "results" / "reading.md").read_text()
+    kept = KeptReports(tmp_path / "results")
+    assert kept.measured("reading").bundle == f"run `{tiny_run.name}`"
     assert {path: path.stat().st_mtime_ns for path in tiny_run.rglob("*")} == before
     monkeypatch.setattr(reading_ways, "run_job", None)
     assert main(arguments) == 0

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from benchmarks.experiments.recipes import run as recipes
-from benchmarks.experiments.recipes.run import compare, differing_settings, page
+from benchmarks.experiments.recipes.report import page
+from benchmarks.experiments.recipes.run import compare, differing_settings
 from tests.evaluation.report.synthetic_scores import make_cases
+from tests.markdown_tables import unpadded
 
 
 def with_wrong(cases, system, count):
@@ -69,17 +71,16 @@ def test_the_page_holds_every_system_and_setting():
         "settings": {"train_reader.steps": [80, 56]},
         "systems": compare(cases, with_wrong(cases, "rag", 3), 3, 2),
     }
-    text = page(values)
+    text = unpadded(page(values, "Measured."))
     assert "| `train_reader.steps` | 80 | 56 |" in text
     assert re.search(r"\| rag \| 0\.\d{3} \| 0\.\d{3} \| -0\.050 \[.*\] \| 3 / 0 \| 0\.25 \|", text)
     assert "| system | long | short | short − long |" in text
 
 
 def test_a_run_without_readings_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setattr(recipes, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(recipes, "publish", None)
     run = tmp_path / "bare"
     run.mkdir()
     (run / "config.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(FileNotFoundError, match="holds no folds that were read; run train all"):
+    with pytest.raises(FileNotFoundError, match=r"read as `raw` or `raw\.quick`"):
         recipes.main([str(run), str(run), "--data", str(tmp_path)])
-    assert not (tmp_path / "results").exists()

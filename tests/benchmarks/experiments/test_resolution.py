@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.experiments.resolution.run import ENCODINGS, page, score, told_boxes
+from benchmarks.experiments.resolution.report import ENCODINGS, page
+from benchmarks.experiments.resolution.run import score, told_boxes
 from jomed_app.training.localizer.kept_views import KeptCases
 from tests.localizer_maps import tiny_maps
+from tests.markdown_tables import unpadded
 
 
 def test_every_encoding_tells_its_box():
@@ -34,7 +36,8 @@ def test_the_page_has_a_row_per_size_and_stride():
     ious = {name: [0.5, 0.0] for name in ENCODINGS}
     images = [{"group": "a", "ious": ious}, {"group": "b", "ious": ious}]
     made = {"ms_per_case": 12.3, "steps": 9, "images": images}
-    said = page({(320, "16"): made, (224, "8"): made}, [0, 1])
+    jobs = [{"size": 320, "stride": "16", **made}, {"size": 224, "stride": "8", **made}]
+    said = unpadded(page({"folds": [0, 1], "jobs": jobs}, "Measured."))
     assert "| 224 | 8 | 28 x 28 | 0.250 [0.250, 0.250] |" in said
     assert "| 320 | 16 | 20 x 20 |" in said
     assert "9 steps each, BUSI folds 0, 1 held out" in said

@@ -7,11 +7,18 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.experiments.reward_options.report import compare, figure, read_jobs, write_report
+from benchmarks.experiments.reward_options.report import (
+    compare,
+    figure,
+    page,
+    read_jobs,
+    summarize,
+)
 from benchmarks.experiments.reward_options.run import OPTIONS, START, look, settings_digest
 from jomed_app.config.load import load_config
 from jomed_app.training.localizer.kept_views import KeptCases
 from tests.localizer_maps import tiny_maps
+from tests.markdown_tables import unpadded
 
 FIRST = [
     {"row": 0, "group": "a", "right": True, "label_prob": 0.5, "ious": [0.4, 0.0]},
@@ -59,13 +66,13 @@ def test_the_difference_is_paired(out):
     assert (same["iou50"].value, same["iou50"].low, same["iou50"].high) == (0, 0, 0)
 
 
-def test_the_page_has_a_row_per_option(out, tmp_path):
-    write_report(out, START, tmp_path / "results")
-    page = (tmp_path / "results" / "rewards.md").read_text()
-    assert f"| {START} | 1 | 0.333 | 0.333 | 0.667 | 0.924 |" in page
-    assert "| ppo | 2 | 0.417, +0.083 [" in page
-    stored = json.loads((tmp_path / "results" / "rewards.json").read_text())
-    assert stored["ppo"]["seeds"] == 2
+def test_the_page_has_a_row_per_option(out):
+    values = summarize(out, START)
+    assert (values["images"], values["start"]) == (6, START)
+    assert values["options"]["ppo"]["seeds"] == 2
+    text = unpadded(page(values, "Measured."))
+    assert f"| {START} | 1 | 0.333 | 0.333 | 0.667 | 0.924 |" in text
+    assert "| ppo | 2 | 0.417, +0.083 [" in text
 
 
 def test_every_option_is_a_configuration_of_this_stage_alone():
@@ -88,7 +95,7 @@ def test_a_look_tells_every_lesion_and_whether_the_class_is_right():
     assert all(0 <= iou <= 1 for each in seen for iou in each["ious"])
 
 
-def test_several_starts_are_several_seeds(out, tmp_path):
+def test_several_starts_are_several_seeds(out):
     for fold in range(2):
         (out / f"{START}-1-{fold}.json").write_text(json.dumps(BETTER))
     jobs = read_jobs(out)

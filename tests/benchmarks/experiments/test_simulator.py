@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,10 @@ import pytest
 
 from benchmarks.experiments.simulator import compare as compare_simulator
 from benchmarks.experiments.simulator import describe as describe_simulator
+from benchmarks.kept import KeptReports
 from jomed_app.boxes import Box
 from jomed_app.simulator import write_cases
+from tests.markdown_tables import unpadded
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -20,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_without_the_real_set_it_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "report.md"
-    assert compare_simulator.main([str(tmp_path / "absent"), "--out", str(out)]) == 0
+    out = tmp_path / "results"
+    assert compare_simulator.main([str(tmp_path / "absent"), "--results", str(out)]) == 0
     assert "The real set is not here" in capsys.readouterr().out
     assert not out.exists()
 
@@ -38,13 +39,15 @@ def test_a_set_compared_with_itself_is_near(
         for r in records
     ]
     pd.DataFrame(rows).to_parquet(folder / "stand_in.parquet")
-    out = tmp_path / "report.md"
-    assert compare_simulator.main([str(folder), "--count", "8", "--out", str(out)]) == 0
-    report = json.loads(out.with_suffix(".json").read_text())
+    out = tmp_path / "results"
+    assert compare_simulator.main([str(folder), "--count", "8", "--results", str(out)]) == 0
+    report = KeptReports(out).load("simulator")
     assert report["histogram_distance_grey_levels"] == 0
     assert report["box_auc"]["real"] == report["box_auc"]["simulated"]
     assert all(row["distance_in_real_sd"] == 0 for row in report["rows"].values())
-    assert "| lesion width / image width, malignant |" in out.read_text()
+    assert "| lesion width / image width, malignant |" in unpadded(
+        (out / "simulator.md").read_text()
+    )
 
 
 def test_contrast_and_posterior_brightness_by_hand() -> None:

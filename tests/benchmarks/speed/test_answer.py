@@ -1,10 +1,16 @@
+"""Time and memory of one answer: both sides answer alike, and the page says what was measured."""
+
 from __future__ import annotations
+
+import json
 
 import pytest
 
-from benchmarks.speed.answer import STEPS, PlainLoop, measure, table
+from benchmarks.speed.answer import PlainLoop, bundle_name, measure
+from benchmarks.speed.report import STEPS, page
 from jomed_app.inference.load import load_bundle
 from jomed_app.retrieval.index import CandidateIndex
+from tests.markdown_tables import unpadded
 from tests.tiny_bundle import FIRST_FRESH_SEED, png_bytes, simulated_png
 
 FIGURES = {"median": 80.0, "p95": 90.0}
@@ -52,8 +58,14 @@ def test_the_plain_loop_generates_once_a_candidate(tiny_bundle, tiny_index):
     assert plain.answer(simulated_png(FIRST_FRESH_SEED + 3)) != texts
 
 
+def test_the_report_names_the_bundle_that_answered(tiny_bundle):
+    version = json.loads((tiny_bundle / "manifest.json").read_text())["version"]
+    assert bundle_name(tiny_bundle) == f"bundle {version}"
+
+
 def test_the_page_holds_figures_and_goals():
-    text = table(RESULT)
+    text = unpadded(page(RESULT, "Measured with bundle 9."))
+    assert "do not edit. Measured with bundle 9." in text
     assert "| first candidates on screen | 80 | 90 |" in text
     assert "| plain loop: 4 x `generate`, fp32 | 1234 | 1300 |" in text
     assert "| plain loop / ours, end to end | 15.4 x | 8 x |" in text

@@ -1,4 +1,4 @@
-"""The report on free answers: figures by hand, the file and the page."""
+"""The report on free answers: figures by hand, and the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from jomed_app.evaluation.report.questions import (
     VqaReport,
     build_vqa_report,
     read_vqa_report,
-    vqa_page,
 )
 from jomed_app.evaluation.report.schema import write_report
 
@@ -92,14 +91,6 @@ def test_no_question_no_report():
         build_vqa_report([], task="t", split="val", bundle="b", index="i")
 
 
-def test_the_page_shows_every_figure_and_difference(report):
-    page = vqa_page([report, report.model_copy(update={"task": "vqa_rad"})])
-    assert page.count("## ") == 2
-    assert "4 questions (2 open, 2 closed) about 3 images" in page
-    assert "| rag | 1.000 [" in page
-    assert "| rag - no_retrieval | +0.375 [" in page
-
-
 JOINT = ["left lung", "liver", "yes", "no"]  # all right
 
 
@@ -115,7 +106,6 @@ def test_the_trained_search_is_compared_with_the_reference():
     assert pairs == [("rag", "no_retrieval"), ("rag", "frequent"), ("joint", "rag")]
     assert report.differences[-1].difference == pytest.approx(0.25)
     assert report.systems["joint"].mean == 1.0
-    assert "| joint - rag | +0.250 [" in vqa_page([report])
 
 
 def test_without_the_reference_nothing_is_compared():
@@ -135,22 +125,17 @@ def test_questions_without_a_twin_have_figures_of_their_own():
     found = {(one.first, one.second): one.difference for one in clean.differences}
     assert found == {("rag", "no_retrieval"): -0.25, ("joint", "rag"): 0.5}
     assert report.n == 4, "the whole keeps all"
-    page = vqa_page([report])
-    assert "2 questions (1 open, 1 closed) about 2 images." in page
-    assert page.count("| joint - rag | +") == 2
 
 
 def test_where_every_image_has_a_twin_there_is_no_clean_figure():
     report = build(told(QUESTIONS, "abc"))
     assert (report.clean.n, report.clean.systems, report.clean.differences) == (0, {}, ())
-    assert "0 questions (0 open, 0 closed) about 0 images." in vqa_page([report])
 
 
 def test_where_nobody_looked_for_twins_nothing_is_said_of_them(report):
     assert report.clean is None
     half = [*told(QUESTIONS[:2], ""), *QUESTIONS[2:]]
     assert build(half).clean is None
-    assert "near-duplicate" not in vqa_page([report])
 
 
 def test_a_report_of_schema_1_is_still_read(report, tmp_path):
@@ -161,4 +146,3 @@ def test_a_report_of_schema_1_is_still_read(report, tmp_path):
     older = read_vqa_report(path)
     assert older.clean is None
     assert older.systems == report.systems
-    assert vqa_page([older]) == vqa_page([report])

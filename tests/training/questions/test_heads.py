@@ -14,7 +14,7 @@ from jomed_app.config.training import QuestionTrainingConfig, RetrieverTrainingC
 from jomed_app.data.wording.questions import taught_answer
 from jomed_app.errors import ConfigError
 from jomed_app.models.retriever.embedded import RetrieverConfig, RetrieverProjections
-from jomed_app.retrieval.question_search import QUESTION_WEIGHT
+from jomed_app.retrieval.question_search import QUESTION_WEIGHT, QuestionSearch
 from jomed_app.training.questions.heads import (
     pooled_features,
     read_true_answers,
@@ -85,7 +85,7 @@ def test_what_is_kept_is_what_the_reader_says_of_the_true_answer(reader, table, 
         near, _ = table.near(row, asked.question)
         assert candidates == near[:3].tolist()
         answer = reader.rows.answer(f" {taught_answer(asked.answer)}", complete=True)
-        alike = table.search.likeness(asked.question)
+        alike = QuestionSearch(table.records[:TRAINING]).likeness(asked.question)
         for rank, known in enumerate(candidates):  # each read alone: rows are blind to one another
             shown = [table.candidate(reader, known, asked.question)]
             with torch.no_grad():

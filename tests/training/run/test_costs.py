@@ -15,7 +15,6 @@ from jomed_app.training.run.costs import (
     RunCosts,
     StageCost,
     cost_rows,
-    costs_page,
     read_costs,
     record_costs,
 )
@@ -124,12 +123,6 @@ def test_rows_end_with_the_sum():
     assert {len(row) for row in rows} == {len(COLUMNS)}
     alone = RunCosts(cores=2, stages={"align": cost(peak_bytes=0)})
     assert cost_rows(alone) == [["align", "1", "0:01:00", "0:01:30", "5", "2", "–"]]
-
-
-def test_a_page_has_a_table_per_run():
-    page = costs_page({"embedded": RunCosts(cores=2, stages={"align": cost()})})
-    assert "## embedded\n\n2 logical cores.\n\n| stage |" in page
-    assert "| align | 1 | 0:01:00 | 0:01:30 | 5 | 2 | 1.00 |" in page
 
 
 def test_missing_or_damaged_costs_are_named(tmp_path):

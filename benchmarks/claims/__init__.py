@@ -1,0 +1,1 @@
+"""What is claimed, one table a claim, every figure read from a kept report."""

@@ -1,0 +1,1 @@
+"""How much does the assignment of folds move a figure?"""

@@ -1,0 +1,1 @@
+"""Reports as Markdown pages, with their pictures."""

@@ -1,1 +1,0 @@
-"""Development tools; nothing here is needed to run the app."""
