@@ -1,14 +1,25 @@
-"""Typed errors: every message says what was required, what was found and what to do.
+"""Errors: typed ones say what was required, found and to be done; faults of ours get an id.
 
-No message may carry a patient attribute; name a file by its position or content hash.
+No message may carry a patient attribute; name a file by its position or content hash. The log never
+holds the message of a fault, for a library may have put a tag value or a file name in it.
 """
 
 from __future__ import annotations
 
+import logging
+import os
+import secrets
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+
+logger = logging.getLogger(__name__)
+
+PACKAGE_LOGGER = "jomed_app"
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 class JomedError(Exception):
@@ -55,3 +66,59 @@ def first_fault(error: ValidationError, whole: str) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"]) or whole
     return f"{place}: {first['msg']}"
+
+
+def log_folder() -> Path:
+    """Return where logs go: $JOMED_LOG_DIR, else the user's state folder."""
+    if chosen := os.environ.get("JOMED_LOG_DIR"):
+        return Path(chosen)
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "jomed"
+
+
+def start_log() -> Path | None:
+    """Send the package's log to `jomed.log`; calling it again changes nothing.
+
+    Returns:
+        The file, or None where no file can be written (the app then runs without a log).
+    """
+    package = logging.getLogger(PACKAGE_LOGGER)
+    path = log_folder() / "jomed.log"
+    for handler in package.handlers:
+        if isinstance(handler, logging.FileHandler) and handler.baseFilename == str(
+            path.absolute()
+        ):
+            return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file_handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    except OSError:
+        package.addHandler(logging.NullHandler())
+        return None
+    file_handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    package.addHandler(file_handler)
+    package.setLevel(logging.INFO)
+    return path
+
+
+def record_incident(error: BaseException) -> str:
+    """Log the types and code places of an error and its causes; return an id to show.
+
+    Args:
+        error: anything raised; its message and its local values are left out.
+
+    Returns:
+        Eight hexadecimal digits, random.
+    """
+    incident = secrets.token_hex(4)
+    lines = []
+    seen: BaseException | None = error
+    while seen is not None:
+        lines.append(f"{type(seen).__module__}.{type(seen).__qualname__}")
+        lines += [
+            f"  {frame.filename}:{frame.lineno} in {frame.name}"
+            for frame in traceback.extract_tb(seen.__traceback__)
+        ]
+        seen = seen.__cause__ or seen.__context__
+    logger.error("incident %s\n%s", incident, "\n".join(lines))
+    return incident

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from jomed_app.incidents import LOG_FORMAT, PACKAGE_LOGGER
+from jomed_app.errors import LOG_FORMAT, PACKAGE_LOGGER
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-RESULT_SCHEMA = "jomed.result/1"
-
 Head = Literal["image", "text"]
 CorpusKind = Literal["real", "simulated"]
 Retrieval = Literal["joint", "standard"]

@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A folder or a top-level module -> its floor. Import from a lower floor or your own folder.
 FLOORS = {
-    "__init__": 0, "types": 0, "errors": 0, "incidents": 0, "boxes": 0, "progress": 0, "config": 0,
+    "__init__": 0, "types": 0, "errors": 0, "boxes": 0, "progress": 0, "config": 0,
     "storage": 1, "imaging": 1, "objectives": 1,
     "data": 2, "simulator": 3, "models": 3, "retrieval": 4,
     "inference": 5, "training": 6, "evaluation": 7, "ui": 8, "cli": 9, "__main__": 10,
@@ -31,7 +31,7 @@ DOORS = {
     "faiss": ("retrieval/store.py",),
     "pymilvus": ("retrieval/store.py",),
     "gradio": ("ui/layout.py",),
-    "jinja2": ("ui/templates.py",),
+    "jinja2": ("ui/templates.py", "evaluation/report/pages/markdown.py"),
     "bitsandbytes": ("models/loading.py",),
     "peft": ("models/loading.py",),
     "typer": ("cli/",),
@@ -56,7 +56,8 @@ IMPORT_TIME_CALLS = {
 }  # fmt: skip
 NOT_AT_IMPORT = {"TYPE_CHECKING", "__name__ == '__main__'"}
 BAD_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
-MAX_LINES = 300
+MOST_LOOSE = 6  # modules outside of any room, __init__.py and __main__.py among them
+MOST_FILES = 12
 
 
 def _key(path: Path) -> str:
@@ -200,15 +201,17 @@ def test_no_work_at_import():
     assert [fault for path in MODULES for fault in import_time_faults(path)] == []
 
 
-def test_no_file_is_longer_than_one_idea():
-    files = [*MODULES, *(REPOSITORY / "tests").rglob("*.py"), *REPOSITORY.glob("*.py")]
-    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
-    too_long = {
-        path.relative_to(REPOSITORY).as_posix(): lines
-        for path, lines in lengths.items()
-        if lines > MAX_LINES
+def test_a_stranger_finds_rooms_and_not_dormitories():
+    """A room of more than a dozen files has rooms of its own; few modules stand outside of one."""
+    loose = [path for path in MODULES if path.parent == PACKAGE]
+    assert len(loose) <= MOST_LOOSE
+    rooms = {path.parent for path in MODULES} - {PACKAGE}
+    crowded = {
+        _key(room): len(list(room.glob("*.py")))
+        for room in rooms
+        if len(list(room.glob("*.py"))) > MOST_FILES + 1  # its __init__.py stands apart
     }
-    assert too_long == {}
+    assert crowded == {}
 
 
 def test_no_file_is_named_after_nothing():

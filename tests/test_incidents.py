@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from jomed_app.incidents import PACKAGE_LOGGER, record_incident, start_log
+from jomed_app.errors import PACKAGE_LOGGER, record_incident, start_log
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_starting_twice_writes_once(log_file):
 def test_the_state_folder_is_the_default(monkeypatch, tmp_path):
     monkeypatch.delenv("JOMED_LOG_DIR", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    from jomed_app.incidents import log_folder
+    from jomed_app.errors import log_folder
 
     assert log_folder() == tmp_path / "state" / "jomed"
 

@@ -25,8 +25,7 @@ from jomed_app.cli.artifacts import (
     index_app,
     listed,
 )
-from jomed_app.errors import ConfigError, ImageError, JomedError
-from jomed_app.incidents import record_incident, start_log
+from jomed_app.errors import ConfigError, ImageError, JomedError, record_incident, start_log
 
 if TYPE_CHECKING:
     from jomed_app.progress import OnProgress

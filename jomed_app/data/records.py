@@ -112,13 +112,6 @@ class CaseRecord(BaseModel):
         """The boxes as `Box` values."""
         return [Box(*coordinates) for coordinates in self.boxes]
 
-    @property
-    def label_boxes(self) -> list[Box]:
-        """The boxes of the case's own label, largest first."""
-        names = self.box_labels or (self.label,) * len(self.boxes)
-        named = zip(names, self.box_list, strict=True)
-        return [box for name, box in named if name == self.label]
-
 
 def read_records(folder: Path) -> list[CaseRecord]:
     """Read `records.jsonl` of a corpus folder.

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from jomed_app.boxes import Box
 from jomed_app.inference.calibration.profile import Profile
-from jomed_app.inference.conclude import conclude
-from jomed_app.inference.evidence import Evidence, FloatArray
+from jomed_app.inference.conclusion.conclude import conclude
+from jomed_app.inference.conclusion.evidence import Evidence, FloatArray
 from jomed_app.models.localizer.detection import Detection, heat_in_image
 from jomed_app.models.pixels import Letterbox
 

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from jomed_app.evaluation.held_out import HeldOutCase
 from jomed_app.inference.case_reader import CaseReader
-from jomed_app.inference.evidence import MOST_NEIGHBORS, FloatArray, counting_alike, gather
+from jomed_app.inference.conclusion.evidence import (
+    MOST_NEIGHBORS,
+    FloatArray,
+    counting_alike,
+    gather,
+)
 from jomed_app.models.reader.packed import CandidateInput, ImageEncoding
 from jomed_app.retrieval.corpus_view import CorpusView
 from jomed_app.retrieval.search import find_candidates

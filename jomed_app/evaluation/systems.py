@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from jomed_app.evaluation.held_out import HeldOutCase
 from jomed_app.evaluation.report.scores import SystemScores
 from jomed_app.inference.calibration.profile import Profile, Settings
-from jomed_app.inference.conclude import conclude
-from jomed_app.inference.evidence import Evidence
+from jomed_app.inference.conclusion.conclude import conclude
+from jomed_app.inference.conclusion.evidence import Evidence
 
 ADVERSARIAL = "adversarial_candidates"
 SYSTEMS = (

@@ -99,12 +99,3 @@ def mask_annotations(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         ValueError: if the image has another shape.
     """
     return fill_marked(image, find_annotations(image))
-
-
-def masked_fraction(image: NDArray[np.uint8]) -> float:
-    """Share of the image's pixels in [0, 1] that `mask_annotations` paints over.
-
-    Raises:
-        ValueError: if the image has another shape.
-    """
-    return float(find_annotations(image).mean())

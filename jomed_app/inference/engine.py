@@ -18,11 +18,11 @@ from jomed_app.inference.candidate_cache import CandidateCache, encode_images
 from jomed_app.inference.case_reader import CaseReader, Description, describe_shares
 from jomed_app.inference.checks import domain_check, refusal
 from jomed_app.inference.clock import Clock
-from jomed_app.inference.conclude import candidate_weights, combine, conclude, weigh
-from jomed_app.inference.evidence import MOST_NEIGHBORS, gather
+from jomed_app.inference.conclusion.conclude import candidate_weights, combine, conclude, weigh
+from jomed_app.inference.conclusion.evidence import MOST_NEIGHBORS, gather
 from jomed_app.inference.image_alone import image_probability
 from jomed_app.inference.info import EngineInfo
-from jomed_app.inference.open_questions import OpenQuestions
+from jomed_app.inference.questions.open_questions import OpenQuestions
 from jomed_app.inference.result import (
     found_candidate,
     read_candidate,

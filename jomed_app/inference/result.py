@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from jomed_app.data.tasks import Task
 from jomed_app.data.wording.answers import report_sentence
-from jomed_app.inference.aggregate import prediction_counts
 from jomed_app.inference.calibration.box_score import BoxScore
 from jomed_app.inference.case_reader import Description
-from jomed_app.inference.conclude import Conclusion, Weighed
+from jomed_app.inference.conclusion.aggregate import prediction_counts
+from jomed_app.inference.conclusion.conclude import Conclusion, Weighed
 from jomed_app.models.localizer.detection import Detection, heat_in_image
 from jomed_app.models.pixels import Letterbox
 from jomed_app.retrieval.index import CandidateIndex

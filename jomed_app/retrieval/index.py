@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from jomed_app.boxes import Box
 from jomed_app.data.records import CaseRecord
 from jomed_app.errors import IndexMismatchError
 from jomed_app.retrieval.candidates import Thumbs, decode_thumb, read_candidates
@@ -120,12 +119,6 @@ class CandidateIndex(CorpusView):
     def thumb_jpeg(self, candidate_id: str) -> bytes:
         """Return a candidate's thumbnail as the JPEG it is stored as; errors as `image`."""
         return self._thumbs.jpeg(self._row(candidate_id))
-
-    def thumb_boxes(self, candidate_id: str) -> list[Box]:
-        """Return a candidate's boxes in px of its thumbnail; errors as `image`."""
-        record = self.candidate(candidate_id)
-        rows, columns = self.image(candidate_id).shape[:2]
-        return [box.scaled(columns / record.columns, rows / record.rows) for box in record.box_list]
 
     def ids_of_image(self, sha256: str) -> frozenset[str]:
         """Return the candidates made from exactly this file (hex hash), often none."""

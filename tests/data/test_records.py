@@ -35,14 +35,6 @@ def test_without_labels_of_boxes_nothing_is_written_of_them(tmp_path):
     assert read_records(tmp_path) == [record]
 
 
-def test_boxes_of_the_cases_own_label():
-    named = CaseRecord(**FIELDS, boxes=BOXES, box_labels=("nodule", "mass"))
-    assert named.label_boxes == named.box_list[1:]
-    unnamed = CaseRecord(**FIELDS, boxes=BOXES)
-    assert unnamed.label_boxes == unnamed.box_list
-    assert CaseRecord(**FIELDS).label_boxes == []
-
-
 @pytest.mark.parametrize(("boxes", "labels"), [(BOXES, ("mass",)), ((), ("mass",))])
 def test_labels_must_be_as_many_as_boxes(boxes, labels):
     found = f"found 1 labels for {len(boxes)} boxes"

@@ -15,8 +15,8 @@ from jomed_app.evaluation.evaluate import evaluate_task
 from jomed_app.evaluation.questions.read import VQA_SYSTEMS
 from jomed_app.evaluation.report.predictions import read_predictions
 from jomed_app.imaging import read_image
-from jomed_app.inference.free_answers import CLOSED_OPTIONS
 from jomed_app.inference.load import load_engine
+from jomed_app.inference.questions.free_answers import CLOSED_OPTIONS
 from tests.evaluation.questions.asked_images import write_asked_images, write_asked_task
 from tests.tiny_bundle import write_tiny_corpus
 

@@ -11,8 +11,8 @@ from jomed_app.evaluation.held_out import HeldOutCase, Located
 from jomed_app.evaluation.systems import ADVERSARIAL, SYSTEMS, conclude_systems
 from jomed_app.inference.calibration.probabilities import Calibration, Scaling
 from jomed_app.inference.calibration.profile import Profile, Settings
-from jomed_app.inference.conclude import conclude
-from jomed_app.inference.evidence import Evidence, counting_alike
+from jomed_app.inference.conclusion.conclude import conclude
+from jomed_app.inference.conclusion.evidence import Evidence, counting_alike
 from jomed_app.types import ConsistencyState
 from tests.evaluation.folds.drawn_readings import BOX, draw_reading
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
-from jomed_app.inference.aggregate import marginalize
 from jomed_app.inference.calibration.profile import Profile
-from jomed_app.inference.conclude import conclude
-from jomed_app.inference.evidence import MOST_NEIGHBORS, Evidence
+from jomed_app.inference.conclusion.aggregate import marginalize
+from jomed_app.inference.conclusion.conclude import conclude
+from jomed_app.inference.conclusion.evidence import MOST_NEIGHBORS, Evidence
 from jomed_app.progress import OnProgress
 from jomed_app.retrieval.search import find_candidates
 from jomed_app.training.cases.fold_corpus import FoldCorpus

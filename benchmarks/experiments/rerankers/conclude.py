@@ -15,7 +15,7 @@ from benchmarks.experiments.rerankers.rerank import answers_beside, fit_usefulne
 from jomed_app.evaluation.folds.readings import PLAIN, FoldReadings
 from jomed_app.evaluation.held_out import HeldOutCase
 from jomed_app.evaluation.report.scores import CaseScores, SystemScores
-from jomed_app.inference.aggregate import candidate_log_weights, marginalize
+from jomed_app.inference.conclusion.aggregate import candidate_log_weights, marginalize
 
 REFERENCE = "even"  # every candidate counts alike, found by the frozen retriever
 JOINT = "joint_"

@@ -19,7 +19,7 @@ from scipy.special import log_softmax, softmax
 
 from jomed_app.evaluation.held_out import HeldOutCase
 from jomed_app.evaluation.report.scores import SystemScores
-from jomed_app.inference.aggregate import marginalize
+from jomed_app.inference.conclusion.aggregate import marginalize
 
 FloatArray = NDArray[np.float64]
 

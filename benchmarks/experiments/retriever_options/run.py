@@ -21,7 +21,7 @@ from benchmarks.experiments.runs import measured_on, open_run
 from benchmarks.write_results import publish
 from jomed_app.config.load import JomedConfig, load_config
 from jomed_app.evaluation.metrics.probabilities import accuracy, binary_auroc
-from jomed_app.inference.aggregate import candidate_log_weights, marginalize
+from jomed_app.inference.conclusion.aggregate import candidate_log_weights, marginalize
 from jomed_app.models.retriever.embedded import Head, RetrieverProjections
 from jomed_app.retrieval.search import find_candidates
 from jomed_app.training.cases.fold_corpus import FoldCorpus

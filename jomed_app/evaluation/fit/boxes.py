@@ -14,8 +14,8 @@ from jomed_app.evaluation.fit.settings import Fitted
 from jomed_app.evaluation.held_out import HeldOutCase, Located
 from jomed_app.evaluation.metrics.froc import mark_true_boxes, operating_points
 from jomed_app.inference.calibration.box_score import BoxScore, box_logits, finding_probability
-from jomed_app.inference.conclude import conclude
-from jomed_app.inference.evidence import stack
+from jomed_app.inference.conclusion.conclude import conclude
+from jomed_app.inference.conclusion.evidence import stack
 
 FALSE_PER_NORMAL = 0.15  # ours: boxes drawn on images without a lesion, at most
 CONFIDENCE = 0.8  # ours: that this is kept on images not fitted on

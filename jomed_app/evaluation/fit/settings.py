@@ -20,8 +20,8 @@ from jomed_app.inference.calibration.probabilities import (
     fit_scaling,
 )
 from jomed_app.inference.calibration.profile import Profile, Settings
-from jomed_app.inference.conclude import conclude
-from jomed_app.inference.evidence import Evidence, stack
+from jomed_app.inference.conclusion.conclude import conclude
+from jomed_app.inference.conclusion.evidence import Evidence, stack
 
 WEIGHT_TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0)
 TEXT_OFFSETS = (0.0, -1.0, -2.0, -4.0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from jomed_app.evaluation.metrics.free_answers import AnsweredQuestion, VqaScores
 from jomed_app.inference.calibration.profile import Profile
-from jomed_app.inference.free_answers import conclude_reading
+from jomed_app.inference.questions.free_answers import conclude_reading
 
 NUM_PARTS = 5
 SHARES = tuple(step / 10 for step in range(11))

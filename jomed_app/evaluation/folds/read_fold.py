@@ -20,8 +20,8 @@ from jomed_app.evaluation.held_out import HeldOutCase
 from jomed_app.evaluation.read import Answers, Ask, ask_reader, read_case
 from jomed_app.inference.calibration.profile import Profile
 from jomed_app.inference.case_reader import CaseReader, describe_shares
-from jomed_app.inference.conclude import conclude
-from jomed_app.inference.evidence import Evidence
+from jomed_app.inference.conclusion.conclude import conclude
+from jomed_app.inference.conclusion.evidence import Evidence
 from jomed_app.models.heads import LinearHead
 from jomed_app.models.pixels import Letterbox
 from jomed_app.models.reader.packed import CandidateInput, ImageEncoding, Reader

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from jomed_app.boxes import Box
 from jomed_app.evaluation.held_out import HeldOutCase, Located
-from jomed_app.inference.evidence import Evidence, FloatArray, counting_alike
+from jomed_app.inference.conclusion.evidence import Evidence, FloatArray, counting_alike
 
 
 def save_cases(path: Path, cases: Mapping[int, HeldOutCase]) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jomed_app.inference.aggregate import candidate_predictions
+from jomed_app.inference.conclusion.aggregate import candidate_predictions
 
 Candidates = Sequence[NDArray[np.float64]]
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.evaluation.metrics.intervals import Interval, bootstrap_interval
-from jomed_app.inference.free_answers import FreeReading
+from jomed_app.inference.questions.free_answers import FreeReading
 
 _NOT_WORD = re.compile(r"[^\w]+")
 _ARTICLES = frozenset({"a", "an", "the"})

@@ -17,7 +17,6 @@ from jomed_app.types import OperatingPoint
 
 FloatArray = NDArray[np.float64]
 TRUE_IOU = 0.5
-_ROUNDING = 1e-9  # boxes; 0.29 of 100 is 29, whatever the product says
 FROC_RATES = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0)
 THRESHOLDS = tuple(step / 20 for step in range(1, 20))
 
@@ -52,26 +51,6 @@ class FrocCurve:
     thresholds: FloatArray
     sensitivity: FloatArray
     false_per_image: FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class BoxReliability:
-    """How often boxes were true, per bin of their score.
-
-    Attributes:
-        low, high: borders of the bins, in [0, 1]; a bin is [low, high), the last closed.
-        counts: boxes per bin.
-        mean_score: mean score per bin; NaN for an empty one.
-        share_true: share of true boxes per bin; NaN for an empty one.
-        calibration_error: mean of |share_true - mean_score| over boxes, in [0, 1].
-    """
-
-    low: FloatArray
-    high: FloatArray
-    counts: NDArray[np.intp]
-    mean_score: FloatArray
-    share_true: FloatArray
-    calibration_error: float
 
 
 def mark_true_boxes(
@@ -169,65 +148,6 @@ def froc_score(curve: FrocCurve, rates: Sequence[float] = FROC_RATES) -> float:
         return math.nan
     kept = [curve.sensitivity[curve.false_per_image <= rate] for rate in rates]
     return float(np.mean([reached.max(initial=0.0) for reached in kept]))
-
-
-def box_reliability(scores: ArrayLike, is_true: ArrayLike, num_bins: int = 10) -> BoxReliability:
-    """Compare scores, read as the probability that a box is true, with how often it was.
-
-    Args:
-        scores: (P,) in [0, 1].
-        is_true: (P,) truth values, as of IoU >= 0.5.
-        num_bins: bins of equal width, >= 1.
-
-    Raises:
-        ValueError: if there is no box, the lengths differ, a score lies outside [0, 1] or
-            num_bins < 1.
-    """
-    values, truth = _checked(scores, is_true)
-    if not ((values >= 0) & (values <= 1)).all():
-        raise ValueError("scores must lie in [0, 1] to be read as probabilities, found others")
-    if num_bins < 1:
-        raise ValueError(f"num_bins must be >= 1, found {num_bins}")
-    edges = np.arange(num_bins + 1) / num_bins
-    place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, num_bins - 1)
-    counts = np.bincount(place, minlength=num_bins)
-    sums = np.stack([np.bincount(place, each, num_bins) for each in (values, truth)])
-    means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-    return BoxReliability(
-        low=edges[:-1],
-        high=edges[1:],
-        counts=counts,
-        mean_score=means[0],
-        share_true=means[1],
-        calibration_error=float(np.abs(sums[0] - sums[1]).sum() / len(values)),
-    )
-
-
-def threshold_for_false_share(scores: ArrayLike, is_true: ArrayLike, share: float) -> float:
-    """Return the lowest threshold at which at most a share of the shown boxes is false.
-
-    Ours: chosen on validation images, where a box is shown when its score is >= the threshold. A
-    larger share never gives a higher threshold.
-
-    Args:
-        scores: (P,) finite, higher is surer.
-        is_true: (P,) truth values.
-        share: in [0, 1].
-
-    Returns:
-        A score that occurs; infinity when no threshold keeps to the share, so that none is shown.
-
-    Raises:
-        ValueError: if there is no box, the lengths differ, a score is not finite or share lies
-            outside [0, 1].
-    """
-    values, truth = _checked(scores, is_true)
-    if not 0 <= share <= 1:
-        raise ValueError(f"share must lie in [0, 1], found {share}")
-    curve = froc_curve(ScoredBoxes(values, truth, num_lesions=1, num_images=1))
-    false, found = curve.false_per_image, curve.sensitivity  # counts, as all is one image
-    kept = curve.thresholds[false <= share * (false + found) + _ROUNDING]
-    return float(kept.min())
 
 
 def operating_points(

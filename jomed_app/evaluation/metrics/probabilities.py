@@ -121,58 +121,6 @@ def to_binary(
     return folded, (index == positive).astype(np.intp)
 
 
-def exact_match(probabilities: ArrayLike, targets: ArrayLike, threshold: float = 0.5) -> float:
-    """Return the share of cases whose whole set of findings is right (multi-label), in [0, 1].
-
-    Args:
-        probabilities: (N, L), each finding on its own.
-        targets: (N, L) truth values.
-        threshold: a finding is called when its probability is >= threshold.
-
-    Raises:
-        ValueError: if the shapes differ or there is no case.
-    """
-    called, truth = _called_findings(probabilities, targets, threshold)
-    return float((called == truth).all(axis=1).mean())
-
-
-def findings_macro_f1(
-    probabilities: ArrayLike, targets: ArrayLike, threshold: float = 0.5
-) -> float:
-    """Return the mean F1 over findings that occur or are called (multi-label), in [0, 1].
-
-    Args:
-        probabilities: (N, L), each finding on its own.
-        targets: (N, L) truth values.
-        threshold: a finding is called when its probability is >= threshold.
-
-    Returns:
-        NaN where no finding occurs and none is called.
-
-    Raises:
-        ValueError: if the shapes differ or there is no case.
-    """
-    called, truth = _called_findings(probabilities, targets, threshold)
-    counted = (called | truth).any(axis=0)
-    if not counted.any():
-        return math.nan
-    right = (called & truth).sum(axis=0)[counted]
-    return float((2 * right / (called.sum(axis=0) + truth.sum(axis=0))[counted]).mean())
-
-
-def _called_findings(
-    probabilities: ArrayLike, targets: ArrayLike, threshold: float
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(N, L) what is called and what is true, shapes checked."""
-    rows, truth = np.asarray(probabilities, dtype=np.float64), np.asarray(targets, dtype=bool)
-    if rows.ndim != 2 or rows.shape != truth.shape or rows.shape[0] == 0:
-        raise ValueError(
-            f"findings and targets must both be (N, L) with N >= 1, found {rows.shape} "
-            f"and {truth.shape}"
-        )
-    return rows >= threshold, truth
-
-
 def _share_called_right(
     probabilities: ArrayLike, labels: ArrayLike, positive: int, *, of_positive: bool
 ) -> float:

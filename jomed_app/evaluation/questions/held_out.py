@@ -24,7 +24,7 @@ from jomed_app.evaluation.report.predictions import write_answers
 from jomed_app.evaluation.report.questions import REFERENCE_SYSTEM, build_vqa_report
 from jomed_app.evaluation.report.schema import write_report
 from jomed_app.inference.calibration.profile import Profile
-from jomed_app.inference.free_answers import QuestionReader, open_profile
+from jomed_app.inference.questions.free_answers import QuestionReader, open_profile
 from jomed_app.models.loading import prepare_for_answers
 from jomed_app.models.reader.packed import Reader
 from jomed_app.progress import OnProgress

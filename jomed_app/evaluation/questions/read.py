@@ -28,15 +28,15 @@ from jomed_app.evaluation.report.schema import write_report
 from jomed_app.imaging import read_image
 from jomed_app.inference.calibration.profile import Profile
 from jomed_app.inference.candidate_cache import encode_images
-from jomed_app.inference.conclude import conclude
+from jomed_app.inference.conclusion.conclude import conclude
 from jomed_app.inference.engine import Engine
-from jomed_app.inference.free_answers import (
+from jomed_app.inference.load import engine_of, load_bundle
+from jomed_app.inference.questions.free_answers import (
     CLOSED_OPTIONS,
     QuestionReader,
     conclude_reading,
     word_answer,
 )
-from jomed_app.inference.load import engine_of, load_bundle
 from jomed_app.models.reader.packed import ImageEncoding
 from jomed_app.progress import OnProgress
 from jomed_app.retrieval.index import CandidateIndex

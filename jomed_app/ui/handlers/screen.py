@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from jomed_app.incidents import record_incident
+from jomed_app.errors import record_incident
 from jomed_app.ui import text
 from jomed_app.ui.panels.diagnosis.diagnosis import Diagnosis
 from jomed_app.ui.panels.top.banner import Banner

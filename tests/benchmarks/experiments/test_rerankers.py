@@ -19,7 +19,7 @@ from benchmarks.experiments.rerankers.rerank import (
 from benchmarks.experiments.rerankers.run import main
 from jomed_app.evaluation.held_out import HeldOutCase
 from jomed_app.evaluation.report.schema import read_report
-from jomed_app.inference.evidence import Evidence
+from jomed_app.inference.conclusion.evidence import Evidence
 from tests.tiny_run import NUM_REAL
 
 

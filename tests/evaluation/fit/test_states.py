@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jomed_app.evaluation.fit.states import ORDER, SPREADS, fit_max_spread
-from jomed_app.inference.aggregate import consistency_states
+from jomed_app.inference.conclusion.aggregate import consistency_states
 
 
 def two_candidates(spread):

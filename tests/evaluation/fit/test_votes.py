@@ -7,7 +7,7 @@ import pytest
 
 from jomed_app.evaluation.fit.votes import fit_votes, settle_votes
 from jomed_app.evaluation.metrics.free_answers import AnsweredQuestion
-from jomed_app.inference.free_answers import gather_answers, open_profile
+from jomed_app.inference.questions.free_answers import gather_answers, open_profile
 from jomed_app.retrieval.question_search import Voter
 
 PROFILE = open_profile(0.1)

@@ -7,7 +7,7 @@ from scipy.special import log_softmax
 
 from jomed_app.boxes import Box
 from jomed_app.evaluation.held_out import HeldOutCase, Located
-from jomed_app.inference.evidence import Evidence, counting_alike
+from jomed_app.inference.conclusion.evidence import Evidence, counting_alike
 
 BOX = Box(10, 10, 30, 30)
 NUM_NEIGHBORS = 64

@@ -7,18 +7,16 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jomed_app.boxes import Box
 from jomed_app.evaluation.metrics.froc import (
     ScoredBoxes,
-    box_reliability,
     froc_curve,
     froc_score,
     mark_true_boxes,
     operating_points,
-    threshold_for_false_share,
 )
 
 LESION, OTHER = Box(0, 0, 10, 10), Box(20, 20, 30, 30)
@@ -95,69 +93,6 @@ def test_a_froc_curve_only_rises(pair, num_images) -> None:
     np.testing.assert_array_equal(froc_curve(turned).sensitivity, curve.sensitivity)
 
 
-def test_reliability_by_hand() -> None:
-    found = box_reliability([0.1, 0.3, 0.5, 1.0], [False, True, True, True], 2)
-    assert (found.low.tolist(), found.high.tolist()) == ([0, 0.5], [0.5, 1])
-    assert found.counts.tolist() == [2, 2]
-    np.testing.assert_allclose(found.mean_score, [0.2, 0.75])
-    np.testing.assert_allclose(found.share_true, [0.5, 1.0])
-    assert found.calibration_error == pytest.approx((2 * 0.3 + 2 * 0.25) / 4)
-
-
-def test_an_empty_bin_has_no_figures() -> None:
-    found = box_reliability([1.0, 1.0], [True, True], 4)
-    assert found.counts.tolist() == [0, 0, 0, 2]
-    assert np.isnan(found.share_true).tolist() == [True, True, True, False]
-    assert found.calibration_error == 0
-
-
-@given(scored, st.integers(1, 12))
-def test_bins_hold_all_boxes(pair, num_bins) -> None:
-    scores, is_true = pair
-    found = box_reliability(scores, is_true, num_bins)
-    assert found.counts.sum() == len(scores)
-    assert 0 <= found.calibration_error <= 1
-    filled = found.counts > 0
-    assert (found.mean_score[filled] >= found.low[filled] - 1e-12).all()
-    assert (found.mean_score[filled] <= found.high[filled] + 1e-12).all()
-
-
-@pytest.mark.parametrize(
-    ("share", "threshold"),
-    [(0.0, 0.9), (0.33, 0.9), (1 / 3, 0.6), (0.4, 0.5), (0.49, 0.5), (0.5, 0.2), (1.0, 0.2)],
-)
-def test_thresholds_by_hand(share, threshold) -> None:
-    # shown: 0.9 true | 0.8 false (1 of 2) | 0.6 true (1 of 3) | 0.5 twice, 2 of 5 | 0.2, 3 of 6
-    scores = [0.9, 0.8, 0.6, 0.5, 0.5, 0.2]
-    is_true = [True, False, True, True, False, False]
-    assert threshold_for_false_share(scores, is_true, share) == threshold
-
-
-def test_no_threshold_may_keep_to_the_share() -> None:
-    assert threshold_for_false_share([0.9, 0.5], [False, True], 0.1) == math.inf
-    assert threshold_for_false_share([0.9, 0.5], [False, True], 0.5) == 0.5
-
-
-def test_a_share_is_met_whatever_the_rounding() -> None:
-    is_true = [True] * 71 + [False] * 29
-    assert threshold_for_false_share(np.full(100, 0.5), is_true, 0.29) == 0.5
-
-
-@settings(max_examples=200)
-@given(scored, st.floats(0, 1), st.floats(0, 1))
-def test_a_larger_share_never_raises_the_threshold(pair, one, two) -> None:
-    low, high = sorted((one, two))
-    scores, is_true = map(np.array, pair)
-    strict = threshold_for_false_share(scores, is_true, low)
-    loose = threshold_for_false_share(scores, is_true, high)
-    assert loose <= strict
-    shown = scores >= strict
-    if shown.any():
-        assert (~is_true[shown]).mean() <= low + 1e-9
-    for lower in scores[scores < strict]:  # it is the lowest
-        assert (~is_true[scores >= lower]).mean() > low
-
-
 def test_errors_say_what_was_required() -> None:
     with pytest.raises(ValueError, match="one or more images, found 1, 1 and 0"):
         mark_true_boxes([[]], [[]], [])
@@ -169,18 +104,6 @@ def test_errors_say_what_was_required() -> None:
         mark_true_boxes([[LESION]], [[math.nan]], [[LESION]])
     with pytest.raises(ValueError, match=r"min_iou must lie in \(0, 1\], found 0"):
         mark_true_boxes([[LESION]], [[0.1]], [[LESION]], 0)
-    with pytest.raises(ValueError, match=r"score and a truth value each, found \(2,\) and \(1,\)"):
-        box_reliability([0.1, 0.2], [True])
-    with pytest.raises(ValueError, match=r"one or more boxes .* found \(0,\)"):
-        threshold_for_false_share([], [], 0.1)
-    with pytest.raises(ValueError, match="scores must be finite"):
-        threshold_for_false_share([math.inf], [True], 0.1)
-    with pytest.raises(ValueError, match=r"share must lie in \[0, 1\], found 1.1"):
-        threshold_for_false_share([0.1], [True], 1.1)
-    with pytest.raises(ValueError, match=r"scores must lie in \[0, 1\]"):
-        box_reliability([1.2], [True])
-    with pytest.raises(ValueError, match="num_bins must be >= 1, found 0"):
-        box_reliability([0.2], [True], 0)
 
 
 def test_operating_points_by_hand():

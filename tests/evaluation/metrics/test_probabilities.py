@@ -16,8 +16,6 @@ from jomed_app.evaluation.metrics.probabilities import (
     balanced_accuracy,
     binary_auroc,
     brier_score,
-    exact_match,
-    findings_macro_f1,
     macro_auroc,
     macro_f1,
     negative_log_likelihood,
@@ -93,36 +91,12 @@ def test_case_order_does_not_matter(rows, order) -> None:
         assert metric(rows[order], labels[order]) == pytest.approx(metric(rows, labels))
 
 
-def test_exact_match_wants_the_whole_set() -> None:
-    probabilities = [[0.9, 0.1], [0.9, 0.6], [0.5, 0.2]]
-    assert exact_match(probabilities, [[1, 0], [1, 0], [1, 0]]) == pytest.approx(2 / 3)
-
-
-def test_macro_f1_of_findings_by_hand() -> None:
-    called = [[0.9, 0.1, 0.2], [0.9, 0.6, 0.0], [0.5, 0.2, 0.1]]
-    truth = [[1, 0, 0], [0, 1, 0], [1, 1, 0]]  # the third finding neither occurs nor is called
-    assert findings_macro_f1(called, truth) == pytest.approx((4 / 5 + 2 / 3) / 2)
-    assert findings_macro_f1(truth, truth) == exact_match(truth, truth) == 1.0
-    assert findings_macro_f1([[0.9, 0.0]], [[0, 1]]) == 0.0
-
-
-def test_a_finding_is_called_at_the_threshold() -> None:
-    assert findings_macro_f1([[0.4]], [[1]], threshold=0.4) == 1.0
-    assert findings_macro_f1([[0.39]], [[1]], threshold=0.4) == 0.0
-
-
-def test_without_findings_there_is_no_f1() -> None:
-    assert np.isnan(findings_macro_f1([[0.1, 0.2]], [[0, 0]]))
-
-
 @pytest.mark.parametrize(
     ("call", "text"),
     [
         (lambda: accuracy(np.zeros((0, 2)), []), "N >= 1"),
         (lambda: binary_auroc(PROBABILITIES, LABELS, 3), r"positive must lie in \[0, 3\)"),
         (lambda: to_binary(PROBABILITIES, LABELS, -1), r"positive must lie in \[0, 3\)"),
-        (lambda: findings_macro_f1([], []), "must both be \\(N, L\\) with N >= 1"),
-        (lambda: exact_match([[0.1]], [[0, 1]]), r"found \(1, 1\) and \(1, 2\)"),
     ],
 )
 def test_errors_say_what_was_required(call, text) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from jomed_app.boxes import Box
 from jomed_app.evaluation.report.build import CaseScores, SystemScores
-from jomed_app.inference.aggregate import consistency_states
+from jomed_app.inference.conclusion.aggregate import consistency_states
 
 LABELS = ("normal", "benign", "malignant")
 LESION = Box(0, 0, 10, 10)

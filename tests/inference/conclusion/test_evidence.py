@@ -7,8 +7,8 @@ import pytest
 
 from jomed_app.data.records import CaseRecord
 from jomed_app.inference.calibration.profile import Profile, Settings
-from jomed_app.inference.conclude import conclude
-from jomed_app.inference.evidence import Evidence, counting_alike, gather, stack
+from jomed_app.inference.conclusion.conclude import conclude
+from jomed_app.inference.conclusion.evidence import Evidence, counting_alike, gather, stack
 from jomed_app.retrieval.corpus_view import CorpusView
 from jomed_app.retrieval.search import find_candidates
 

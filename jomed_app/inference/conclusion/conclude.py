@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jomed_app.inference.aggregate import (
+from jomed_app.inference.calibration.profile import Profile, Settings
+from jomed_app.inference.conclusion.aggregate import (
     TIE_TOLERANCE_NATS,
     candidate_predictions,
     consistency_states,
@@ -23,9 +24,8 @@ from jomed_app.inference.aggregate import (
     leave_one_out,
     marginalize,
 )
-from jomed_app.inference.calibration.profile import Profile, Settings
-from jomed_app.inference.ensemble import FloatArray, leave_new_labels_to_vote, mix
-from jomed_app.inference.evidence import Evidence
+from jomed_app.inference.conclusion.ensemble import FloatArray, leave_new_labels_to_vote, mix
+from jomed_app.inference.conclusion.evidence import Evidence
 from jomed_app.retrieval.vote import neighbor_vote
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax, logsumexp
 
 from jomed_app.inference.calibration.profile import Profile, Settings
-from jomed_app.inference.conclude import conclude
-from jomed_app.inference.free_answers import (
+from jomed_app.inference.conclusion.conclude import conclude
+from jomed_app.inference.questions.free_answers import (
     gather_answers,
     open_profile,
     read_freely,

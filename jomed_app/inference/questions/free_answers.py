@@ -5,7 +5,7 @@ Ours: the answers of a question are labels found on the way. They are the union 
 themselves and of what known images answered to questions alike, which is the vote. Each is scored
 in every row by its summed log-likelihood, the end of the answer included, or a beginning ("left")
 would always beat the whole ("left lung"); a row is then normalized over the union. From there on a
-question is concluded as a diagnosis is (`inference.conclude`).
+question is concluded as a diagnosis is (`conclusion.conclude`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from scipy.special import log_softmax
 
 from jomed_app.inference.calibration.profile import Profile, Settings
 from jomed_app.inference.candidate_cache import CandidateCache
-from jomed_app.inference.conclude import Conclusion, conclude
-from jomed_app.inference.evidence import Evidence, FloatArray
+from jomed_app.inference.conclusion.conclude import Conclusion, conclude
+from jomed_app.inference.conclusion.evidence import Evidence, FloatArray
 from jomed_app.models.reader.packed import CandidateInput, ImageEncoding, Reader
 from jomed_app.retrieval.question_search import NUM_VOTERS, QuestionCorpus, Shortlist, Voter
 from jomed_app.retrieval.search import relative_scores

@@ -16,8 +16,8 @@ from jomed_app.inference.calibration.probabilities import (
     Scaling,
 )
 from jomed_app.inference.calibration.profile import Profile, Settings
-from jomed_app.inference.conclude import Weighed, combine, conclude, weigh
-from jomed_app.inference.evidence import Evidence
+from jomed_app.inference.conclusion.conclude import Weighed, combine, conclude, weigh
+from jomed_app.inference.conclusion.evidence import Evidence
 from jomed_app.inference.result import refused, weighed_again, word_conclusion
 from jomed_app.types import CandidateResult, ConsistencyState
 

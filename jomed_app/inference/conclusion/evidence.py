@@ -1,7 +1,7 @@
 """What can speak about a query, gathered once: answers beside candidates, the vote, the image.
 
 The engine, a labelled split, a fold of cross-validation and a question with free answers all gather
-this and conclude from it (`inference.conclude`); what is measured is what the app does.
+this and conclude from it (`conclusion.conclude`); what is measured is what the app does.
 
 Letters in docstrings: K candidates, C answers (labels), N nearest cases.
 """

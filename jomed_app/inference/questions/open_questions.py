@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from jomed_app.errors import ConfigError
 from jomed_app.inference.calibration.profile import Profile
 from jomed_app.inference.candidate_cache import CandidateCache, encode_images
-from jomed_app.inference.free_answers import (
+from jomed_app.inference.questions.free_answers import (
     FreeAnswer,
     QuestionReader,
     conclude_reading,

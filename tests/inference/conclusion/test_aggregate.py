@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from jomed_app.inference.aggregate import (
+from jomed_app.inference.conclusion.aggregate import (
     candidate_log_weights,
     candidate_predictions,
     consistency_states,

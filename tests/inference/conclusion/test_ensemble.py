@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jomed_app.inference.ensemble import leave_new_labels_to_vote, mix
+from jomed_app.inference.conclusion.ensemble import leave_new_labels_to_vote, mix
 
 
 def test_a_mixture_by_hand():

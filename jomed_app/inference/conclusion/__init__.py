@@ -1,0 +1,1 @@
+"""From evidence to a conclusion: the arithmetic that the app and its figures share."""
