@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jomed_app import __version__
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
 from jomed_app.errors import CancelledError
@@ -50,7 +49,6 @@ from jomed_app.types import (
     InputInfo,
     Result,
     Retrieval,
-    Versions,
 )
 
 
@@ -283,7 +281,7 @@ class Engine:
             score = self._profile(retrieval).calibration.boxes
             shown = shown_findings(*found, place, self.task, conclusion.final, label, score)
         return Result(
-            versions=Versions(app=__version__, bundle=self.info.bundle, index=self.info.index),
+            versions=self.info.versions,
             input=info,
             question=question,
             candidates=tuple(candidates),
