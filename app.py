@@ -26,6 +26,7 @@ def parse_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
     )
+    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, int8 or nf4")
     return parser.parse_args(arguments)
 
 
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from jomed_app.ui.layout import serve
 
     try:
-        engine = load_engine(flags.bundle, flags.index)
+        engine = load_engine(flags.bundle, flags.index, precision=flags.precision)
         # Encode the candidates while the page loads; a case that comes first encodes its own.
         threading.Thread(target=engine.warm, daemon=True).start()
         serve(engine, flags.host, flags.port)

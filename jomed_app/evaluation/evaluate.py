@@ -35,6 +35,7 @@ def evaluate_task(
     limit: int | None,
     out: Path,
     on_progress: OnProgress,
+    precision: str = "auto",
 ) -> dict[str, Any]:
     """Score systems on a split and write the report.
 
@@ -53,6 +54,7 @@ def evaluate_task(
         limit: first N cases only.
         out: report file.
         on_progress: called after every case.
+        precision: see `load_bundle`.
 
     Returns:
         The report as plain values.
@@ -68,8 +70,10 @@ def evaluate_task(
         raise ConfigError(f"systems must be among {list(known_systems)}, found {unknown}")
     splits = [name.strip() for name in split.split(",")]
     if task.is_open:  # its systems are read together; there is nothing to leave out
-        return evaluate_questions(task, data, splits, bundle, index, limit, out, on_progress)
-    parts = load_bundle(bundle)
+        return evaluate_questions(
+            task, data, splits, bundle, index, limit, out, on_progress, precision
+        )
+    parts = load_bundle(bundle, precision)
     if is_own := (task.name, task.labels) == (parts.task.name, parts.task.labels):
         task = parts.task
     own_systems = ALL_SYSTEMS if parts.has_trained_heads else SYSTEMS
