@@ -78,6 +78,7 @@ def dtype_name(dtype: torch.dtype) -> str:
     raise ValueError(f"a number type must be among {list(NUMBER_TYPES)}, found {dtype}")
 
 
-def autocast() -> torch.autocast:
-    """Run a training step's matrix products in `compute_dtype`."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=compute_dtype() is torch.bfloat16)
+def autocast(device: torch.device | None = None) -> torch.autocast:
+    """Run a training step's matrix products in `compute_dtype`, on a device or on the CPU."""
+    kind = "cpu" if device is None else device.type
+    return torch.autocast(kind, torch.bfloat16, enabled=compute_dtype() is torch.bfloat16)

@@ -22,7 +22,8 @@ from jomed_app.objectives.boxes.dense_boxes import dense_loss
 from jomed_app.objectives.boxes.edges import edge_loss
 from jomed_app.progress import OnProgress
 from jomed_app.training.localizer.kept_views import Part, draw_batch
-from jomed_app.training.run.loop import LoopSettings, no_progress, run_loop
+from jomed_app.training.run.device import training_device
+from jomed_app.training.run.loop import CPU, LoopSettings, no_progress, run_loop
 
 LABEL_SMOOTHING = 0.05
 # Ours: weights of the losses; those of the dense head follow arXiv:2006.04388 (2 and 0.25)
@@ -43,7 +44,7 @@ def localizer_loss(
         sigma: width of an edge's bell, bins.
     """
     cells = round(said.dense.scores.shape[1] ** 0.5)
-    centers = cell_centers(cells, cells)
+    centers = cell_centers(cells, cells).to(boxes.device)
     terms = dense_loss(
         said.dense.scores,
         said.dense.distance_logits,
@@ -87,14 +88,17 @@ def train_localizer(
     Returns:
         The log of the steps run now.
     """
+    device = training_device()
+    localizer.to(device)  # type: ignore[arg-type]
     localizer.to(memory_format=torch.channels_last)  # type: ignore[call-arg]
     localizer.train()
 
     def step_loss(step: int) -> Mapping[str, Tensor]:
         torch.manual_seed(config.seed * 1_000_003 + step)  # of the dropout
         maps, boxes, labels = draw_batch(parts, config.batch_size, config.seed, step)
-        with autocast():
-            said = localizer(maps.to(compute_dtype()))
+        with autocast(device):
+            said = localizer(maps.to(device, compute_dtype()))
+        boxes, labels = boxes.to(device), labels.to(device)
         return localizer_loss(said, boxes, labels, reach=localizer.config.reach, sigma=config.sigma)
 
     history = run_loop(
@@ -112,6 +116,8 @@ def train_localizer(
         resume=resume,
         on_progress=on_progress,
         lr_factors={"stages": config.stage_factor},
+        device=device,
     )
+    localizer.to(CPU)  # type: ignore[arg-type]
     localizer.eval()  # type: ignore[no-untyped-call]
     return history
