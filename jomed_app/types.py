@@ -1,7 +1,7 @@
 """Values that cross borders: the image record, the events of a running case and the Result schema.
 
 The screen, the command line, the API and every export are made from one `Result`
-(schema `jomed.result/1`). Nothing here imports torch, gradio or pydicom.
+(schema `jomed.result/2`). Nothing here imports torch, gradio or pydicom.
 """
 
 from __future__ import annotations
@@ -48,12 +48,22 @@ class InputInfo(Frozen):
 
 
 class Versions(Frozen):
-    """What produced a result; equal versions and input give an equal result on one machine."""
+    """What produced a result; equal versions and input give an equal result on one machine.
+
+    A result of schema `jomed.result/1` tells neither models nor how they ran: those are None.
+    """
 
     app: str
     bundle: str
     index: str
-    schema_: Literal["jomed.result/1"] = Field(default="jomed.result/1", alias="schema")
+    reader: str | None = Field(default=None, description="kind, and short hash of its weights")
+    retriever: str | None = Field(default=None, description="kind, and short fingerprint")
+    number_type: str | None = Field(default=None, description="of matrix products: bf16 or fp32")
+    precision: str | None = Field(default=None, description="how the reader's weights were held")
+    threads: int | None = Field(default=None, ge=1, description="that share a matrix product")
+    schema_: Literal["jomed.result/1", "jomed.result/2"] = Field(
+        default="jomed.result/2", alias="schema"
+    )
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -111,15 +121,9 @@ class FinalResult(Frozen):
     neighbor_vote: dict[str, float] = Field(
         default={}, description="share of each known label among the nearest cases"
     )
-    neighbor_weight: float = Field(
-        default=0.0, ge=0, le=1, description="share of the vote in the final probability"
-    )
-    image_head: dict[str, float] = Field(
-        default={}, description="probabilities from the image alone, no candidate"
-    )
-    image_head_weight: float = Field(
-        default=0.0, ge=0, le=1, description="share of that head in the final probability"
-    )
+    neighbor_weight: float = Field(default=0.0, ge=0, le=1, description="of the vote in the sum")
+    image_head: dict[str, float] = Field(default={}, description="of the image, no candidate")
+    image_head_weight: float = Field(default=0.0, ge=0, le=1, description="of it in the sum")
     index_only: tuple[str, ...] = Field(default=(), description="labels that only the vote gives")
     abstained: bool = False
     reason: str | None = None
@@ -182,7 +186,7 @@ class Timings(Frozen):
 
 
 class Result(Frozen):
-    """Everything one case produced, schema `jomed.result/1`."""
+    """Everything one case produced, schema `jomed.result/2`."""
 
     versions: Versions
     input: InputInfo

@@ -31,6 +31,24 @@ def test_a_result_written_before_layers_existed_is_read(result):
     assert older.final == result.final
 
 
+@pytest.mark.parametrize("name", ["reader", "retriever", "number_type", "precision", "threads"])
+def test_a_result_of_the_first_schema_does_not_say_what_ran(result, name):
+    values = result.model_dump(mode="json", by_alias=True)
+    assert values["versions"]["schema"] == "jomed.result/2"
+    values["versions"] = {"app": "0.1.0", "bundle": "b", "index": "i", "schema": "jomed.result/1"}
+    older = Result.model_validate(values)
+    assert getattr(older.versions, name) is None
+    assert older.versions.schema_ == "jomed.result/1"
+    assert older.final == result.final
+
+
+def test_a_result_of_a_later_schema_is_refused(result):
+    values = result.model_dump(mode="json", by_alias=True)
+    values["versions"]["schema"] = "jomed.result/3"
+    with pytest.raises(ValidationError, match=r"jomed\.result/2"):
+        Result.model_validate(values)
+
+
 def test_a_heat_map_is_immutable_and_refuses_what_it_does_not_know():
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
         HeatMap(rows=1, columns=1, values=(0.5,), unit="attention")

@@ -15,9 +15,10 @@ from jomed_app.config.load import JomedConfig, config_from_dict
 from jomed_app.data.records import write_records
 from jomed_app.evaluation.folds.cross_validate import cross_validate
 from jomed_app.simulator import simulate_case, write_cases
+from jomed_app.training.align.stage import align_stage
 from jomed_app.training.export import write_config
+from jomed_app.training.reader.stage import reader_stage
 from jomed_app.training.retriever.stage import retriever_stage
-from jomed_app.training.run.stages import align_stage, reader_stage
 from tests.tiny_bundle import SIZE_PX, png_bytes
 from tests.tiny_models import build_tiny_tokenizer, build_tiny_tower
 

@@ -22,6 +22,9 @@ bundle_app = typer.Typer(help="Write, check or describe a bundle.", rich_markup_
 
 BundleOption = Annotated[Path, typer.Option("--bundle", help="bundle folder")]
 IndexOption = Annotated[Path, typer.Option("--index", help="index folder")]
+PrecisionOption = Annotated[
+    str, typer.Option("--precision", help="how weights are held: auto, fp32, bf16, int8 or nf4")
+]
 TaskOption = Annotated[str, typer.Option("--task", help="task name or TOML file")]
 OutFolder = Annotated[Path, typer.Option("--out", help="folder to write")]
 NewLabels = Annotated[

@@ -20,6 +20,7 @@ from jomed_app.cli.artifacts import (
     BundleOption,
     IndexOption,
     OutFolder,
+    PrecisionOption,
     TaskOption,
     bundle_app,
     index_app,
@@ -65,6 +66,7 @@ def diagnose(
         bool | None,
         typer.Option("--standard/--joint", help="the search: similarity alone, or trained"),
     ] = None,
+    precision: PrecisionOption = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON only")] = False,
     out: Annotated[Path | None, typer.Option(help="folder for result.json")] = None,
 ) -> None:
@@ -78,7 +80,7 @@ def diagnose(
         from jomed_app.inference.load import load_engine
         from jomed_app.types import Completed
 
-        engine = load_engine(bundle, index)
+        engine = load_engine(bundle, index, precision=precision)
         chosen: dict[bool | None, Retrieval] = {True: "standard", False: "joint"}
         search = chosen.get(standard)
         completed = list(engine.run(record, question=question, k=k, retrieval=search))[-1]
@@ -105,6 +107,7 @@ def evaluate(
     index: IndexOption = DEFAULT_INDEX,
     systems: Annotated[str | None, typer.Option(help="a,b,c; all when left out")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="first N cases only")] = None,
+    precision: PrecisionOption = "auto",
 ) -> None:
     """Score systems side by side on a labelled split."""
     from jomed_app.cli.tables import show_report
@@ -113,7 +116,7 @@ def evaluate(
 
     with show_progress(f"evaluate {task} {split}", out.with_suffix(".log")) as on_progress:
         report = evaluate_task(
-            task, data, split, bundle, index, listed(systems), limit, out, on_progress
+            task, data, split, bundle, index, listed(systems), limit, out, on_progress, precision
         )
     show_report(report)
 
@@ -197,11 +200,12 @@ def serve(
     config: Annotated[Path | None, typer.Option(help="TOML file whose [app] is read")] = None,
     host: Annotated[str | None, typer.Option(help="address to listen on")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="TCP port")] = None,
+    precision: PrecisionOption = "auto",
 ) -> None:
     """Start the web app, by default at http://127.0.0.1:7860."""
     from jomed_app.cli.serving import app_settings, serve_app
 
-    serve_app(bundle, index, app_settings(config, host, port))
+    serve_app(bundle, index, app_settings(config, host, port), precision)
 
 
 @app.command()

@@ -36,8 +36,14 @@ def app_settings(config: Path | None, host: str | None, port: int | None) -> App
     return settings.replaced(**changes)
 
 
-def serve_app(bundle: Path, index: Path, settings: AppConfig) -> None:
+def serve_app(bundle: Path, index: Path, settings: AppConfig, precision: str = "auto") -> None:
     """Load the engine and serve its page until interrupted.
+
+    Args:
+        bundle: folder.
+        index: folder.
+        settings: how to serve.
+        precision: how the reader's weights are held; see `load_bundle`.
 
     Raises:
         ConfigError: if the address is not free, before anything is loaded.
@@ -47,7 +53,7 @@ def serve_app(bundle: Path, index: Path, settings: AppConfig) -> None:
     from jomed_app.inference.load import load_engine
     from jomed_app.ui.layout import serve
 
-    engine = load_engine(bundle, index)
+    engine = load_engine(bundle, index, precision=precision)
     # Encode the candidates while the page loads; a case that comes first encodes its own.
     threading.Thread(target=engine.warm, daemon=True).start()
     serve(engine, settings)

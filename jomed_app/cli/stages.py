@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from jomed_app.config.load import JomedConfig
 from jomed_app.evaluation.questions.held_out import tune_and_measure
+from jomed_app.training.align.stage import align_stage
+from jomed_app.training.reader.stage import reader_stage
 from jomed_app.training.retriever.stage import retriever_stage
 from jomed_app.training.rewards.stage import rewards_stage
-from jomed_app.training.run.stages import align_stage, reader_stage
 
 STAGES: dict[str, Callable[..., None]] = {
     "align": align_stage,

@@ -68,6 +68,8 @@ def show_result(result: Result, console: Console | None = None) -> None:
     for check in result.input.checks:
         if not check.passed:
             console.print(f"Check failed: {escape(check.message)}")
+    if (versions := result.versions).precision:
+        console.print(f"Weights in {versions.precision}, products in {versions.number_type}.")
 
 
 def show_report(report: Mapping[str, Any], console: Console | None = None) -> None:

@@ -36,6 +36,7 @@ def evaluate_task(
     limit: int | None,
     out: Path,
     on_progress: OnProgress,
+    precision: str = "auto",
 ) -> dict[str, Any]:
     """Score systems on a split; write the report and, beside it, the per-case predictions.
 
@@ -54,6 +55,7 @@ def evaluate_task(
         limit: first N cases only.
         out: report file.
         on_progress: called after every case.
+        precision: see `load_bundle`.
 
     Returns:
         The report as plain values.
@@ -69,8 +71,10 @@ def evaluate_task(
         raise ConfigError(f"systems must be among {list(known_systems)}, found {unknown}")
     splits = [name.strip() for name in split.split(",")]
     if task.is_open:  # its systems are read together; there is nothing to leave out
-        return evaluate_questions(task, data, splits, bundle, index, limit, out, on_progress)
-    parts = load_bundle(bundle)
+        return evaluate_questions(
+            task, data, splits, bundle, index, limit, out, on_progress, precision
+        )
+    parts = load_bundle(bundle, precision)
     prepare_for_answers(parts.reader.model)  # as the engine reads
     if is_own := (task.name, task.labels) == (parts.task.name, parts.task.labels):
         task = parts.task

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jomed_app import __version__
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
 from jomed_app.errors import CancelledError
@@ -55,7 +54,6 @@ from jomed_app.types import (
     InputInfo,
     Result,
     Retrieval,
-    Versions,
 )
 
 
@@ -310,7 +308,7 @@ class Engine:
         retrieval: Retrieval,
     ) -> Result:
         return Result(
-            versions=Versions(app=__version__, bundle=self.info.bundle, index=self.info.index),
+            versions=self.info.versions,
             input=info,
             question=question,
             candidates=tuple(candidates),

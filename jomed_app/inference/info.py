@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from jomed_app import __version__
 from jomed_app.data.tasks import Task
 from jomed_app.inference.calibration.profile import Profile
-from jomed_app.types import OperatingPoint, Retrieval
+from jomed_app.types import OperatingPoint, Retrieval, Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class EngineInfo:
         box_operating_points: what box thresholds mean on validation cases, ascending.
         opens_with: the search that is made when none is asked for: the trained one, but not
             beside simulated cases, since the heads were taught beside real ones.
+        reader, retriever, number_type, precision, threads: what runs, and how; see `Versions`.
     """
 
     bundle: str
@@ -39,6 +41,25 @@ class EngineInfo:
     standard: EngineInfo | None = None
     box_operating_points: tuple[OperatingPoint, ...] = ()
     opens_with: Retrieval = "joint"
+    reader: str | None = None
+    retriever: str | None = None
+    number_type: str | None = None
+    precision: str | None = None
+    threads: int | None = None
+
+    @property
+    def versions(self) -> Versions:
+        """What every result says of the engine."""
+        return Versions(
+            app=__version__,
+            bundle=self.bundle,
+            index=self.index,
+            reader=self.reader,
+            retriever=self.retriever,
+            number_type=self.number_type,
+            precision=self.precision,
+            threads=self.threads,
+        )
 
     def with_profile(self, profile: Profile) -> EngineInfo:
         """Say the same of another profile."""

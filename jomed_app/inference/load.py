@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from transformers import AutoTokenizer
 
 from jomed_app.data.tasks import Task, task_from_dict
@@ -25,10 +27,12 @@ from jomed_app.models.loading import (
     prepare_for_answers,
 )
 from jomed_app.models.localizer.localizer import Localizer, load_localizer
+from jomed_app.models.number_type import dtype_name
 from jomed_app.models.reader.packed import Reader
 from jomed_app.models.retriever.embedded import Retriever, load_retriever
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.storage.bundle import Bundle, open_bundle
+from jomed_app.storage.sealing import FileEntry
 from jomed_app.types import CorpusKind
 
 logger = logging.getLogger(__name__)
@@ -49,6 +53,7 @@ class BundleParts:
         task: the bundle's own task definition.
         reader, retriever: they share one vision tower; localizer: has one of its own.
         backbone: linear head on the tower; domain: refuses foreign images.
+        precision: how the reader's weights are held.
         profiles: by kind of corpus.
     """
 
@@ -59,6 +64,7 @@ class BundleParts:
     localizer: Localizer
     backbone: LinearHead
     domain: DomainHead
+    precision: Precision
     profiles: Mapping[CorpusKind, CorpusProfile]
 
     def profile(self, simulated: bool, standard: bool = False) -> Profile:
@@ -84,11 +90,11 @@ def load_bundle(folder: Path, precision: str = "auto") -> BundleParts:
 
     Args:
         folder: a sealed bundle.
-        precision: auto, fp32, bf16, int8 or nf4.
+        precision: fp32, bf16, int8 or nf4; auto is what the rule of docs/number_types.md says.
 
     Raises:
         BundleError: if the bundle is incomplete or altered.
-        ConfigError: if there is no such precision.
+        ConfigError: if there is no such precision, or `JOMED_NUMBER_TYPE` names no number type.
     """
     chosen = parse_precision(precision)
     bundle = open_bundle(folder)
@@ -117,6 +123,7 @@ def load_bundle(folder: Path, precision: str = "auto") -> BundleParts:
         load_localizer(path / "localizer", reader.dtype),
         backbone,
         domain,
+        chosen,
         profiles,
     )
 
@@ -150,6 +157,11 @@ def engine_of(parts: BundleParts, candidates: CandidateIndex) -> Engine:
         task=task,
         box_threshold=profile.settings.box_threshold,
         opens_with="standard" if candidates.info.simulated else "joint",
+        reader=f"{parts.reader.model.config.model_type} ({_reader_hash(manifest.files)})",
+        retriever=f"embedded ({parts.retriever.fingerprint[:SHORT_HASH]})",
+        number_type=dtype_name(parts.reader.dtype),
+        precision=parts.precision.value,
+        threads=torch.get_num_threads(),
     ).with_profile(profile)
     if standard is not None:
         info = dataclasses.replace(info, standard=info.with_profile(standard))
@@ -165,6 +177,17 @@ def engine_of(parts: BundleParts, candidates: CandidateIndex) -> Engine:
         standard=standard,
         info=info,
     )
+
+
+def _reader_hash(files: Mapping[str, FileEntry]) -> str:
+    """The hash of the reader's weights; of all their hashes where they lie in several files."""
+    hashes = [
+        entry.sha256
+        for name, entry in sorted(files.items())
+        if name.startswith("reader/") and name.endswith(".safetensors")
+    ]
+    whole = hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+    return whole[:SHORT_HASH]
 
 
 def _standard_profile(parts: BundleParts, is_simulated: bool) -> Profile:

@@ -1,18 +1,18 @@
 """Loading weights: the one door to bitsandbytes and PEFT, and the choice of precision.
 
-Weights are stored in one form (NF4 in the embedded bundle) and run in another: the precision is
-chosen from the hardware by a measurement, not by a name.
+Weights are stored in one form (NF4 in the embedded bundle) and run in another, which a rule chooses
+from what the machine is (docs/number_types.md).
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
+import psutil
 import torch
 from torch import nn
 from transformers import (
@@ -30,13 +30,14 @@ from jomed_app.errors import ConfigError
 from jomed_app.models.cpu.grouped_attention import NAME as GROUPED
 from jomed_app.models.cpu.grouped_attention import register_grouped_attention
 from jomed_app.models.cpu.packed_linear import pack_linears
-from jomed_app.models.number_type import compute_dtype
+from jomed_app.models.number_type import chosen_dtype, dtype_name, rule_dtype
 from jomed_app.models.vision_tower import EfficientNetLiteModel, register_vision_tower
 
 logger = logging.getLogger(__name__)
 
 LANGUAGE_LINEARS = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
 KEPT_WHOLE = [r".*vision_tower", r".*multi_modal_projector", "lm_head"]  # never quantized
+MEMORY_SHARE = 0.5  # of the machine's memory that weights may fill; ours: the rest is for answers
 
 
 class Precision(StrEnum):
@@ -63,26 +64,31 @@ def parse_precision(name: str) -> Precision:
 
 
 def choose_precision(weight_gib_bf16: float) -> Precision:
-    """Choose by measurement: the fastest form that fits the memory at hand.
+    """Choose by rule, so that every process of a machine chooses alike.
 
-    A short matrix product is timed in fp32 and bf16. bf16 wins unless the processor emulates it;
-    when not even half of the free memory holds the weights so, NF4 does.
+    A number type that is set (`JOMED_NUMBER_TYPE`) is obeyed. Else weights may fill half of the
+    machine's memory, all of it and not what is free at the moment: NF4 where bf16 would fill more,
+    bf16 where fp32 would, else the number type of the machine.
 
     Args:
         weight_gib_bf16: size of the model's weights in bf16, GiB.
+
+    Raises:
+        ConfigError: if the number type that is set is unknown.
     """
-    free = _free_memory_gib()
-    if weight_gib_bf16 > 0.5 * free:
+    if chosen := chosen_dtype():
+        return Precision(dtype_name(chosen))
+    room = MEMORY_SHARE * _total_memory_gib()
+    if weight_gib_bf16 > room:
         return Precision.NF4
-    if compute_dtype() is torch.bfloat16 or 2 * weight_gib_bf16 > 0.5 * free:
-        return Precision.BF16
-    return Precision.FP32
+    return Precision.BF16 if 2 * weight_gib_bf16 > room else Precision(dtype_name(rule_dtype()))
 
 
-def _free_memory_gib() -> float:
+def _total_memory_gib() -> float:
+    """Memory of the first GPU, or of the machine where there is none."""
     if torch.cuda.is_available():
-        return float(torch.cuda.mem_get_info()[0]) / 2**30
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+        return float(torch.cuda.get_device_properties(0).total_memory) / 2**30
+    return float(psutil.virtual_memory().total) / 2**30
 
 
 def quantization_config(precision: Precision) -> BitsAndBytesConfig | None:
@@ -126,14 +132,28 @@ def load_image_text_model(folder: Path | str, precision: Precision) -> PreTraine
 def prepare_for_answers(model: PreTrainedModel) -> None:
     """Make an image-text model on the CPU fast at short packed sequences, in place.
 
-    Its answers stay the same up to rounding; it can then neither be trained nor saved. On a GPU, or
-    in another precision than bf16, only what applies is done.
+    Its answers stay the same up to rounding, which in bf16 moves a probability by up to 0.01; so
+    whatever is compared must be prepared alike. The model can then neither be trained nor saved.
+    On a GPU, or in another precision than bf16, only what applies is done.
     """
     if next(model.parameters()).device.type != "cpu":
         return
     register_grouped_attention()
     model.model.language_model.set_attn_implementation(GROUPED)
     pack_linears(model.model.language_model)
+    _pack_four_bit_layers(model)
+
+
+@torch.no_grad()
+def _pack_four_bit_layers(model: nn.Module) -> None:
+    """Let bitsandbytes lay 4-bit weights out now, on CPUs with AVX512-BF16.
+
+    It does so in a layer's first forward. Two first answers at once, as a page may ask for, would
+    read weights that are half laid out: one failed and the other was wrong (bitsandbytes 0.50).
+    """
+    for module in model.modules():
+        if getattr(module, "support_avx512bf16_for_cpu", False):
+            module(torch.zeros(1, int(module.in_features), dtype=torch.bfloat16))  # type: ignore[arg-type]
 
 
 def load_text_encoder(folder: Path | str) -> PreTrainedModel:

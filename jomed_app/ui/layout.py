@@ -200,7 +200,7 @@ def _add_api(engine: ReadingEngine) -> None:
     """Add the documented endpoint `/diagnose`: a file in, the Result JSON out."""
 
     def diagnose(image: Any) -> dict[str, Any]:
-        """Return the Result (schema jomed.result/1) of one image file."""
+        """Return the Result (schema jomed.result/2) of one image file."""
         try:
             if not isinstance(image, dict):
                 raise ImageError(text.UPLOAD_GONE)

@@ -67,8 +67,8 @@ def engine(stand_in):
             yield ChecksDone(INFO)
             yield Completed(RESULT)
 
-    def load_engine(bundle, index):
-        asked.update(bundle=bundle, index=index)
+    def load_engine(bundle, index, *, precision):
+        asked.update(bundle=bundle, index=index, precision=precision)
         return Engine()
 
     stand_in("jomed_app.inference.load", load_engine=load_engine)
@@ -87,12 +87,27 @@ def test_json_is_all_that_stdout_gets(engine, image, capsys):
     assert cli.main(["diagnose", str(image), "--json"]) == 0
     captured = capsys.readouterr()
     assert captured.out.count("\n") == 1
-    assert json.loads(captured.out)["versions"]["schema"] == "jomed.result/1"
+    assert json.loads(captured.out)["versions"]["schema"] == "jomed.result/2"
     assert Result.model_validate_json(captured.out) == RESULT
     assert "noise of a library" in captured.err
     assert engine["bundle"] == REPOSITORY / "assets" / "bundle"
     assert engine["index"] == REPOSITORY / "index" / "simulated"
     assert engine["shape"] == (64, 80, 3)
+
+
+@pytest.mark.parametrize(("words", "asked"), [((), "auto"), (("--precision", "nf4"), "nf4")])
+def test_a_precision_is_handed_on(engine, stand_in, image, words, asked):
+    stand_in("jomed_app.ui.layout", serve=lambda engine, host, port: None)
+    assert cli.main(["diagnose", str(image), "--json", *words]) == 0
+    assert engine.pop("precision") == asked
+    assert cli.main(["serve", *words]) == 0
+    assert engine.pop("precision") == asked
+
+
+def test_an_unknown_precision_is_bad_input(image, tmp_path, capsys):
+    assert cli.main(["diagnose", str(image), "--precision", "fp8"]) == 2
+    complaint = "precision must be one of auto, fp32, bf16, int8, nf4, found 'fp8'\n"
+    assert capsys.readouterr().err == complaint
 
 
 def test_the_table_warns_before_it_diagnoses(engine, image, capsys):
@@ -158,7 +173,7 @@ def test_a_file_that_is_no_image_is_bad_input(engine, tmp_path, capsys):
 
 
 def test_our_fault_is_an_incident_and_exit_1(stand_in, image, capsys, caplog):
-    def broken(bundle, index):
+    def broken(bundle, index, *, precision):
         raise RuntimeError("patient DOE^JOHN")
 
     stand_in("jomed_app.inference.load", load_engine=broken)
@@ -171,7 +186,7 @@ def test_our_fault_is_an_incident_and_exit_1(stand_in, image, capsys, caplog):
 
 
 def test_an_error_of_ours_keeps_its_sentence(stand_in, image, capsys):
-    def broken(bundle, index):
+    def broken(bundle, index, *, precision):
         raise BundleError("a bundle must match its manifest,\nfound another hash")
 
     stand_in("jomed_app.inference.load", load_engine=broken)
@@ -180,7 +195,7 @@ def test_an_error_of_ours_keeps_its_sentence(stand_in, image, capsys):
 
 
 def test_ctrl_c_is_no_fault(stand_in, image, capsys):
-    def stopped(bundle, index):
+    def stopped(bundle, index, *, precision):
         raise KeyboardInterrupt
 
     stand_in("jomed_app.inference.load", load_engine=stopped)
@@ -197,8 +212,10 @@ def test_simulate_writes_cases(tmp_path, capsys):
 
 
 def test_evaluate_prints_a_column_per_system(stand_in, tmp_path, capsys):
-    def evaluate_task(task, data, split, bundle, index, systems, limit, out, on_progress):
+    def evaluate_task(*given):
+        task, _, split, _, _, systems, _, out, on_progress, precision = given
         on_progress(1, 1)
+        assert precision == "fp32"
         figures = {"accuracy": 0.5, "accuracy_ci": [0.25, 0.75], "auroc": None}
         report = {"task": task, "split": split, "n": 4, "systems": dict.fromkeys(systems, figures)}
         out.write_text(json.dumps(report))
@@ -206,6 +223,7 @@ def test_evaluate_prints_a_column_per_system(stand_in, tmp_path, capsys):
 
     stand_in("jomed_app.evaluation.evaluate", evaluate_task=evaluate_task)
     words = ["--task", "breast", "--data", "d", "--split", "val", "--systems", "knn, rag"]
+    words += ["--precision", "fp32"]
     assert cli.main(["evaluate", *words, "--out", str(tmp_path / "report.json")]) == 0
     out = capsys.readouterr().out
     assert "breast val: 4 cases" in out

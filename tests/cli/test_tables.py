@@ -68,6 +68,13 @@ def test_ranks_go_from_the_other_search_to_this_one():
     assert "Not shown here: case-x (malignant), 2 in standard RAG" in out
 
 
+def test_the_table_says_how_the_models_ran():
+    versions = Versions(app="0", bundle="b", index="i", precision="nf4", number_type="bf16")
+    said = shown(result(1).model_copy(update={"versions": versions}))
+    assert said.endswith("Weights in nf4, products in bf16.\n")
+    assert "products" not in shown(result(1)), "a result of the first schema does not say"
+
+
 def test_the_standard_search_names_the_other():
     out = shown(result(2, 1, retrieval="standard"))
     assert "Search: standard RAG" in out

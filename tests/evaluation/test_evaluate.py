@@ -44,7 +44,7 @@ def evaluate(tiny_bundle, tiny_index, tmp_path_factory):
         steps = []
         values = evaluate_task(
             task, data, split, tiny_bundle, index, systems, limit, out,
-            lambda done, total, **_: steps.append((done, total)),
+            lambda done, total, **_: steps.append((done, total)), "fp32",
         )  # fmt: skip
         return values, out, steps
 
@@ -97,7 +97,7 @@ def test_several_splits_are_one_list(evaluate, data):
 
 def test_the_baseline_is_the_head_that_the_bundle_carries(evaluate, data, tiny_bundle):
     values, *_ = evaluate(data, systems=["backbone"])
-    parts = load_bundle(tiny_bundle)
+    parts = load_bundle(tiny_bundle, "fp32")
     records = [each for each in read_records(data) if each.split == "val"]
     images = [read_image(data / each.image).model_input for each in records]
     features = parts.retriever.features(parts.retriever.tower_tokens(images))
@@ -163,7 +163,7 @@ def one_label_index(tiny_corpus, tiny_bundle, tmp_path):
     """An index in which nothing is of another class."""
     folder, records = tiny_corpus
     benign = [each for each in records if each.label == "benign"]
-    retriever = load_bundle(tiny_bundle).retriever
+    retriever = load_bundle(tiny_bundle, "fp32").retriever
     build_index(benign, folder, retriever, tmp_path / "index", name="benign")
     return tmp_path / "index"
 

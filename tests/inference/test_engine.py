@@ -95,6 +95,7 @@ def test_candidates_are_what_the_index_holds(tiny_engine, result):
 def test_the_versions_name_bundle_and_index(tiny_engine, result):
     assert result.versions.bundle == tiny_engine.info.bundle
     assert result.versions.index == tiny_engine.info.index
+    assert result.versions == tiny_engine.info.versions
     assert result.question == tiny_engine.task.question
     assert result.input.checks[-1].name == "domain"
 

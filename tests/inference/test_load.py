@@ -5,11 +5,13 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from jomed_app.data.tasks import load_task
 from jomed_app.errors import BundleError, ConfigError, IndexMismatchError
 from jomed_app.inference.calibration.profile import CorpusProfile
 from jomed_app.inference.load import READER_FILE, TASK_FILE, load_bundle, load_engine
+from jomed_app.models.number_type import VARIABLE, dtype_name
 from jomed_app.storage.bundle import write_manifest
 from tests.tiny_bundle import TINY_CALIBRATION
 
@@ -60,6 +62,45 @@ def test_an_engine_says_what_it_runs_on(tiny_engine, tiny_index):
     assert info.measured_on == "40 tiny images"
     assert [each.threshold for each in info.box_operating_points] == [0.25, 0.5]
     assert info.box_operating_points[1].found_share == 0.8
+
+
+@pytest.mark.parametrize(
+    ("precision", "number_type"), [("fp32", "fp32"), ("bf16", "bf16"), ("nf4", "bf16")]
+)
+def test_an_engine_says_what_it_runs_and_how(tiny_bundle, tiny_index, precision, number_type):
+    versions = load_engine(tiny_bundle, tiny_index, precision=precision).info.versions
+    files = json.loads((tiny_bundle / "manifest.json").read_text())["files"]
+    assert versions.reader == f"llava ({files['reader/model.safetensors']['sha256'][:8]})"
+    fingerprint = load_bundle(tiny_bundle, "fp32").retriever.fingerprint
+    assert versions.retriever == f"embedded ({fingerprint[:8]})"
+    assert (versions.precision, versions.number_type) == (precision, number_type)
+    assert versions.threads == torch.get_num_threads()
+
+
+def test_a_reader_in_several_files_is_named_by_all_of_them(copy, tiny_index):
+    one = load_engine(sealed_again(copy), tiny_index, precision="fp32").info.reader
+    save_file({"spare": torch.zeros(1)}, copy / "reader" / "spare.safetensors")
+    both = load_engine(sealed_again(copy), tiny_index, precision="fp32").info.reader
+    assert one != both
+
+
+@pytest.mark.parametrize("number_type", ["fp32", "bf16"])
+def test_without_a_precision_the_set_number_type_rules(tiny_bundle, monkeypatch, number_type):
+    monkeypatch.setenv(VARIABLE, number_type)
+    parts = load_bundle(tiny_bundle)
+    assert parts.precision.value == number_type
+    assert dtype_name(parts.reader.dtype) == number_type
+
+
+def test_an_asked_precision_wins_over_the_set_number_type(tiny_bundle, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "bf16")
+    assert load_bundle(tiny_bundle, "fp32").reader.dtype is torch.float32
+
+
+def test_an_unknown_number_type_is_refused(tiny_bundle, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "fp16")
+    with pytest.raises(ConfigError, match="JOMED_NUMBER_TYPE must be bf16 or fp32, found 'fp16'"):
+        load_bundle(tiny_bundle)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from threading import Barrier, Thread
+from types import SimpleNamespace
+
 import bitsandbytes
 import pytest
 import torch
 
 from jomed_app.errors import ConfigError
 from jomed_app.models import loading
-from jomed_app.models import number_type as compute
 from jomed_app.models.loading import (
     Precision,
     attach_lora,
@@ -17,9 +19,11 @@ from jomed_app.models.loading import (
     load_image_text_model,
     merge_lora,
     parse_precision,
+    prepare_for_answers,
     quantization_config,
     store_quantized,
 )
+from jomed_app.models.number_type import NUMBER_TYPES, VARIABLE
 from jomed_app.models.reader.forward import call_hidden
 from tests.tiny_models import build_tiny_reader
 
@@ -50,7 +54,8 @@ def four_bit_layers(model):
 
 def text_logits(model):
     ids = torch.arange(3, 19)[None]
-    hidden = model.model.language_model(input_ids=ids).last_hidden_state
+    causal = torch.ones(1, 1, 16, 16, dtype=torch.bool).tril()
+    hidden = model.model.language_model(input_ids=ids, attention_mask=causal).last_hidden_state
     return model.lm_head(hidden).float()
 
 
@@ -64,25 +69,53 @@ def test_an_unknown_precision_names_the_known():
         parse_precision("fp8")
 
 
+@pytest.fixture
+def machine(monkeypatch):
+    """A machine of some memory, GiB, without a GPU; its rule's number type is given by name."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+    def has(total, number_type):
+        monkeypatch.setattr(loading, "_total_memory_gib", lambda: total)
+        monkeypatch.setattr(loading, "rule_dtype", lambda: NUMBER_TYPES[number_type])
+
+    return has
+
+
 @pytest.mark.parametrize(
-    ("size", "free", "bf16_seconds", "expected"),
+    ("size", "total", "number_type", "expected"),
     [
-        (1.0, 8.0, 2.0, Precision.FP32),  # bf16 is emulated, and fp32 fits
-        (1.0, 8.0, 0.5, Precision.BF16),  # bf16 is faster
-        (2.5, 8.0, 2.0, Precision.BF16),  # slower, but fp32 would take 5 of 4 GiB
-        (4.5, 8.0, 0.5, Precision.NF4),  # not even bf16 fits into half of what is free
+        (1.0, 8.0, "fp32", Precision.FP32),  # bf16 is emulated, and fp32 fits
+        (1.0, 8.0, "bf16", Precision.BF16),
+        (2.5, 8.0, "fp32", Precision.BF16),  # emulated, but fp32 would take 5 of 4 GiB
+        (4.5, 8.0, "bf16", Precision.NF4),  # not even bf16 fits into half of the memory
+        (4.5, 8.0, "fp32", Precision.NF4),
     ],
 )
-def test_precision_is_chosen_by_measurement(monkeypatch, size, free, bf16_seconds, expected):
-    seconds = {torch.bfloat16: bf16_seconds, torch.float32: 1.0}
-    monkeypatch.setattr(loading, "_free_memory_gib", lambda: free)
-    monkeypatch.setattr(compute, "matmul_seconds", seconds.__getitem__)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+def test_precision_follows_the_processor_and_the_memory(
+    machine, size, total, number_type, expected
+):
+    machine(total, number_type)
     assert choose_precision(size) is expected
 
 
-def test_free_memory_is_measured():
-    assert 0 < loading._free_memory_gib() < 1e5
+@pytest.mark.parametrize("name", ["bf16", "fp32"])
+@pytest.mark.parametrize("size", [1.0, 2.5, 4.5])
+def test_a_number_type_that_is_set_is_the_precision(machine, monkeypatch, name, size):
+    machine(8.0, "fp32")
+    monkeypatch.setenv(VARIABLE, name)
+    assert choose_precision(size).value == name
+
+
+def test_memory_is_that_of_the_machine_whatever_is_free(monkeypatch):
+    whole = loading._total_memory_gib()
+    held = torch.ones(2**25)  # 128 MiB, touched
+    assert loading._total_memory_gib() == whole
+    assert held.sum() > 0
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    properties = SimpleNamespace(total_memory=24 * 2**30)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+    assert loading._total_memory_gib() == 24
 
 
 def test_plain_forms_are_not_quantized():
@@ -153,6 +186,35 @@ def test_building_from_folders_joins_the_parts(tmp_path):
         for name, value in getattr(built.model, part).state_dict().items():
             assert torch.equal(value, expected[name]), name
     assert built.lm_head.weight is built.get_input_embeddings().weight
+
+
+def packed_layers(model):
+    return [
+        each
+        for each in four_bit_layers(model)
+        if getattr(each.weight.quant_state, "packing_format_for_cpu", False)
+    ]
+
+
+def test_four_bit_weights_are_laid_out_before_the_first_answer(stored):
+    """Else two first answers at once read weights that are half laid out."""
+    model = load_image_text_model(stored, Precision.NF4)
+    assert packed_layers(model) == []
+    prepare_for_answers(model)
+    expected = four_bit_layers(model) if bitsandbytes.functional.has_avx512bf16() else []
+    assert packed_layers(model) == expected
+    alone, together, barrier = text_logits(model), {}, Barrier(2)
+
+    def answer(name):
+        barrier.wait()
+        together[name] = text_logits(model)
+
+    threads = [Thread(target=answer, args=(name,)) for name in "ab"]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert all(torch.equal(together[name], alone) for name in "ab")
 
 
 def run_row(reader, features):

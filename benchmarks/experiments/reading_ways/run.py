@@ -39,7 +39,7 @@ from jomed_app.progress import OnProgress, show_progress
 from jomed_app.training.cases.fold_corpus import FoldCorpus
 from jomed_app.training.cases.table import ReaderTable, load_reader_table
 from jomed_app.training.cases.table_reader import TableReader, freeze_reader
-from jomed_app.training.run.stages import tune_on_mixture
+from jomed_app.training.reader.stage import tune_on_mixture
 from jomed_app.training.run.workspace import Workspace
 
 OPTIONS = Path(__file__).parent / "options"

@@ -32,12 +32,8 @@ from jomed_app.models.localizer.detection import WINDOW_BINS, peak_expectation, 
 from jomed_app.models.localizer.localizer import Localizer
 from jomed_app.training.cases.image_set import load_images
 from jomed_app.training.localizer.kept_views import KeptCases, Part
-from jomed_app.training.localizer.train import (
-    fresh_localizer,
-    frozen_tower,
-    keep_real,
-    train_localizer,
-)
+from jomed_app.training.localizer.stage import fresh_localizer, frozen_tower, keep_real
+from jomed_app.training.localizer.train import train_localizer
 from jomed_app.training.run.workspace import Workspace, groups_of
 
 SIZES = (224, 320, 384)

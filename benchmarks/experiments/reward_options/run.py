@@ -30,7 +30,7 @@ from jomed_app.data.corpus import load_corpus
 from jomed_app.evaluation.metrics.boxes import lesion_ious
 from jomed_app.models.localizer.localizer import Localizer, load_localizer
 from jomed_app.training.localizer.kept_views import KeptCases
-from jomed_app.training.localizer.train import frozen_tower, keep_real
+from jomed_app.training.localizer.stage import frozen_tower, keep_real
 from jomed_app.training.rewards.merge import tune_localizer
 from jomed_app.training.rewards.policy import ViewQueries, rewarded_rows, see_cases
 from jomed_app.training.rewards.reward_responses import class_set

@@ -130,6 +130,7 @@ def evaluate_questions(
     limit: int | None,
     out: Path,
     on_progress: OnProgress,
+    precision: str = "auto",
 ) -> dict[str, Any]:
     """Ask all questions of a split with a bundle and an index, and write the report.
 
@@ -142,6 +143,7 @@ def evaluate_questions(
         limit: first N images only.
         out: report file.
         on_progress: called after every image.
+        precision: see `load_bundle`.
 
     Returns:
         The report as plain values.
@@ -149,7 +151,7 @@ def evaluate_questions(
     Raises:
         RecordError: if the split holds no case, or none with a question.
     """
-    parts = load_bundle(bundle)
+    parts = load_bundle(bundle, precision)
     candidates = CandidateIndex.load(index, parts.retriever.fingerprint)
     engine = engine_of(parts, candidates)
     folder, records = load_corpus(task, data, splits)

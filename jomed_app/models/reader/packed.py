@@ -108,17 +108,21 @@ class Reader:
 
     @torch.inference_mode()
     def encode_pixels(self, pixel_values: Tensor) -> list[ImageEncoding]:
-        """Encode (B, 3, S, S) images."""
+        """Encode (B, 3, S, S) images, one at a time.
+
+        Ours: in a batch, an image's bits depend on how many stand beside it, so the same case would
+        get one answer where candidates were encoded ahead and another where they were not.
+        """
+        return [self._encode_one(each) for each in pixel_values.to(self.dtype).split(1)]
+
+    def _encode_one(self, pixel_values: Tensor) -> ImageEncoding:
         output = self.model.get_image_features(  # type: ignore[operator]
-            pixel_values=pixel_values.to(self.dtype),
+            pixel_values=pixel_values,
             vision_feature_layer=self.model.config.vision_feature_layer,
             vision_feature_select_strategy=self.model.config.vision_feature_select_strategy,
             return_dict=True,
         )
-        return [
-            ImageEncoding(tokens, features)
-            for tokens, features in zip(output.last_hidden_state, output.pooler_output, strict=True)
-        ]
+        return ImageEncoding(output.last_hidden_state[0], output.pooler_output[0])
 
     def pool_features(self, features: Tensor) -> Tensor:
         """Average (..., P, D) features of a candidate to (..., P / pool², D)."""

@@ -94,7 +94,8 @@ class GraphPair:
         """Cost of one (B,) permutation; gradients flow through what it matches, nothing else."""
         rows = torch.arange(len(assignment))
         nodes = (self.first * self.second[assignment]).sum(-1) + self.node_extra[rows, assignment]
-        pair = matched_edges(assignment.numpy(), self.edges.numpy(), self.edges.numpy())
+        edges_of = self.edges.cpu().numpy()  # the solver and its answer live on the CPU
+        pair = matched_edges(assignment.numpy(), edges_of, edges_of)
         source, target = (torch.from_numpy(each) for each in pair)
         edges = (self.along[source] * self.across[target]).sum(-1) + self.edge_extra[source, target]
         return -(nodes - AFFINITY_OFFSET).sum() - self.edge_weight * (edges - AFFINITY_OFFSET).sum()

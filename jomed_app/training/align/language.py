@@ -24,7 +24,8 @@ from jomed_app.objectives.jomed.answers import answer_loss
 from jomed_app.progress import OnProgress
 from jomed_app.training.align.losses import build_graph_alignment
 from jomed_app.training.reader.packing import IGNORED, Block, pack
-from jomed_app.training.run.loop import LoopSettings, no_progress, run_loop
+from jomed_app.training.run.device import training_device
+from jomed_app.training.run.loop import CPU, LoopSettings, no_progress, run_loop
 
 MAX_TOKENS = 64  # of a description that is learned word for word
 
@@ -96,25 +97,32 @@ def train_projector(
         [*reader.rows.answer(f" {text}")[:MAX_TOKENS], reader.rows.end_id] for text in descriptions
     ]
     pad_id = int(reader.tokenizer.pad_token_id or 0)
+    device = training_device()
+    model.to(device)  # type: ignore[arg-type]
 
     def step_loss(step: int) -> Mapping[str, Tensor]:
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
         rows = torch.randperm(len(answers), generator=generator)[: config.language_batch]
         blocks = [[Block(prompt, answers[row], [1.0] * len(answers[row]))] for row in rows.tolist()]
-        batch = pack([query] * len(rows), blocks, pad_id)
-        features = projector(tokens[rows].float())
-        with autocast():
+        batch = pack([query] * len(rows), blocks, pad_id).to(device)
+        features = projector(tokens[rows].to(device).float())
+        with autocast(device):
             hidden = call_hidden(
                 model, batch.input_ids, batch.attention, batch.position_ids, list(features)
             )
             asked = batch.targets != IGNORED
             logits = model.get_output_embeddings()(hidden[asked])
-        told = answer_loss(logits, batch.targets[asked], batch.weights[asked], reader.location_ids)
+        told = answer_loss(
+            logits,
+            batch.targets[asked],
+            batch.weights[asked],
+            reader.location_ids.to(device),
+        )
         terms = {"loss": told, "language": told}
         if use_graph:
             image = features.mean(1)
             terms["graph"], terms["hamming"] = alignment(
-                [image, *(each[rows] for each in nodes)], generator
+                [image, *(each[rows].to(device) for each in nodes)], generator
             )
             terms["loss"] = told + config.graph_weight * terms["graph"]
         return terms
@@ -126,6 +134,8 @@ def train_projector(
         out,
         resume=resume,
         on_progress=on_progress,
+        device=device,
     )
+    model.to(CPU)  # type: ignore[arg-type]
     projector.requires_grad_(False)
     return history

@@ -32,6 +32,7 @@ from jomed_app.training.align.losses import AlignmentLoss
 from jomed_app.training.align.triples import extended_texts
 from jomed_app.training.cases.augment import random_view, view_batches
 from jomed_app.training.cases.image_set import ImageSet
+from jomed_app.training.run.device import training_device
 from jomed_app.training.run.loop import LoopSettings, no_progress, run_loop
 
 logger = logging.getLogger(__name__)
@@ -80,8 +81,9 @@ class FreshViews:
         """See `TokenSource`."""
         pixels = self.images.pixel_values(rows.tolist())
         view = random_view(pixels, self.images.boxes[rows], generator)
-        with autocast():
-            tokens: Tensor = self.tower(view.pixel_values).last_hidden_state
+        device = self.tower.device
+        with autocast(device):
+            tokens: Tensor = self.tower(view.pixel_values.to(device)).last_hidden_state
         return tokens.float(), view.boxes
 
 
@@ -127,9 +129,10 @@ class KeptViews:
 
 def tokens_of(tower: EfficientNetLiteModel, fine: Tensor, middle: Tensor) -> Tensor:
     """Patch tokens (B, P, C) from kept maps, with gradient into the last stage."""
-    with autocast():
+    device = tower.device
+    with autocast(device):
         dtype = compute_dtype()
-        fine, middle = fine.to(dtype), middle.to(dtype)
+        fine, middle = fine.to(device, dtype), middle.to(device, dtype)
         deep = tower.last_map(middle.contiguous(memory_format=torch.channels_last))
         return tower.join_tokens(fine, deep).float()
 
@@ -202,6 +205,7 @@ def train_align(
     tower.train()
     see = source or FreshViews(tower, images)
     annotated = images.is_annotated()
+    device = training_device()
 
     def step_loss(step: int) -> dict[str, Tensor]:
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
@@ -210,15 +214,14 @@ def train_align(
         pooled = pool_tokens(tokens, tower.config.position_dim)
         terms: dict[str, Tensor] = alignment(
             projections.embed_features(pooled),
-            [projections.embed_passages(wording[rows]) for wording in passages],
+            [projections.embed_passages(wording[rows].to(device)) for wording in passages],
             generator,
         )
         known = annotated[rows]
         place = tokens.new_zeros(())
         if known.any():
-            place = functional.binary_cross_entropy_with_logits(
-                localizer(tokens[known]), occupancy_target(boxes[known], tower.config.grid)
-            )
+            covered = occupancy_target(boxes[known], tower.config.grid).to(device)
+            place = functional.binary_cross_entropy_with_logits(localizer(tokens[known]), covered)
         terms["place"] = place
         terms["loss"] = terms["loss"] + config.localization_weight * place
         return terms
@@ -236,6 +239,7 @@ def train_align(
         resume=resume,
         on_progress=on_progress,
         lr_factors=dict.fromkeys(("projections", "localizer", "alignment"), config.head_lr_factor),
+        device=device,
     )
     tower.train(False)
     return history

@@ -7,30 +7,23 @@ simulated cases first, then per fold on real ones.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from jomed_app.config.localizer import LocalizerTrainingConfig
-from jomed_app.data.corpus import assign_folds, load_corpus
-from jomed_app.data.tasks import Task
 from jomed_app.models.localizer.dense_head import cell_centers
-from jomed_app.models.localizer.localizer import Localizer, LocalizerConfig, LocalizerOutput
+from jomed_app.models.localizer.localizer import Localizer, LocalizerOutput
 from jomed_app.models.number_type import autocast, compute_dtype
-from jomed_app.models.vision_tower import EfficientNetLiteModel
 from jomed_app.objectives.boxes.dense_boxes import dense_loss
 from jomed_app.objectives.boxes.edges import edge_loss
 from jomed_app.progress import OnProgress
-from jomed_app.training.cases.image_set import load_images
-from jomed_app.training.localizer.kept_views import KeptCases, Part, draw_batch, keep_cases
-from jomed_app.training.run.loop import LoopSettings, no_progress, run_loop
-from jomed_app.training.run.workspace import Workspace
+from jomed_app.training.localizer.kept_views import Part, draw_batch
+from jomed_app.training.run.device import training_device
+from jomed_app.training.run.loop import CPU, LoopSettings, no_progress, run_loop
 
 LABEL_SMOOTHING = 0.05
 # Ours: weights of the losses; those of the dense head follow arXiv:2006.04388 (2 and 0.25)
@@ -51,7 +44,7 @@ def localizer_loss(
         sigma: width of an edge's bell, bins.
     """
     cells = round(said.dense.scores.shape[1] ** 0.5)
-    centers = cell_centers(cells, cells)
+    centers = cell_centers(cells, cells).to(boxes.device)
     terms = dense_loss(
         said.dense.scores,
         said.dense.distance_logits,
@@ -95,14 +88,17 @@ def train_localizer(
     Returns:
         The log of the steps run now.
     """
+    device = training_device()
+    localizer.to(device)  # type: ignore[arg-type]
     localizer.to(memory_format=torch.channels_last)  # type: ignore[call-arg]
     localizer.train()
 
     def step_loss(step: int) -> Mapping[str, Tensor]:
         torch.manual_seed(config.seed * 1_000_003 + step)  # of the dropout
         maps, boxes, labels = draw_batch(parts, config.batch_size, config.seed, step)
-        with autocast():
-            said = localizer(maps.to(compute_dtype()))
+        with autocast(device):
+            said = localizer(maps.to(device, compute_dtype()))
+        boxes, labels = boxes.to(device), labels.to(device)
         return localizer_loss(said, boxes, labels, reach=localizer.config.reach, sigma=config.sigma)
 
     history = run_loop(
@@ -120,87 +116,8 @@ def train_localizer(
         resume=resume,
         on_progress=on_progress,
         lr_factors={"stages": config.stage_factor},
+        device=device,
     )
+    localizer.to(CPU)  # type: ignore[arg-type]
     localizer.eval()  # type: ignore[no-untyped-call]
     return history
-
-
-def fresh_localizer(
-    tower: EfficientNetLiteModel, task: Task, config: LocalizerTrainingConfig, location_bins: int
-) -> Localizer:
-    """A localizer that knows what the tower knows."""
-    torch.manual_seed(config.seed)
-    localizer = Localizer(
-        LocalizerConfig(
-            image_size=config.image_size,
-            tower_width=tower.config.width,
-            stride=int(config.stride),
-            num_labels=len(task.labels),
-            empty_labels=[task.labels.index(name) for name in task.empty_labels],
-            location_bins=location_bins,
-        )
-    )
-    localizer.copy_stages(tower)
-    return localizer
-
-
-def frozen_tower(work: Workspace) -> EfficientNetLiteModel:
-    """The base tower, whose early stages every localizer carries."""
-    tower: EfficientNetLiteModel = EfficientNetLiteModel.from_pretrained(work.base("tower"))
-    tower.train(False)
-    return tower
-
-
-def keep_simulated(
-    work: Workspace, tower: EfficientNetLiteModel, on_progress: OnProgress = no_progress
-) -> KeptCases | None:
-    """Kept views of the simulated cases; None where the task has no simulator."""
-    config, records = work.config.train_localizer, work.simulated("reader")
-    if not records:
-        return None
-    images = load_images(work.corpus("reader"), records, config.image_size)
-    views, seed = config.simulated_views, config.seed
-    return keep_cases(tower, images, work.task, views, seed, on_progress=on_progress)
-
-
-def keep_real(
-    work: Workspace, tower: EfficientNetLiteModel, on_progress: OnProgress = no_progress
-) -> tuple[KeptCases, NDArray[np.int64]]:
-    """Kept views of the real cases, and the fold of each."""
-    config, settings = work.config.train_localizer, work.config.train_reader
-    folder, records = load_corpus(work.task, Path(settings.data), ("train", "val"))
-    images = load_images(folder, records, config.image_size)
-    kept = keep_cases(tower, images, work.task, config.views, config.seed, on_progress=on_progress)
-    return kept, assign_folds(records, settings.folds, settings.fold_seed)
-
-
-def localizer_stage(
-    work: Workspace, *, resume: bool = False, on_progress: OnProgress = no_progress
-) -> None:
-    """Train on simulated cases, then one localizer per fold and one on all real cases."""
-    config, tower = work.config.train_localizer, frozen_tower(work)
-    localizer = fresh_localizer(tower, work.task, config, work.config.reader.location_bins)
-    share, drawn = config.simulated_share, list[Part]()
-    if config.simulated_steps or share:
-        simulated = keep_simulated(work, tower, on_progress)
-        if simulated is not None:
-            drawn = [Part(simulated, np.arange(len(simulated.labels)), share or 1.0)]
-
-    def train(name: str, start: Localizer, parts: Sequence[Part], steps: int) -> Localizer:
-        trained, folder = copy.deepcopy(start), work.localizer(name)
-        train_localizer(
-            trained, parts, config, folder, steps=steps, resume=resume, on_progress=on_progress
-        )
-        trained.save_pretrained(folder)
-        return trained
-
-    if drawn and config.simulated_steps:
-        localizer = train("simulated", localizer, drawn, config.simulated_steps)
-    if not work.trained_folds:
-        return
-    mixed = drawn if share else []
-    kept, folds = keep_real(work, tower, on_progress)
-    for fold in work.trained_folds:
-        rows = np.flatnonzero(folds != fold) if fold is not None else np.arange(len(folds))
-        parts = [Part(kept, rows, 1 - share if mixed else 1.0), *mixed]
-        train(work.fold_name(fold), localizer, parts, config.steps)

@@ -50,6 +50,16 @@ class PackedBatch:
     targets: Tensor
     weights: Tensor
 
+    def to(self, device: torch.device) -> PackedBatch:
+        """The same batch on a device."""
+        return PackedBatch(
+            self.input_ids.to(device),
+            self.position_ids.to(device),
+            self.attention.to(device),
+            self.targets.to(device),
+            self.weights.to(device),
+        )
+
 
 def pack(
     queries: Sequence[Sequence[int]], blocks: Sequence[Sequence[Block]], pad_id: int

@@ -26,7 +26,7 @@ def answer_step_loss(
     Only the hidden states that name an answer token are turned into logits.
 
     Args:
-        reader: learns.
+        reader: learns, on the device where its model is.
         queries: ids of B queries.
         blocks: of each query, one or more.
         features_in_order: called under autocast; image tokens (P, D) in the order in which the
@@ -36,8 +36,9 @@ def answer_step_loss(
     Returns:
         "loss", nats per unit of weight, and "tokens", how many were computed, padding included.
     """
-    batch = pack(queries, blocks, int(reader.tokenizer.pad_token_id or 0))
-    with autocast():
+    device = reader.model.device
+    batch = pack(queries, blocks, int(reader.tokenizer.pad_token_id or 0)).to(device)
+    with autocast(device):
         hidden = call_hidden(
             reader.model,
             batch.input_ids,
@@ -51,7 +52,7 @@ def answer_step_loss(
         logits,
         batch.targets[is_asked],
         batch.weights[is_asked],
-        reader.location_ids,
+        reader.location_ids.to(device),
         label_smoothing=label_smoothing,
     )
     return {"loss": loss, "tokens": torch.tensor(float(batch.input_ids.numel()))}

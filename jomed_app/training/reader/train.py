@@ -27,6 +27,7 @@ from jomed_app.training.cases.augment import random_view
 from jomed_app.training.cases.image_set import ImageSet
 from jomed_app.training.reader.sampling import PlannedQuery, Pool, RowSampler, to_block
 from jomed_app.training.reader.step import answer_step_loss
+from jomed_app.training.run.device import training_device
 from jomed_app.training.run.loop import LoopSettings, no_progress, run_loop
 
 logger = logging.getLogger(__name__)
@@ -100,6 +101,7 @@ def train_reader(
     model.train()
     model.model.vision_tower.eval().requires_grad_(False)
     location_ids = set(reader.location_ids.tolist())
+    device = training_device()
 
     def step_loss(step: int) -> Mapping[str, Tensor]:
         rng = np.random.default_rng([config.seed, step])
@@ -119,7 +121,7 @@ def train_reader(
 
         def features() -> list[Tensor]:
             with torch.no_grad():
-                seen = model.model.vision_tower(view.pixel_values).last_hidden_state
+                seen = model.model.vision_tower(view.pixel_values.to(device)).last_hidden_state
             return _features_in_order(reader, seen, corpus_tokens, planned)
 
         shown = [reader.rows.query(one.question) for one in planned]
@@ -132,6 +134,7 @@ def train_reader(
         out,
         resume=resume,
         on_progress=on_progress,
+        device=device,
     )
     model.eval()
     return history
@@ -169,7 +172,7 @@ def _features_in_order(
     ]
     unique, places = np.unique(np.array(rows, dtype=np.int64), return_inverse=True)
     candidates = pool_grid(
-        project(corpus_tokens[unique].to(dtype)), reader.grid, reader.candidate_pool
+        project(corpus_tokens[unique].to(seen.device, dtype)), reader.grid, reader.candidate_pool
     )
     features: list[Tensor] = []
     taken = 0

@@ -13,7 +13,7 @@ from jomed_app.errors import ConfigError
 from jomed_app.models.localizer.localizer import load_localizer
 from jomed_app.progress import OnProgress
 from jomed_app.training.localizer.kept_views import KeptCases
-from jomed_app.training.localizer.train import frozen_tower, keep_real, keep_simulated
+from jomed_app.training.localizer.stage import frozen_tower, keep_real, keep_simulated
 from jomed_app.training.rewards.merge import tune_localizer
 from jomed_app.training.rewards.policy import (
     LocalizerPolicy,

@@ -6,12 +6,13 @@ Written while a stage runs, so that a stage that is stopped leaves what it has c
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 
+import psutil
 from pydantic import ConfigDict, Field, ValidationError
 
 from jomed_app.errors import RecordError, first_fault
@@ -20,9 +21,7 @@ from jomed_app.types import Frozen
 
 COSTS_FILE = "costs.json"
 COLUMNS = ("stage", "runs", "wall", "CPU", "optimizer steps", "other steps", "peak memory, GiB")
-PROCESS = Path("/proc/self")
-PEAK_LINE = "VmHWM:"  # "peak resident set size" in proc(5); kB
-RESET_PEAK = "5"  # proc(5), clear_refs
+LOOK_EVERY_S = 0.05  # between two looks at the memory; a shorter peak is not seen
 
 
 class StageCost(Frozen):
@@ -33,7 +32,7 @@ class StageCost(Frozen):
     cpu_s: float = Field(description="of the process and of those it started and waited for")
     steps: int = Field(description="optimizer steps")
     items: int = Field(description="other steps told: cases simulated or read, batches encoded")
-    peak_bytes: int = Field(description="resident memory of the process; 0 where not known")
+    peak_bytes: int = Field(description="most resident memory of the process; 0: not known")
 
 
 class RunCosts(Frozen):
@@ -52,8 +51,7 @@ def record_costs(
 ) -> Iterator[OnProgress]:
     """Count what the block costs and write it to the run's `costs.json`.
 
-    The peak is that of the block where the system can forget an earlier one (Linux), else that of
-    the process so far. Memory of other processes and of accelerators is not counted.
+    Memory of other processes and of accelerators is not counted.
 
     Args:
         run: folder of the run; nothing is kept where there is none.
@@ -70,7 +68,7 @@ def record_costs(
     """
     known = read_costs(run).stages if (run / COSTS_FILE).is_file() else {}
     before = known.get(stage) if adds_up else None
-    _forget_peak()
+    memory = _MemoryWatch()
     start_s, start_cpu_s = time.monotonic(), _cpu_seconds()
     steps, items, written_s = 0, 0, start_s
 
@@ -83,7 +81,7 @@ def record_costs(
             cpu_s=_cpu_seconds() - start_cpu_s,
             steps=steps,
             items=items,
-            peak_bytes=_peak_bytes(),
+            peak_bytes=memory.look(),
         )
         _write(run, known | {stage: _sum(before, cost) if before else cost})
 
@@ -98,9 +96,11 @@ def record_costs(
             write()
         on_progress(done, total, **figures)
 
+    memory.start()
     try:
         yield report
     finally:
+        memory.stop()
         write()
 
 
@@ -165,24 +165,27 @@ def _cpu_seconds() -> float:
     return spent.user + spent.system + spent.children_user + spent.children_system
 
 
-def _forget_peak() -> None:
-    """Start a new peak of resident memory where the system offers that."""
-    with suppress(OSError):
-        (PROCESS / "clear_refs").write_text(RESET_PEAK, encoding="ascii")
+class _MemoryWatch(Thread):
+    """Looks at this process's resident memory again and again, and keeps the most it saw."""
 
+    def __init__(self) -> None:
+        super().__init__(name="memory watch", daemon=True)
+        self._process, self._stopped = psutil.Process(), Event()
+        self._most_bytes = 0
 
-def _peak_bytes() -> int:
-    """Peak resident memory of this process; 0 where the system does not say."""
-    with suppress(OSError):
-        for line in (PROCESS / "status").read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith(PEAK_LINE):
-                return 1024 * int(line.split()[1])
-    if sys.platform == "win32":
-        return 0
-    import resource
+    def run(self) -> None:
+        while not self._stopped.wait(LOOK_EVERY_S):
+            self.look()
 
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else 1024 * most
+    def look(self) -> int:
+        """Look once more; return the most bytes seen so far."""
+        self._most_bytes = max(self._most_bytes, int(self._process.memory_info().rss))
+        return self._most_bytes
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopped.set()
+        self.join()
 
 
 def _clock(seconds: float) -> str:

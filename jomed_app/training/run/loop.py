@@ -1,4 +1,8 @@
-"""The loop every stage shares: one optimizer, one schedule, checkpoints, progress, cancel."""
+"""The loop every stage shares: one optimizer, one schedule, checkpoints, progress, cancel.
+
+It runs on a CPU, on one GPU or in several processes, each with batches of its own; accelerate
+averages and clips the gradients.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from jomed_app.errors import BundleError
 from jomed_app.progress import OnProgress
+from jomed_app.training.run.device import training_accelerator
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +29,7 @@ CHECKPOINT_FILE = "checkpoint.safetensors"
 OPTIMIZER_FILE = "optimizer.pt"
 MEAN_FILE = "mean.safetensors"
 MEAN_WARMUP = 10  # steps; early on the mean follows faster
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,7 @@ class LoopSettings:
         checkpoint_every: steps between checkpoints; 0 writes only the last.
         average: decay per step of a running mean of the weights, which replaces them at the end;
             0 keeps none.
+        batches_per_step: batches of a process whose gradients are averaged into a step.
     """
 
     steps: int
@@ -46,6 +55,7 @@ class LoopSettings:
     clip_norm: float = 1.0
     checkpoint_every: int = 50
     average: float = 0.0
+    batches_per_step: int = 1
 
 
 def no_progress(done: int, total: int, **figures: float) -> None:
@@ -71,28 +81,35 @@ def run_loop(
     resume: bool = False,
     on_progress: OnProgress = no_progress,
     lr_factors: Mapping[str, float] | None = None,
+    device: torch.device = CPU,
 ) -> list[dict[str, float]]:
-    """Minimize `step_loss(step)["loss"]` over the modules' trainable parameters.
+    """Minimize `step_loss(number)["loss"]` over the modules' trainable parameters.
 
-    A step's randomness must derive from its number, so that a resumed run equals an unbroken one.
+    A batch's randomness must derive from its number, so that a resumed run equals an unbroken one.
+    The number is the step's; further batches of a step, and those of further processes, count on
+    from where the steps end, so that no two are alike.
 
     Args:
         modules: what learns; only parameters with `requires_grad` are touched and saved.
-        step_loss: named scalars of one step; "loss" is minimized, the rest is logged.
+        step_loss: named scalars of one batch; "loss" is minimized, the rest is logged.
         settings: schedule.
         out: folder of the checkpoint.
         resume: continue from the checkpoint in `out` if there is one.
         on_progress: called after every step.
         lr_factors: learning-rate factor per module name, 1 where absent.
+        device: where the modules are while they learn, and `step_loss` must send its batch; they
+            are on the CPU afterwards.
 
     Returns:
-        The log: one dictionary of floats per step run now.
+        The log: one dictionary of floats per step run now, of this process's last batch.
 
     Raises:
         BundleError: if a checkpoint does not fit the modules.
         FloatingPointError: if the loss stops being finite; the last checkpoint stays.
     """
     out.mkdir(parents=True, exist_ok=True)
+    accelerator = training_accelerator(settings.batches_per_step)
+    _place(modules, device)
     state = trainable_state(modules)
     factors = lr_factors or {}
     groups = [
@@ -116,16 +133,19 @@ def run_loop(
         settings.clip_norm,
     )
     start = _restore(state, optimizer, scheduler, out) if resume else 0
+    _start_alike(state, accelerator)
     mean = _restore_mean(state, out, start) if settings.average else None
     history: list[dict[str, float]] = []
     for step in range(start, settings.steps):
         optimizer.zero_grad(set_to_none=True)
-        terms = step_loss(step)
-        loss = terms["loss"]
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss is not finite at step {step}; lower the rate")
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(state.values(), settings.clip_norm)
+        for batch in range(settings.batches_per_step):
+            share = accelerator.process_index * settings.batches_per_step + batch
+            terms = step_loss(step + share * settings.steps)
+            if not torch.isfinite(terms["loss"]):
+                raise FloatingPointError(f"the loss is not finite at step {step}; lower the rate")
+            accelerator.backward(terms["loss"])
+        _average_gradients(state, accelerator)
+        norm = accelerator.clip_grad_norm_(state.values(), settings.clip_norm)
         optimizer.step()
         scheduler.step()
         if mean is not None:
@@ -133,13 +153,41 @@ def run_loop(
         values = {name: float(value.detach()) for name, value in terms.items()}
         values["grad_norm"] = float(norm)
         history.append(values)
+        if not accelerator.is_main_process:
+            continue
         on_progress(step + 1, settings.steps, **values)
         due = settings.checkpoint_every and (step + 1) % settings.checkpoint_every == 0
         if due or step + 1 == settings.steps:
             _save(state, optimizer, scheduler, step + 1, out, mean)
     if mean is not None:
         _follow(state, mean, 0.0)
+    accelerator.wait_for_everyone()
+    _place(modules, CPU)
     return history
+
+
+def _place(modules: Mapping[str, nn.Module], device: torch.device) -> None:
+    for module in modules.values():
+        module.to(device)
+
+
+@torch.no_grad()
+def _start_alike(state: Mapping[str, Tensor], accelerator: Accelerator) -> None:
+    """Several processes start from the weights of the first one."""
+    if accelerator.num_processes > 1:
+        for value in state.values():
+            value.copy_(broadcast(value.detach()))
+
+
+def _average_gradients(state: Mapping[str, Tensor], accelerator: Accelerator) -> None:
+    """Several processes step alike, by the mean of what each of them found.
+
+    Ours: done here and not by a wrapped module, since a stage's loss calls its modules' parts.
+    """
+    if accelerator.num_processes > 1:
+        for value in state.values():
+            if value.grad is not None:
+                value.grad = accelerator.reduce(value.grad, reduction="mean")
 
 
 def _cosine(step: int, steps: int, warmup: float) -> float:

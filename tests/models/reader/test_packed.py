@@ -165,6 +165,23 @@ def test_features_equal_the_models_own_pixels(reader):
     torch.testing.assert_close(ours, functional.log_softmax(own, dim=-1), **CLOSE)
 
 
+def test_an_image_is_encoded_alike_whatever_stands_beside_it():
+    """Bits of a batch depend on its size, with a tower of full width; so there is no batch."""
+    reader = build_tiny_reader(0, ["benign", "malignant"])
+    sizes = []
+    reader.model.model.vision_tower.register_forward_pre_hook(
+        lambda module, inputs, named: sizes.append(len((*inputs, *named.values())[0])),
+        with_kwargs=True,
+    )
+    pixels = torch.randn(5, 3, 128, 128)
+    together = reader.encode_pixels(pixels)
+    assert sizes == [1] * 5
+    for one, pixel_values in zip(together, pixels.split(1), strict=True):
+        alone = reader.encode_pixels(pixel_values)[0]
+        assert torch.equal(one.tokens, alone.tokens)
+        assert torch.equal(one.features, alone.features)
+
+
 def test_tokens_are_the_towers(reader, images):
     assert images[0].tokens.shape == (16, reader.model.config.vision_config.hidden_size)
     assert images[0].features.shape == (16, reader.model.config.text_config.hidden_size)

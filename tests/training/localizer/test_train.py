@@ -10,16 +10,9 @@ from jomed_app.config.localizer import LocalizerTrainingConfig
 from jomed_app.models.localizer.localizer import Localizer, load_localizer
 from jomed_app.objectives.boxes.edges import box_iou
 from jomed_app.training.localizer.kept_views import Part, keep_cases
-from jomed_app.training.localizer.train import (
-    LOSS_WEIGHTS,
-    fresh_localizer,
-    localizer_loss,
-    localizer_stage,
-    train_localizer,
-)
-from jomed_app.training.run.workspace import Workspace
+from jomed_app.training.localizer.stage import fresh_localizer
+from jomed_app.training.localizer.train import LOSS_WEIGHTS, localizer_loss, train_localizer
 from tests.tiny_models import build_tiny_tower
-from tests.tiny_run import tiny_config, write_real_cases
 from tests.training.localizer.small_cases import SIDE, TASK
 from tests.training.localizer.test_kept_views import boxed_cases
 
@@ -114,20 +107,3 @@ def test_what_was_learned_is_kept_in_a_file(kept, tmp_path):
     maps = kept.maps[0].float()
     again = load_localizer(tmp_path / "model").find_in_maps(maps)
     assert [each.box for each in again] == [each.box for each in localizer.find_in_maps(maps)]
-
-
-def test_the_stage_writes_one_localizer_per_fold_and_one_of_all(tiny_real_cases, tmp_path):
-    work = Workspace(tmp_path, tiny_config(tiny_real_cases))
-    build_tiny_tower(0, 64).save_pretrained(work.base("tower"))
-    write_real_cases(work.corpus("reader"))
-    told = []
-    localizer_stage(work, on_progress=lambda done, total, **figures: told.append(figures))
-    folder = work.localizer("simulated").parent
-    assert {path.name for path in folder.iterdir()} == {"simulated", "fold0", "fold1", "final"}
-    assert sum("loss" in figures for figures in told) == 4 * 2
-    first, other, start = (
-        load_localizer(work.localizer(name)).state_dict()
-        for name in ("fold0", "fold1", "simulated")
-    )
-    assert any(not torch.equal(value, start[name]) for name, value in first.items())
-    assert any(not torch.equal(value, other[name]) for name, value in first.items())

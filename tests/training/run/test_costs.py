@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 
 import pytest
 
 from jomed_app.errors import RecordError
-from jomed_app.training.run import costs
 from jomed_app.training.run.costs import (
     COLUMNS,
     COSTS_FILE,
+    LOOK_EVERY_S,
     RunCosts,
     StageCost,
     cost_rows,
@@ -83,25 +84,21 @@ def test_what_was_spent_is_kept_while_it_runs_and_when_it_fails(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [COSTS_FILE]
 
 
-def test_a_peak_of_before_is_forgotten(tmp_path):
-    """Where the system can: a stage after a large one shows its own peak."""
-    if not (costs.PROCESS / "clear_refs").exists():
-        pytest.skip("this system does not forget a peak")
+def test_the_peak_is_that_of_the_stage(tmp_path):
+    """Not of what came before it, and not of what is left at its end."""
     with record_costs(tmp_path, "large", ignore, adds_up=False):
         block = bytearray(b"x") * (256 * 2**20)
-    del block
+        time.sleep(4 * LOOK_EVERY_S)
+        del block
     with record_costs(tmp_path, "small", ignore, adds_up=False):
         pass
     stages = read_costs(tmp_path).stages
     assert stages["large"].peak_bytes - stages["small"].peak_bytes > 128 * 2**20
 
 
-def test_where_the_system_tells_less_the_peak_is_that_of_the_process(tmp_path, monkeypatch):
-    resource = pytest.importorskip("resource", reason="Windows tells nothing")
-    monkeypatch.setattr(costs, "PROCESS", tmp_path / "no proc")
+def test_nobody_looks_at_the_memory_afterwards(tmp_path):
     spend(tmp_path)
-    found = read_costs(tmp_path).stages["reader"].peak_bytes
-    assert found >= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "memory watch" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_nothing_is_kept_of_a_run_that_is_not_there(tmp_path):

@@ -21,7 +21,7 @@ def test_diagnose_returns_the_engines_own_result():
     assert isinstance(last, Completed)
     assert answer == last.result.model_dump(mode="json", by_alias=True)
     assert Result.model_validate(json.loads(json.dumps(answer))) == last.result
-    assert answer["versions"]["schema"] == "jomed.result/1"
+    assert answer["versions"]["schema"] == "jomed.result/2"
 
 
 def test_diagnose_raises_for_a_file_that_is_no_image():

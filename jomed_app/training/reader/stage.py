@@ -1,8 +1,7 @@
-"""The stages as the command line runs them: read what lies in the workspace, train, write back."""
+"""The stage `reader`: tune on simulated cases, then fold by fold on real ones; then localizers."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,75 +12,12 @@ from numpy.typing import NDArray
 from jomed_app.config.load import JomedConfig
 from jomed_app.models.reader.packed import Reader
 from jomed_app.progress import OnProgress
-from jomed_app.training.align.language import train_projector
-from jomed_app.training.align.train import KeptViews, encode_wordings, keep_views, train_align
-from jomed_app.training.align.triples import extended_texts, load_triples
-from jomed_app.training.cases.image_set import ImageSet
 from jomed_app.training.cases.table import ReaderTable, load_reader_table
-from jomed_app.training.localizer.train import localizer_stage
+from jomed_app.training.localizer.stage import localizer_stage
 from jomed_app.training.reader.sampling import Pool, RowSampler
-from jomed_app.training.reader.train import build_pool, encode_corpus_tokens, train_reader
+from jomed_app.training.reader.train import build_pool, train_reader
 from jomed_app.training.run.loop import no_progress
 from jomed_app.training.run.workspace import Workspace, groups_of
-
-logger = logging.getLogger(__name__)
-
-
-def align_stage(
-    config: JomedConfig, out: Path, *, resume: bool = False, on_progress: OnProgress = no_progress
-) -> None:
-    """Convert base weights, simulate, align; writes `align/{tower,projections,projector}`."""
-    work = Workspace(out, config)
-    settings = config.align
-    work.prepare_base()
-    work.simulate("align", on_progress)
-    torch.manual_seed(settings.seed)
-    tower, projections = work.fresh_tower(), work.fresh_projections()
-    encoder, tokenizer = work.passage_encoder()
-    images = load_triples(work, settings)
-    source = None
-    if settings.trained == "last":
-        maps = keep_views(tower, images, settings.num_views, settings.seed, on_progress=on_progress)
-        source = KeptViews(tower, maps)
-    train_align(
-        tower,
-        projections,
-        images,
-        encode_wordings(encoder, tokenizer, images.records),
-        settings,
-        work.align,
-        graph=config.graph,
-        source=source,
-        resume=resume,
-        on_progress=on_progress,
-    )
-    tower.save_pretrained(work.align / "tower")
-    projections.save_pretrained(work.align / "projections")
-    if settings.language_steps:
-        describe_images(work, images, resume=resume, on_progress=on_progress)
-
-
-def describe_images(
-    work: Workspace,
-    images: ImageSet,
-    *,
-    resume: bool = False,
-    on_progress: OnProgress = no_progress,
-) -> None:
-    """Train the projector beside the frozen language model; writes `align/projector`."""
-    reader = work.plain_reader()
-    train_projector(
-        reader,
-        encode_corpus_tokens(reader, images),
-        [record.passage for record in images.records],
-        extended_texts(images.records),
-        work.config.align,
-        work.config.graph,
-        work.align / "describe",
-        resume=resume,
-        on_progress=on_progress,
-    )
-    work.keep_projector(reader)
 
 
 def tune_on_simulated(
