@@ -34,7 +34,7 @@ from jomed_app.imaging import read_image
 from jomed_app.inference.engine import Engine
 from jomed_app.inference.load import BundleParts, load_bundle, load_engine
 from jomed_app.models.pixels import letterbox, to_pixel_values
-from jomed_app.models.reader.rows import RowEncoder
+from jomed_app.models.reader.prompt_encoder import PromptEncoder
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.search import find_candidates
 from jomed_app.simulator import simulate_case
@@ -58,9 +58,9 @@ class PlainLoop:
         self.k = k
         reader = parts.reader
         tokens = reader.grid**2
-        self.rows = RowEncoder(
+        self.rows = PromptEncoder(
             reader.tokenizer,
-            image_token_id=reader.rows.image_token_id,
+            image_token_id=reader.prompts.image_token_id,
             query_tokens=tokens,
             candidate_tokens=tokens,
         )

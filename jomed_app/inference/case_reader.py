@@ -77,9 +77,9 @@ class CaseReader:
     def __init__(self, reader: Reader, task: Task) -> None:
         self.reader = reader
         self.task = task
-        self._labels = [reader.rows.answer(f" {label}") for label in task.labels]
+        self._labels = [reader.prompts.answer(f" {label}") for label in task.labels]
         self._options = {
-            name: [reader.rows.answer(f" {value}") for value in values]
+            name: [reader.prompts.answer(f" {value}") for value in values]
             for name, values in task.descriptors.items()
         }
 

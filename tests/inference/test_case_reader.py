@@ -150,7 +150,7 @@ def test_a_draft_saves_passes_and_never_changes_the_answer(encodings, words):
 def one_by_one(reader, case, box, shares):
     """Every descriptor read on its own, after the likeliest value of the one before."""
     tokens = reader.reader
-    reading = tokens.extend(case.reading, tokens.rows.answer(" benign"))
+    reading = tokens.extend(case.reading, tokens.prompts.answer(" benign"))
     edges = []
     for place in range(4):
         rows = reading.next_log_prob[:, tokens.location_ids].softmax(-1)
@@ -163,7 +163,7 @@ def one_by_one(reader, case, box, shares):
     assert edges[:2] == pytest.approx([box.x0, box.y0], abs=1e-5)
     findings = {}
     for name, values in TASK.descriptors.items():
-        options = [tokens.rows.answer(f" {value}") for value in values]
+        options = [tokens.prompts.answer(f" {value}") for value in values]
         rows = tokens.score_answers(reading, options).softmax(-1)
         marginal = (shares[:, None] * rows).sum(0)
         findings[name] = dict(zip(values, marginal.tolist(), strict=True))

@@ -24,7 +24,7 @@ from jomed_app.models.loading import (
     store_quantized,
 )
 from jomed_app.models.number_type import NUMBER_TYPES, VARIABLE
-from jomed_app.models.reader.forward import call_hidden
+from jomed_app.models.reader.feature_forward import call_hidden
 from tests.tiny_models import build_tiny_reader
 
 WORDS = ["benign", "malignant"]
@@ -219,7 +219,7 @@ def test_four_bit_weights_are_laid_out_before_the_first_answer(stored):
 
 def run_row(reader, features):
     """Hidden states of one query row, with gradients."""
-    ids = torch.tensor([reader.rows.query("What is it?")])
+    ids = torch.tensor([reader.prompts.query("What is it?")])
     length = ids.shape[1]
     causal = torch.ones(1, 1, length, length, dtype=torch.bool).tril()
     return call_hidden(reader.model, ids, causal, torch.arange(length)[None], [features])

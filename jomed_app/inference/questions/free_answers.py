@@ -169,7 +169,7 @@ def read_freely(
     said = [_to_text(reader, ids) for ids in reader.generate(reading, max_tokens)]
     voted = unite_answers([voter.answer for voter in voters])
     weighed = unite_answers([*said, *options, *voted[:MOST_VOTED]])
-    ids = [reader.rows.answer(f" {text}", complete=True) for text in weighed]
+    ids = [reader.prompts.answer(f" {text}", complete=True) for text in weighed]
     log_likelihood = reader.score_answers(reading, ids).double().numpy()
     return gather_answers(weighed, log_likelihood, scores, voters)
 

@@ -18,8 +18,8 @@ from torch.nn import functional
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from jomed_app.data.wording.prompts import location_tokens
-from jomed_app.models.reader.forward import call_with_features, pool_grid
-from jomed_app.models.reader.rows import RowEncoder
+from jomed_app.models.reader.feature_forward import call_with_features, pool_grid
+from jomed_app.models.reader.prompt_encoder import PromptEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Reader:
             raise ValueError(
                 f"candidate_pool must divide the {self.grid} tokens a side, found {candidate_pool}"
             )
-        self.rows = RowEncoder(
+        self.prompts = PromptEncoder(
             tokenizer,
             image_token_id=int(model.config.image_token_id),
             query_tokens=self.grid**2,
@@ -142,12 +142,12 @@ class Reader:
         Raises:
             ValueError: if there is no row to read.
         """
-        prompts = [self.rows.candidate(each.label, each.passage) for each in candidates]
+        prompts = [self.prompts.candidate(each.label, each.passage) for each in candidates]
         if with_plain:
-            prompts.append(self.rows.no_candidate())
+            prompts.append(self.prompts.no_candidate())
         if not prompts:
             raise ValueError("reading requires a candidate, or the row without one; found neither")
-        shared = self.rows.query(question)
+        shared = self.prompts.query(question)
         lengths = torch.tensor([len(prompt) for prompt in prompts])
         ends = len(shared) + lengths.cumsum(0)
         ids = torch.tensor([*shared, *(token for prompt in prompts for token in prompt)])
@@ -243,7 +243,7 @@ class Reader:
         """
         if max_tokens < 1:
             raise ValueError(f"an answer needs max_tokens >= 1, found {max_tokens}")
-        count, end = len(reading.sees), self.rows.end_id
+        count, end = len(reading.sees), self.prompts.end_id
         barred = torch.zeros(reading.next_log_prob.shape[-1])
         barred[self.location_ids] = -torch.inf
         following = reading.next_log_prob.index_fill(-1, torch.tensor([end]), -torch.inf)

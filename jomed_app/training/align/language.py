@@ -17,9 +17,9 @@ from torch import Tensor
 from jomed_app.config.training import AlignConfig, GraphConfig
 from jomed_app.data.wording.prompts import DESCRIBE_QUESTION
 from jomed_app.models.number_type import autocast
-from jomed_app.models.reader.forward import call_hidden
+from jomed_app.models.reader.feature_forward import call_hidden
 from jomed_app.models.reader.packed import Reader
-from jomed_app.models.reader.rows import pad_rows
+from jomed_app.models.reader.prompt_encoder import pad_rows
 from jomed_app.objectives.jomed.answers import answer_loss
 from jomed_app.progress import OnProgress
 from jomed_app.training.align.losses import build_graph_alignment
@@ -38,7 +38,7 @@ def text_nodes(reader: Reader, texts: Sequence[str], batch_size: int = 32) -> Te
     rows = []
     for start in range(0, len(texts), batch_size):
         prompts = [
-            reader.rows.answer(text)[: 2 * MAX_TOKENS] for text in texts[start:][:batch_size]
+            reader.prompts.answer(text)[: 2 * MAX_TOKENS] for text in texts[start:][:batch_size]
         ]
         batch = pad_rows(prompts, [[] for _ in prompts], pad_id)
         hidden = model(
@@ -91,10 +91,11 @@ def train_projector(
         nodes = [text_nodes(reader, each) for each in texts]
         alignment = build_graph_alignment(nodes[0].shape[1], graph)
         modules["alignment"] = alignment
-    query = reader.rows.query(DESCRIBE_QUESTION)
-    prompt = reader.rows.no_candidate()
+    query = reader.prompts.query(DESCRIBE_QUESTION)
+    prompt = reader.prompts.no_candidate()
     answers = [
-        [*reader.rows.answer(f" {text}")[:MAX_TOKENS], reader.rows.end_id] for text in descriptions
+        [*reader.prompts.answer(f" {text}")[:MAX_TOKENS], reader.prompts.end_id]
+        for text in descriptions
     ]
     pad_id = int(reader.tokenizer.pad_token_id or 0)
     device = training_device()

@@ -71,7 +71,7 @@ def read_true_answers(
         if len(near) == config.taught_candidates:
             candidates = [table.candidate(reader, int(each), one.question) for each in near]
             reading = reader.read(table.encoding(reader, row), one.question, candidates)
-            answer = reader.rows.answer(f" {taught_answer(one.answer)}", complete=True)
+            answer = reader.prompts.answer(f" {taught_answer(one.answer)}", complete=True)
             said = reader.score_answers(reading, [answer])[:-1, 0]
             rows.append(row)
             found.append(torch.from_numpy(near))

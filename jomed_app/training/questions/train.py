@@ -23,9 +23,9 @@ from jomed_app.data.records import AskedQuestion
 from jomed_app.data.wording.questions import taught_answer
 from jomed_app.models.loading import merge_lora
 from jomed_app.models.number_type import compute_dtype
-from jomed_app.models.reader.forward import pool_grid
+from jomed_app.models.reader.feature_forward import pool_grid
 from jomed_app.models.reader.packed import Reader
-from jomed_app.models.reader.rows import RowEncoder
+from jomed_app.models.reader.prompt_encoder import PromptEncoder
 from jomed_app.progress import OnProgress
 from jomed_app.training.questions.table import QuestionTable, load_question_table
 from jomed_app.training.reader.packing import Block
@@ -83,36 +83,36 @@ def plan_questions(
     return planned
 
 
-def split_query(rows: RowEncoder, question: str) -> tuple[list[int], list[int]]:
+def split_query(prompts: PromptEncoder, question: str) -> tuple[list[int], list[int]]:
     """Return a query's ids up to the end of its image, and those of the question behind it."""
-    ids = rows.query(question)
-    end = len(ids) - ids[::-1].index(rows.image_token_id)
+    ids = prompts.query(question)
+    end = len(ids) - ids[::-1].index(prompts.image_token_id)
     return ids[:end], ids[end:]
 
 
 def question_blocks(
     planned: PlannedQuestion,
     table: QuestionTable,
-    rows: RowEncoder,
+    prompts: PromptEncoder,
     config: QuestionTrainingConfig,
     rng: np.random.Generator,
 ) -> list[Block]:
     """Put a planned question into blocks that stand behind its image."""
-    shared, asked = split_query(rows, planned.asked.question)
+    shared, asked = split_query(prompts, planned.asked.question)
     text = f" {taught_answer(planned.asked.answer)}"
-    answer = rows.answer(text, complete=True)
+    answer = prompts.answer(text, complete=True)
     if len(answer) > config.max_answer_tokens:
-        answer = rows.answer(text)[: config.max_answer_tokens]
+        answer = prompts.answer(text)[: config.max_answer_tokens]
     blocks = []
-    for row, hidden in zip(planned.rows, planned.hidden_shares, strict=True):
+    for row, hidden in zip(planned.prompts, planned.hidden_shares, strict=True):
         if row is None:
-            prompt = rows.no_candidate()
+            prompt = prompts.no_candidate()
         else:
             passage = table.passage(row, planned.asked.question)
-            prompt = rows.candidate(table.records[row].label, passage)
+            prompt = prompts.candidate(table.records[row].label, passage)
         dropped: Tensor | None = None
         if hidden > 0:
-            is_image = torch.tensor(shared) == rows.image_token_id
+            is_image = torch.tensor(shared) == prompts.image_token_id
             dropped = is_image & torch.from_numpy(rng.random(len(shared)) < hidden)
         blocks.append(Block([*asked, *prompt], answer, [1.0] * len(answer), dropped))
     return blocks
@@ -150,10 +150,10 @@ def train_questions(
         images = _epoch_rows(table.training, step, config)
         planned = [_plan(table, int(row), config, rng) for row in images]
         blocks = [
-            [b for one in each for b in question_blocks(one, table, reader.rows, config, rng)]
+            [b for one in each for b in question_blocks(one, table, reader.prompts, config, rng)]
             for each in planned
         ]
-        shared = split_query(reader.rows, "?")[0]
+        shared = split_query(reader.prompts, "?")[0]
         return answer_step_loss(
             reader,
             [shared] * len(images),

@@ -22,7 +22,7 @@ from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
 from jomed_app.data.wording.answers import Reading, answer_text
 from jomed_app.data.wording.prompts import SAME_QUESTION
-from jomed_app.models.reader.rows import RowEncoder
+from jomed_app.models.reader.prompt_encoder import PromptEncoder
 from jomed_app.training.reader.packing import Block
 from jomed_app.training.reader.renaming import made_up_names, silent_passage
 
@@ -177,7 +177,7 @@ def to_block(
     planned: PlannedBlock,
     question: str,
     records: Sequence[CaseRecord],
-    rows: RowEncoder,
+    prompts: PromptEncoder,
     location_ids: set[int],
     rng: np.random.Generator,
 ) -> Block:
@@ -189,14 +189,14 @@ def to_block(
     """
     comparing = question == SAME_QUESTION
     if planned.candidate is None:
-        prompt = rows.no_candidate()
+        prompt = prompts.no_candidate()
     else:
         record = records[planned.candidate]
         label = "unknown" if comparing else planned.shown or record.label
         passage = silent_passage(record.passage, record.label) if planned.shown else record.passage
-        prompt = rows.candidate(label, "" if comparing else passage)
-    answer = rows.answer(planned.answer, planned.complete)
-    label_length = len(rows.answer(" " + planned.answer.replace("<", " <").split()[0]))
+        prompt = prompts.candidate(label, "" if comparing else passage)
+    answer = prompts.answer(planned.answer, planned.complete)
+    label_length = len(prompts.answer(" " + planned.answer.replace("<", " <").split()[0]))
     weights = []
     for place, token in enumerate(answer):
         if place < label_length:
@@ -209,8 +209,8 @@ def to_block(
             weights.append(DESCRIPTOR_WEIGHT)
     dropped: Tensor | None = None
     if planned.hidden_share > 0:
-        query = torch.tensor(rows.query(question))
-        is_image = query == rows.image_token_id
+        query = torch.tensor(prompts.query(question))
+        is_image = query == prompts.image_token_id
         drawn = torch.from_numpy(rng.random(len(query)) < planned.hidden_share)
         dropped = is_image & drawn
     return Block(prompt, answer, weights, dropped)

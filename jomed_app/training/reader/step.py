@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from jomed_app.models.number_type import autocast
-from jomed_app.models.reader.forward import call_hidden
+from jomed_app.models.reader.feature_forward import call_hidden
 from jomed_app.models.reader.packed import Reader
 from jomed_app.objectives.jomed.answers import answer_loss
 from jomed_app.training.reader.packing import IGNORED, Block, pack

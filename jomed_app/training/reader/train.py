@@ -19,7 +19,7 @@ from jomed_app.boxes import Box
 from jomed_app.config.training import ReaderTrainingConfig
 from jomed_app.errors import BoxError
 from jomed_app.models.pixels import to_pixel_values
-from jomed_app.models.reader.forward import pool_grid
+from jomed_app.models.reader.feature_forward import pool_grid
 from jomed_app.models.reader.packed import Reader
 from jomed_app.models.retriever.embedded import Head, RetrieverProjections, pool_tokens
 from jomed_app.progress import OnProgress
@@ -113,7 +113,7 @@ def train_reader(
         ]
         blocks = [
             [
-                to_block(each, one.question, sampler.records, reader.rows, location_ids, rng)
+                to_block(each, one.question, sampler.records, reader.prompts, location_ids, rng)
                 for each in one.blocks
             ]
             for one in planned
@@ -124,7 +124,7 @@ def train_reader(
                 seen = model.model.vision_tower(view.pixel_values.to(device)).last_hidden_state
             return _features_in_order(reader, seen, corpus_tokens, planned)
 
-        shown = [reader.rows.query(one.question) for one in planned]
+        shown = [reader.prompts.query(one.question) for one in planned]
         return answer_step_loss(reader, shown, blocks, features, config.label_smoothing)
 
     history = run_loop(

@@ -59,9 +59,9 @@ def greedy(reader, query, candidates, row, max_tokens):
         log_prob = reading.next_log_prob[0].clone()
         log_prob[reader.location_ids] = -torch.inf
         if place == 0:
-            log_prob[reader.rows.end_id] = -torch.inf
+            log_prob[reader.prompts.end_id] = -torch.inf
         token = int(log_prob.argmax())
-        if token == reader.rows.end_id:
+        if token == reader.prompts.end_id:
             break
         said.append(token)
         reading = reader.extend(reading, [token])
@@ -99,7 +99,7 @@ def test_the_marginal_is_that_of_rows_read_alone(reader, encodings, candidates):
     scores = [1.0, 0.4]
     found = read(reader, encodings, candidates, scores, options=("yes", "no"))
     assert {"yes", "no"} <= set(found.strings)
-    ids = [reader.rows.answer(f" {text}", complete=True) for text in found.strings]
+    ids = [reader.prompts.answer(f" {text}", complete=True) for text in found.strings]
     rows = [
         reader.score_answers(
             reader.read(encodings[0], QUESTION, [each], with_plain=False), ids

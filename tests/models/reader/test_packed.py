@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from jomed_app.models.reader.forward import call_with_features, pool_grid
+from jomed_app.models.reader.feature_forward import call_with_features, pool_grid
 from jomed_app.models.reader.packed import CandidateInput, Reader
 from tests.tiny_models import build_tiny_reader
 
@@ -42,14 +42,14 @@ def reading(reader, images, candidates):
 
 def prompt_of(reader, candidate):
     if candidate is None:
-        return reader.rows.no_candidate()
-    return reader.rows.candidate(candidate.label, candidate.passage)
+        return reader.prompts.no_candidate()
+    return reader.prompts.candidate(candidate.label, candidate.passage)
 
 
 @torch.inference_mode()
 def whole_row(reader, query, candidate, answer=()):
     """(T, V) log-probabilities of a row read in one piece."""
-    ids = torch.tensor([[*reader.rows.query(QUESTION), *prompt_of(reader, candidate), *answer]])
+    ids = torch.tensor([[*reader.prompts.query(QUESTION), *prompt_of(reader, candidate), *answer]])
     shown = [query.features] + ([] if candidate is None else [candidate.features])
     logits = call_with_features(
         reader.model,
@@ -76,7 +76,7 @@ def test_rows_equal_whole_rows(reader, images, candidates, reading):
 
 def test_scores_equal_whole_rows(reader, images, candidates, reading):
     texts = [" benign", " benign<loc_01><loc_02>", " yes", " malignant<loc_15>"]
-    answers = [reader.rows.answer(text) for text in texts]
+    answers = [reader.prompts.answer(text) for text in texts]
     scores = reader.score_answers(reading, answers)
     assert scores.shape == (4, 4)
     for row, candidate in enumerate([*candidates, None]):
@@ -85,7 +85,7 @@ def test_scores_equal_whole_rows(reader, images, candidates, reading):
 
 
 def test_one_token_answers_are_read_off(reader, reading):
-    answers = [reader.rows.answer(" benign"), reader.rows.answer(" malignant")]
+    answers = [reader.prompts.answer(" benign"), reader.prompts.answer(" malignant")]
     scores = reader.score_answers(reading, answers)
     ids = [answer[0] for answer in answers]
     assert torch.equal(scores, reading.next_log_prob[:, ids])
@@ -114,13 +114,13 @@ def test_order_changes_nothing(reader, images, candidates, reading):
 
 
 def test_scoring_leaves_the_reading_as_it_was(reader, reading):
-    answers = [reader.rows.answer(" a long answer"), reader.rows.answer(" b")]
+    answers = [reader.prompts.answer(" a long answer"), reader.prompts.answer(" b")]
     first = reader.score_answers(reading, answers)
     assert torch.equal(reader.score_answers(reading, answers), first)
 
 
 def test_extending_equals_whole_rows(reader, images, candidates, reading):
-    answer = reader.rows.answer(" benign<loc_03>")
+    answer = reader.prompts.answer(" benign<loc_03>")
     extended = reader.extend(reader.extend(reading, answer[:1]), answer[1:])
     for row, candidate in enumerate([*candidates, None]):
         expected = whole_row(reader, images[0], candidate, answer)[-1]
@@ -128,7 +128,7 @@ def test_extending_equals_whole_rows(reader, images, candidates, reading):
 
 
 def test_looking_ahead_equals_whole_rows(reader, images, candidates, reading):
-    answer = reader.rows.answer(" benign<loc_03><loc_05>")
+    answer = reader.prompts.answer(" benign<loc_03><loc_05>")
     ahead, after_each = reader.look_ahead(reading, answer)
     assert after_each.shape[:2] == (4, 3)
     for row, candidate in enumerate([*candidates, None]):
@@ -138,10 +138,10 @@ def test_looking_ahead_equals_whole_rows(reader, images, candidates, reading):
 
 
 def test_a_wrong_guess_is_taken_back(reader, images, candidates, reading):
-    right, wrong = reader.rows.answer(" benign"), reader.rows.answer("<loc_03><loc_05>")
+    right, wrong = reader.prompts.answer(" benign"), reader.prompts.answer("<loc_03><loc_05>")
     ahead, after_each = reader.look_ahead(reading, right + wrong)
     rewound = reader.rewind(ahead, len(wrong), after_each[:, 0])
-    other = reader.rows.answer("<loc_09>")
+    other = reader.prompts.answer("<loc_09>")
     extended = reader.extend(rewound, other)
     for row, candidate in enumerate([*candidates, None]):
         expected = whole_row(reader, images[0], candidate, right + other)[-1]
@@ -149,7 +149,7 @@ def test_a_wrong_guess_is_taken_back(reader, images, candidates, reading):
 
 
 def test_scores_add_up_over_an_extension(reader, reading):
-    first, then = reader.rows.answer(" benign"), reader.rows.answer("<loc_03><loc_04>")
+    first, then = reader.prompts.answer(" benign"), reader.prompts.answer("<loc_03><loc_04>")
     whole = reader.score_answers(reading, [first + then])
     begun = reader.score_answers(reading, [first])
     rest = reader.score_answers(reader.extend(reading, first), [then])
@@ -159,7 +159,7 @@ def test_scores_add_up_over_an_extension(reader, reading):
 @torch.inference_mode()
 def test_features_equal_the_models_own_pixels(reader):
     pixels = torch.randn(1, 3, 128, 128)
-    ids = torch.tensor([[*reader.rows.query(QUESTION), *reader.rows.no_candidate()]])
+    ids = torch.tensor([[*reader.prompts.query(QUESTION), *reader.prompts.no_candidate()]])
     own = reader.model(input_ids=ids, pixel_values=pixels, logits_to_keep=1).logits[0, -1]
     ours = reader.read(reader.encode_pixels(pixels)[0], QUESTION, []).next_log_prob[0]
     torch.testing.assert_close(ours, functional.log_softmax(own, dim=-1), **CLOSE)

@@ -84,7 +84,7 @@ def test_what_is_kept_is_what_the_reader_says_of_the_true_answer(reader, table, 
         (asked,) = table.records[row].questions
         near, _ = table.near(row, asked.question)
         assert candidates == near[:3].tolist()
-        answer = reader.rows.answer(f" {taught_answer(asked.answer)}", complete=True)
+        answer = reader.prompts.answer(f" {taught_answer(asked.answer)}", complete=True)
         alike = QuestionSearch(table.records[:TRAINING]).likeness(asked.question)
         for rank, known in enumerate(candidates):  # each read alone: rows are blind to one another
             shown = [table.candidate(reader, known, asked.question)]

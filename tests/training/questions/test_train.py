@@ -10,7 +10,7 @@ from jomed_app.config.training import QuestionTrainingConfig
 from jomed_app.data.records import AskedQuestion, CaseRecord
 from jomed_app.errors import ConfigError
 from jomed_app.models.loading import attach_lora
-from jomed_app.models.reader.forward import call_hidden
+from jomed_app.models.reader.feature_forward import call_hidden
 from jomed_app.training.questions.table import QuestionTable
 from jomed_app.training.questions.train import (
     _epoch_rows,
@@ -99,11 +99,11 @@ def test_a_run_is_repeatable_by_seed(tmp_path):
 
 
 def test_the_question_stands_behind_the_image(reader):
-    shared, asked = split_query(reader.rows, "Is there a mass?")
-    assert shared + asked == reader.rows.query("Is there a mass?")
-    assert shared[-1] == reader.rows.image_token_id
-    assert reader.rows.image_token_id not in asked
-    assert shared == split_query(reader.rows, "Another?")[0]
+    shared, asked = split_query(reader.prompts, "Is there a mass?")
+    assert shared + asked == reader.prompts.query("Is there a mass?")
+    assert shared[-1] == reader.prompts.image_token_id
+    assert reader.prompts.image_token_id not in asked
+    assert shared == split_query(reader.prompts, "Another?")[0]
 
 
 def test_an_answer_is_as_likely_in_a_packed_image_as_read_alone(reader, table):
@@ -112,8 +112,8 @@ def test_an_answer_is_as_likely_in_a_packed_image_as_read_alone(reader, table):
     config = QuestionTrainingConfig(candidate_share=1.0, random_share=0.0, hidden_share=0.0)
     near = near_first(table)
     planned = plan_questions(table.records[0].questions, near, config, rng)
-    blocks = [question_blocks(one, table, reader.rows, config, rng) for one in planned]
-    batch = pack([split_query(reader.rows, "?")[0]], [[b for each in blocks for b in each]], 0)
+    blocks = [question_blocks(one, table, reader.prompts, config, rng) for one in planned]
+    batch = pack([split_query(reader.prompts, "?")[0]], [[b for each in blocks for b in each]], 0)
     with torch.no_grad():
         query = table.encoding(reader, 0)
         shown = [row for one in planned for row in one.rows if row is not None]
@@ -174,22 +174,22 @@ def test_a_hidden_block_sees_the_question_but_not_all_of_the_image(reader, table
     config = QuestionTrainingConfig(candidate_share=1.0, hidden_share=1.0, query_dropout=1.0)
     near = near_first(table)
     one = plan_questions(table.records[0].questions, near, config, rng)[0]
-    plain, hidden, *_ = question_blocks(one, table, reader.rows, config, rng)
+    plain, hidden, *_ = question_blocks(one, table, reader.prompts, config, rng)
     assert plain.dropped is None
-    assert int(hidden.dropped.sum()) == reader.rows.query_tokens
+    assert int(hidden.dropped.sum()) == reader.prompts.query_tokens
 
 
 def test_long_answers_are_cut_and_then_have_no_end(reader, table):
     rng = np.random.default_rng(0)
     asked = [AskedQuestion(question="?", answer="a long tale of many letters")]
     one = plan_questions(asked, near_none, CONFIG, rng)[0]
-    (block,) = question_blocks(one, table, reader.rows, CONFIG, rng)
+    (block,) = question_blocks(one, table, reader.prompts, CONFIG, rng)
     assert len(block.answer) == CONFIG.max_answer_tokens
-    assert reader.rows.end_id not in block.answer
+    assert reader.prompts.end_id not in block.answer
     short = plan_questions([AskedQuestion(question="?", answer="No")], near_none, CONFIG, rng)[0]
-    assert question_blocks(short, table, reader.rows, CONFIG, rng)[0].answer == reader.rows.answer(
-        " no", complete=True
-    )
+    assert question_blocks(short, table, reader.prompts, CONFIG, rng)[
+        0
+    ].answer == reader.prompts.answer(" no", complete=True)
 
 
 def near_none(question):
@@ -205,13 +205,13 @@ def test_a_candidate_is_read_with_its_answers_to_questions_alike(reader, table):
     config = QuestionTrainingConfig(candidate_share=1.0, random_share=0.0, hidden_share=0.0)
     asked = AskedQuestion(question="What is at 2?", answer="liver")
     one = plan_questions([asked], near_first(table), config, rng)[0]
-    blocks = question_blocks(one, table, reader.rows, config, rng)
+    blocks = question_blocks(one, table, reader.prompts, config, rng)
     for row, block in zip(one.rows[1:], blocks[1:], strict=True):
         known = f"What is at 2? {ANSWERS[(row + 2) % 4]}."
         assert table.passage(row, asked.question).startswith(known)
         copied = table.known.answer(table.records[row].case_id, asked.question)
         assert copied == ANSWERS[(row + 2) % 4]
-        shown = reader.rows.candidate("CT", table.passage(row, asked.question))
+        shown = reader.prompts.candidate("CT", table.passage(row, asked.question))
         assert list(block.prompt)[-len(shown) :] == shown
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from jomed_app.models.reader.forward import call_hidden
+from jomed_app.models.reader.feature_forward import call_hidden
 from jomed_app.models.reader.packed import CandidateInput
 from jomed_app.training.reader.packing import IGNORED, Block, pack
 from tests.tiny_models import build_tiny_reader
@@ -37,10 +37,10 @@ def candidates(reader, images):
 
 def make_block(reader, candidate, answer, dropped=None):
     """A block of a candidate (or none) with weights 1."""
-    ids = reader.rows.answer(answer, complete=True)
+    ids = reader.prompts.answer(answer, complete=True)
     if candidate is None:
-        return Block(reader.rows.no_candidate(), ids, [1.0] * len(ids), dropped)
-    prompt = reader.rows.candidate(candidate.label, candidate.passage)
+        return Block(reader.prompts.no_candidate(), ids, [1.0] * len(ids), dropped)
+    prompt = reader.prompts.candidate(candidate.label, candidate.passage)
     return Block(prompt, ids, [1.0] * len(ids), dropped)
 
 
@@ -87,7 +87,7 @@ def two_packed(reader, images, candidates):
         images[1].features,
         candidates[1].features,
     ]
-    queries = [reader.rows.query(question) for question in QUESTIONS]
+    queries = [reader.prompts.query(question) for question in QUESTIONS]
     return queries, blocks, features
 
 
@@ -112,8 +112,8 @@ def test_neighbors_in_a_batch_change_nothing(reader, two_packed):
 
 
 def test_dropped_tokens_change_their_own_block_only(reader, images, candidates):
-    query = reader.rows.query(QUESTIONS[0])
-    dropped = torch.tensor(query) == reader.rows.image_token_id
+    query = reader.prompts.query(QUESTIONS[0])
+    dropped = torch.tensor(query) == reader.prompts.image_token_id
     features = [images[0].features, candidates[0].features, candidates[1].features]
 
     def scores(hidden):
@@ -131,8 +131,8 @@ def test_dropped_tokens_change_their_own_block_only(reader, images, candidates):
 
 def test_a_block_that_sees_no_query_image_does_not_depend_on_it(reader, images, candidates):
     # Holds because text before the image cannot see it, and text after it is dropped too.
-    query = reader.rows.query(QUESTIONS[0])
-    first = query.index(reader.rows.image_token_id)
+    query = reader.prompts.query(QUESTIONS[0])
+    first = query.index(reader.prompts.image_token_id)
     dropped = torch.arange(len(query)) >= first
     blocks = [[make_block(reader, candidates[0], ANSWERS[0], dropped)]]
     batch = pack([query], blocks, 0)

@@ -46,7 +46,7 @@ def reader():
 
 def put(reader, block, records=RECORDS):
     rng = np.random.default_rng(0)
-    return to_block(block, TASK.question, records, reader.rows, set(), rng)
+    return to_block(block, TASK.question, records, reader.prompts, set(), rng)
 
 
 def test_names_in_use_and_their_letters_are_left_out():
@@ -145,10 +145,10 @@ def test_without_renaming_nothing_is_drawn_for_it():
 def test_a_renamed_block_shows_its_name_and_not_the_true_one(reader):
     block = put(reader, PlannedBlock(3, " amber", False, shown="amber"))
     assert RECORDS[3].passage == "A bright square."
-    assert block.prompt == reader.rows.candidate("amber", "")
+    assert block.prompt == reader.prompts.candidate("amber", "")
     silent = [record.model_copy(update={"passage": "Near the edge."}) for record in RECORDS]
     block = put(reader, PlannedBlock(3, " amber", False, shown="amber"), silent)
-    assert block.prompt == reader.rows.candidate("amber", "Near the edge.")
+    assert block.prompt == reader.prompts.candidate("amber", "Near the edge.")
 
 
 def test_a_renamed_block_asks_for_the_label_only(reader):

@@ -51,7 +51,7 @@ def plan(rng, box=BOX, **changes):
 
 def put(reader, rng, block, question=TASK.question):
     locations = set(reader.location_ids.tolist())
-    return to_block(block, question, RECORDS, reader.rows, locations, rng)
+    return to_block(block, question, RECORDS, reader.prompts, locations, rng)
 
 
 def test_candidates_are_near_and_differ(rng):
@@ -138,9 +138,9 @@ def test_a_label_of_many_tokens_counts_as_a_whole(reader, rng):
 def test_a_block_that_hides_asks_for_the_label_only(reader, rng):
     block = put(reader, rng, PlannedBlock(2, " bright<loc_04> small", True, hidden_share=1.0))
     assert block.weights == [LABEL_WEIGHT, 0.0, 0.0, 0.0]
-    query = reader.rows.query(TASK.question)
+    query = reader.prompts.query(TASK.question)
     hidden = [place for place, drop in enumerate(block.dropped.tolist()) if drop]
-    shown = [place for place, token in enumerate(query) if token == reader.rows.image_token_id]
+    shown = [place for place, token in enumerate(query) if token == reader.prompts.image_token_id]
     assert hidden == shown  # all image tokens, no word
 
 
@@ -151,13 +151,13 @@ def test_a_share_hides_part_of_the_image(reader, rng):
 
 def test_a_comparison_does_not_show_the_label(reader, rng):
     block = put(reader, rng, PlannedBlock(3, " yes", True), SAME_QUESTION)
-    assert block.prompt == reader.rows.candidate("unknown", "")
+    assert block.prompt == reader.prompts.candidate("unknown", "")
     open_block = put(reader, rng, PlannedBlock(3, " bright", True))
     record = RECORDS[3]
-    assert open_block.prompt == reader.rows.candidate(record.label, record.passage)
+    assert open_block.prompt == reader.prompts.candidate(record.label, record.passage)
 
 
 def test_no_candidate_has_its_own_prompt(reader, rng):
     assert put(reader, rng, PlannedBlock(None, " bright", True)).prompt == (
-        reader.rows.no_candidate()
+        reader.prompts.no_candidate()
     )

@@ -30,9 +30,9 @@ def shown(reader):
 
 
 def blocks_of(reader, candidate, weights=(1.0, 1.0)):
-    prompts = [reader.rows.candidate(candidate.label, candidate.passage)]
-    prompts.append(reader.rows.no_candidate())
-    answers = [reader.rows.answer(answer, complete=True) for answer in ANSWERS]
+    prompts = [reader.prompts.candidate(candidate.label, candidate.passage)]
+    prompts.append(reader.prompts.no_candidate())
+    answers = [reader.prompts.answer(answer, complete=True) for answer in ANSWERS]
     return [
         Block(prompt, answer, [weight] * len(answer))
         for prompt, answer, weight in zip(prompts, answers, weights, strict=True)
@@ -44,7 +44,7 @@ def step(reader, shown, smoothing=0.0, **changes):
     features = [image.features.detach(), candidate.features.detach()]
     blocks = [blocks_of(reader, candidate, **changes)]
     return answer_step_loss(
-        reader, [reader.rows.query(QUESTION)], blocks, lambda: features, smoothing
+        reader, [reader.prompts.query(QUESTION)], blocks, lambda: features, smoothing
     )
 
 
@@ -66,7 +66,7 @@ def test_the_loss_is_that_of_each_answer_read_alone(reader, shown, weights):
 
 def test_all_computed_tokens_are_counted(reader, shown):
     blocks = blocks_of(reader, shown[1])
-    expected = len(reader.rows.query(QUESTION))
+    expected = len(reader.prompts.query(QUESTION))
     expected += sum(len(each.prompt) + len(each.answer) for each in blocks)
     assert float(step(reader, shown)["tokens"]) == expected
 
@@ -92,5 +92,5 @@ def test_features_are_made_under_autocast(reader, shown):
         return [each.features.detach() for each in shown]
 
     blocks = [blocks_of(reader, shown[1])]
-    answer_step_loss(reader, [reader.rows.query(QUESTION)], blocks, features, 0.0)
+    answer_step_loss(reader, [reader.prompts.query(QUESTION)], blocks, features, 0.0)
     assert seen == [torch.bfloat16 if compute_dtype() is torch.bfloat16 else None]

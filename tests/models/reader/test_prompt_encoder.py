@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from jomed_app.data.wording.prompts import IMAGE_SLOT
-from jomed_app.models.reader.rows import RowEncoder, pad_rows
+from jomed_app.models.reader.prompt_encoder import PromptEncoder, pad_rows
 from tests.tiny_models import build_tiny_tokenizer
 
 
@@ -17,7 +17,7 @@ def tokenizer():
 
 @pytest.fixture(scope="module")
 def rows(tokenizer):
-    return RowEncoder(
+    return PromptEncoder(
         tokenizer,
         image_token_id=tokenizer.convert_tokens_to_ids(IMAGE_SLOT),
         query_tokens=16,
@@ -74,7 +74,7 @@ def test_an_end_token_is_required(tokenizer):
     bare = build_tiny_tokenizer()
     bare.eos_token = None
     with pytest.raises(TypeError, match="must have one end-of-answer token"):
-        RowEncoder(bare, image_token_id=0, query_tokens=1, candidate_tokens=1)
+        PromptEncoder(bare, image_token_id=0, query_tokens=1, candidate_tokens=1)
 
 
 def test_padding_by_hand():

@@ -19,7 +19,7 @@ MAX_KEPT = 4096  # texts whose ids are remembered; an index is read again and ag
 _SPLIT = "\u241e"  # stands where the candidate part begins while the chat template is applied
 
 
-class RowEncoder:
+class PromptEncoder:
     """Turns texts into token ids, with one id per image token where an image stands.
 
     Attributes:
