@@ -51,7 +51,7 @@ IMPORT_TIME_CALLS = {
     "set", "tuple", "struct", "bool_",
     "dict", "range", "len", "sorted", "sum", "min", "max", "frozen", "auto", "MappingProxyType",
     "joinpath", "files", "isdisjoint", "keys", "values", "items", "fromkeys", "join", "split",
-    "no_grad", "inference_mode", "array", "float32", "overload",
+    "no_grad", "inference_mode", "device", "array", "float32", "overload",
     "float64", "int32", "list_", "map_", "schema", "string",
 }  # fmt: skip
 NOT_AT_IMPORT = {"TYPE_CHECKING", "__name__ == '__main__'"}

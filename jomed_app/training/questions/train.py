@@ -104,7 +104,7 @@ def question_blocks(
     if len(answer) > config.max_answer_tokens:
         answer = prompts.answer(text)[: config.max_answer_tokens]
     blocks = []
-    for row, hidden in zip(planned.prompts, planned.hidden_shares, strict=True):
+    for row, hidden in zip(planned.rows, planned.hidden_shares, strict=True):
         if row is None:
             prompt = prompts.no_candidate()
         else:
