@@ -24,10 +24,13 @@ class Provenance(Panel):
     def versions(self) -> dict[str, str]:
         """What produced the result, and how long each step took."""
         versions, times = self.result.versions, self.result.timings_ms
+        # An older result does not say in which numbers it was made.
+        numbers = {"numbers": versions.number_type} if versions.number_type else {}
         return {
             "app": versions.app,
             "bundle": versions.bundle,
             "index": versions.index,
+            **numbers,
             "schema": versions.schema_,
             "time": f"decode {times.decode:.0f}, retrieve {times.retrieve:.0f}, "
             f"read {times.read:.0f}, total {times.total:.0f} ms",

@@ -44,3 +44,11 @@ def test_a_hostile_result_is_shown_as_text(result):
     asked = render(Provenance(result.model_copy(update={"question": HOSTILE})))
     assert Result.model_validate_json(source(asked, "json")).question == HOSTILE
     assert "<script" not in asked
+
+
+def test_the_number_type_is_said_where_the_result_tells_it(result):
+    said = result.versions.model_copy(update={"number_type": "bf16"})
+    told = Provenance(result.model_copy(update={"versions": said}))
+    assert told.versions["numbers"] == "bf16"
+    older = result.versions.model_copy(update={"number_type": None})
+    assert "numbers" not in Provenance(result.model_copy(update={"versions": older})).versions
