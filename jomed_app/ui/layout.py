@@ -293,6 +293,9 @@ def serve(engine: ReadingEngine, settings: AppConfig) -> None:
     with tempfile.TemporaryDirectory(prefix="jomed-uploads-", ignore_cleanup_errors=True) as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder  # read by every component when it is made
         blocks = build_ui(engine, settings)
-        blocks.launch(
-            server_name=settings.host, server_port=settings.port, **launch_settings(settings)
-        )
+        try:
+            blocks.launch(
+                server_name=settings.host, server_port=settings.port, **launch_settings(settings)
+            )
+        except KeyboardInterrupt:  # before Gradio waits for it
+            blocks.close()

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from jomed_app.cli import main as cli
+from jomed_app.cli import serving
 from jomed_app.config.load import CONFIG_FOLDER
 from jomed_app.errors import BundleError
 from jomed_app.types import (
@@ -67,6 +68,9 @@ def engine(stand_in):
             yield ChecksDone(INFO)
             yield Completed(RESULT)
 
+        def warm(self):
+            pass
+
     def load_engine(bundle, index, *, precision):
         asked.update(bundle=bundle, index=index, precision=precision)
         return Engine()
@@ -96,8 +100,9 @@ def test_json_is_all_that_stdout_gets(engine, image, capsys):
 
 
 @pytest.mark.parametrize(("words", "asked"), [((), "auto"), (("--precision", "nf4"), "nf4")])
-def test_a_precision_is_handed_on(engine, stand_in, image, words, asked):
-    stand_in("jomed_app.ui.layout", serve=lambda engine, host, port: None)
+def test_a_precision_is_handed_on(engine, stand_in, image, words, asked, monkeypatch):
+    monkeypatch.setattr(serving, "_check_address", lambda host, port: None)
+    stand_in("jomed_app.ui.layout", serve=lambda engine, settings: None)
     assert cli.main(["diagnose", str(image), "--json", *words]) == 0
     assert engine.pop("precision") == asked
     assert cli.main(["serve", *words]) == 0

@@ -54,8 +54,8 @@ def served(stand_in):
         def warm(self):
             asked["warmed"].set()
 
-    def load_engine(bundle, index):
-        asked.update(bundle=bundle, index=index)
+    def load_engine(bundle, index, *, precision):
+        asked.update(bundle=bundle, index=index, precision=precision)
         return Engine()
 
     stand_in("jomed_app.inference.load", load_engine=load_engine)
