@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from jomed_app.data.formats.coco import COCO_FILE, read_coco
+from jomed_app.data.formats.vindr import VINDR_FILE, read_vindr
 from jomed_app.data.records import RECORDS_FILE, CaseRecord, read_records
 from jomed_app.data.sources.busi import read_busi
-from jomed_app.data.sources.coco import COCO_FILE, read_coco
 from jomed_app.data.sources.kvasir import POLYP, read_kvasir
 from jomed_app.data.sources.medpix import read_medpix
 from jomed_app.data.sources.retina import read_retina
 from jomed_app.data.sources.slake import read_slake
 from jomed_app.data.sources.slake_disease import SLAKE_DISEASE, read_slake_disease
-from jomed_app.data.sources.vindr import VINDR_FILE, read_vindr
 from jomed_app.data.sources.vqa_rad import read_vqa_rad
 from jomed_app.data.tasks import Task
 from jomed_app.errors import RecordError
