@@ -58,7 +58,8 @@ class RewardTuningConfig(Section):
         value_weight: of the value loss (`ppo`).
         critic_lr_factor: learning-rate factor of the value network, which starts from nothing.
         average: decay per step of the running mean of the weights; 0 keeps none.
-        relevance_weight, localization_weight, vision_weight: of the three rewards.
+        relevance_weight, localization_weight, vision_weight: of the rewards in
+            `objectives/umed/rewards.py`.
         relevance: what naming a class earns: a match alone, or a match less the probability with
             which the class was named, so that what is learned is to be sure rightly.
         hit_share: share of the localization reward that asks for IoU 0.5 alone, in [0, 1].
@@ -101,3 +102,12 @@ class RewardTuningConfig(Section):
     policies: int = Field(default=2, ge=1, le=16)  # arXiv:2406.16768
     start_share: float = Field(default=0.5, ge=0.0, le=1.0)  # arXiv:2406.16768
     ship: bool = False
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weight of every reward, by its name."""
+        return {
+            "relevance": self.relevance_weight,
+            "localization": self.localization_weight,
+            "vision": self.vision_weight,
+        }

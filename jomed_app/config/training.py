@@ -13,7 +13,8 @@ class AlignConfig(Section):
     """Alignment of images and descriptions (stage `align`).
 
     Attributes:
-        loss: which losses; `graph` is set up in its own section.
+        loss: which losses of `training/align/losses.py`, joined by "+"; `graph` is set up in its
+            own section.
         steps: optimizer steps; batch_size: triples per step; lr: peak learning rate.
         temperature: divides the inner products of `infonce`, > 0.
         graph_weight: of the graph loss.
@@ -31,7 +32,7 @@ class AlignConfig(Section):
         seed: of batches, views and initial weights.
     """
 
-    loss: Literal["infonce", "siglip", "graph", "graph+infonce", "graph+siglip"] = "infonce"
+    loss: str = "infonce"
     graph_weight: float = Field(default=1.0, ge=0.0)  # arXiv:2410.02615: alpha = 1 is best
     use_extended: bool = True
     trained: Literal["all", "last"] = "all"

@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jomed_app.boxes import Box
+from jomed_app.data.formats.coco import COCO_FILE, read_coco
+from jomed_app.data.formats.vindr import VINDR_FILE, read_vindr
 from jomed_app.data.records import RECORDS_FILE, CaseRecord, read_records
-from jomed_app.data.sources.coco import COCO_FILE, read_coco
+from jomed_app.data.sources.busi import read_busi
 from jomed_app.data.sources.kvasir import POLYP, read_kvasir
 from jomed_app.data.sources.medpix import read_medpix
-from jomed_app.data.sources.public_sets import read_set_table
 from jomed_app.data.sources.retina import read_retina
 from jomed_app.data.sources.slake import read_slake
 from jomed_app.data.sources.slake_disease import SLAKE_DISEASE, read_slake_disease
-from jomed_app.data.sources.vindr import VINDR_FILE, read_vindr
 from jomed_app.data.sources.vqa_rad import read_vqa_rad
 from jomed_app.data.tasks import Task
 from jomed_app.errors import RecordError
 
-logger = logging.getLogger(__name__)
-
-BUSI_FOLDER = "breastmnist_busi"
-BUSI_PROVENANCE = {
-    "source": "BUSI (BreastMNIST selection)",
-    "label_made": "radiologists of the source set, biopsy where available; not reviewed by us",
-    "known_noise": "near-duplicates; burnt-in calipers; four twin pairs with two labels",
+# A file of boxed data of a user's own -> what reads it.
+BOXED_READERS: dict[str, Callable[[Path, Task], tuple[Path, list[CaseRecord]]]] = {
+    COCO_FILE: read_coco,
+    VINDR_FILE: read_vindr,
+}
+# A public set, by the name that a task calls it -> what reads it.
+READERS: dict[str, Callable[[Path], tuple[Path, list[CaseRecord]]]] = {
+    "breast": read_busi,
+    "medpix": read_medpix,
+    "retina": read_retina,
+    POLYP: read_kvasir,
+    SLAKE_DISEASE: read_slake_disease,
+    "slake": read_slake,
+    "vqa_rad": read_vqa_rad,
 }
 
 
@@ -104,53 +109,6 @@ def corpus_hash(records: Sequence[CaseRecord]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def read_busi(data: Path) -> tuple[Path, list[CaseRecord]]:
-    """Read the prepared BreastMNIST/BUSI set: three classes, lesion boxes, twin groups.
-
-    Ours: the passage words the annotated box only (place, size, proportions), since the set has
-    no report; the class is never in it.
-
-    Raises:
-        RecordError: if the set's table is not there or lacks a field.
-    """
-    needed = frozenset({"image", "split", "index", "busi_class", "boxes", "w", "h"})
-    folder, rows = read_set_table(data, BUSI_FOLDER, f"{BUSI_FOLDER}.parquet", needed)
-    records = []
-    for row in rows.to_dict("records"):
-        boxes = sorted((Box(*map(float, box)) for box in row["boxes"]), key=lambda box: -box.area)
-        width, height = int(row["w"]), int(row["h"])
-        case_id = f"busi-{row['split']}-{int(row['index']):03d}"
-        records.append(
-            CaseRecord(
-                case_id=case_id,
-                image=str(row["image"]),
-                label=str(row["busi_class"]),
-                passage=box_passage(boxes, width, height),
-                boxes=tuple(box.as_tuple() for box in boxes),
-                group=f"busi-{int(row['group'])}" if "group" in row else case_id,
-                split=str(row["split"]),
-                rows=height,
-                columns=width,
-                provenance=BUSI_PROVENANCE,
-            )
-        )
-    return folder, records
-
-
-def box_passage(boxes: Sequence[Box], columns: int, rows: int) -> str:
-    """Word the largest box: proportions, place, share of the width. Without boxes: none seen."""
-    if not boxes:
-        return "No focal mass."
-    box = boxes[0]
-    x, y = box.center
-    across = ("left", "central", "right")[min(2, int(3 * x / columns))]
-    deep = ("superficial", "middle depth", "deep")[min(2, int(3 * y / rows))]
-    share = round(100 * box.width / columns)
-    form = "vertical" if box.height > box.width else "parallel"
-    count = f"{len(boxes)} masses" if len(boxes) > 1 else "Mass"
-    return f"{count}, {form} orientation, {across}, {deep}, {share} % of the width."
-
-
 def assign_folds(records: Sequence[CaseRecord], num_folds: int, seed: int) -> NDArray[np.int64]:
     """Split into folds so that no group is torn and every fold has each label's share.
 
@@ -173,18 +131,3 @@ def assign_folds(records: Sequence[CaseRecord], num_folds: int, seed: int) -> ND
     for fold, (_, held_out) in enumerate(splitter.split(np.zeros(len(records)), labels, groups)):
         folds[held_out] = fold
     return folds
-
-
-BOXED_READERS: dict[str, Callable[[Path, Task], tuple[Path, list[CaseRecord]]]] = {
-    COCO_FILE: read_coco,
-    VINDR_FILE: read_vindr,
-}
-READERS: dict[str, Callable[[Path], tuple[Path, list[CaseRecord]]]] = {
-    "breast": read_busi,
-    "medpix": read_medpix,
-    "retina": read_retina,
-    POLYP: read_kvasir,
-    SLAKE_DISEASE: read_slake_disease,
-    "slake": read_slake,
-    "vqa_rad": read_vqa_rad,
-}

@@ -1,7 +1,8 @@
 """Which keys a package reads, told from its syntax trees: who holds which section, by annotations.
 
 A read is an attribute of a value whose type is known to be that section: `config.steps` of an
-`AlignConfig` is no read of `ReaderTrainingConfig.steps`. Types come from annotations of parameters,
+`AlignConfig` is no read of `ReaderTrainingConfig.steps`. To read a section's property is to read
+the keys that it is derived from. Types come from annotations of parameters,
 attributes and results, and from plain assignments. What cannot be told counts as no read, so that
 the test errs on the loud side: annotate, and it is told.
 """
@@ -27,11 +28,15 @@ class Module:
 
 @dataclass
 class Class:
-    """A class: its annotated fields; types of attributes, properties, methods' results; bases."""
+    """A class: its annotated fields; types of attributes, properties, methods' results; bases.
+
+    `derived` says which attributes of its own a property reads.
+    """
 
     fields: list[str] = field(default_factory=list)
     attributes: dict[str, str] = field(default_factory=dict)
     bases: list[str] = field(default_factory=list)
+    derived: dict[str, set[str]] = field(default_factory=dict)
 
 
 class Package:
@@ -73,6 +78,8 @@ class Package:
                 found.attributes[item.target.id] = self.type_of(item.annotation, module)
             elif isinstance(item, ast.FunctionDef):
                 found.attributes[item.name] = self.type_of(item.returns, module)
+                if any(isinstance(d, ast.Name) and d.id == "property" for d in item.decorator_list):
+                    found.derived[item.name] = _own_attributes(item)
                 if item.name == "__init__":
                     known = self.parameters(item, module)
                     for each in ast.walk(item):
@@ -191,7 +198,8 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
         held = self.type_of(node.value)
         if isinstance(node.ctx, ast.Load) and self.package.is_section(held):
-            self.reads.keys.add((held, node.attr))
+            derived = self.package.classes[held].derived.get(node.attr, set())
+            self.reads.keys |= {(held, name) for name in (node.attr, *derived)}
 
     def visit_Compare(self, node: ast.Compare) -> None:
         self.generic_visit(node)
@@ -209,6 +217,17 @@ class _Reader(ast.NodeVisitor):
 
     def visit_MatchValue(self, node: ast.MatchValue) -> None:
         self.reads.words |= _words([node.value])
+
+
+def _own_attributes(method: ast.FunctionDef) -> set[str]:
+    """Names behind `self.` in a method."""
+    return {
+        node.attr
+        for node in ast.walk(method)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    }
 
 
 def _words(nodes: Iterable[ast.expr | None]) -> set[str]:

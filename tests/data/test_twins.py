@@ -15,7 +15,7 @@ from jomed_app.data.twins import (
     hold_out_twins,
 )
 from jomed_app.errors import RecordError
-from tests.data.sources.boxed_images import draw_image
+from tests.data.formats.boxed_images import draw_image
 
 
 def test_darker_and_smaller_copies_are_twins(tmp_path):

@@ -1,1 +1,1 @@
-"""Public sets and formats, one a file: what lies on disk to case records."""
+"""Public sets, one a file: what lies on disk to case records."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from jomed_app.data.corpus import BUSI_FOLDER
+from jomed_app.data.sources.busi import BUSI_FOLDER
 from jomed_app.imaging import read_image
 
 PER_SET = 160

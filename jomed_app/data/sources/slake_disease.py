@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from jomed_app.boxes import Box
+from jomed_app.data.formats.boxed import BoxedImage, boxed_record, checked_box
 from jomed_app.data.records import CaseRecord
-from jomed_app.data.sources.boxed import BoxedImage, boxed_record, checked_box
 from jomed_app.data.sources.public_sets import image_size, read_set_table
 from jomed_app.data.sources.slake import SLAKE_FOLDER, SLAKE_SPLITS
 from jomed_app.data.tasks import load_task

@@ -10,12 +10,20 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 
-from jomed_app.evaluation.report.schema import CoverageCurve
 from jomed_app.inference.calibration.reliability import checked_cases
+from jomed_app.types import Frozen
 
 CURVE_POINTS = 40
 CURVE_DIGITS = 4
+
+
+class CoverageCurve(Frozen):
+    """Accuracy among the most confident cases, confidence being the top probability."""
+
+    coverages: tuple[float, ...] = Field(description="shares of the cases, ascending, the last 1")
+    accuracies: tuple[float, ...] = Field(description="among that share, four decimals")
 
 
 def risk_coverage_area(probabilities: ArrayLike, labels: ArrayLike) -> float:

@@ -83,6 +83,12 @@ def macro_auroc(probabilities: ArrayLike, labels: ArrayLike) -> float:
     return float(np.mean([binary_auroc(rows, index, int(positive)) for positive in present]))
 
 
+def binary_accuracy(probabilities: ArrayLike, labels: ArrayLike, positive: int) -> float:
+    """Return the share of cases called right as positive or not, at p(positive) = 0.5."""
+    folded, is_positive = to_binary(probabilities, labels, positive)
+    return float(((folded[:, 1] >= 0.5) == is_positive).mean())
+
+
 def sensitivity(probabilities: ArrayLike, labels: ArrayLike, positive: int) -> float:
     """Return the share of positive cases that get p(positive) >= 0.5, or NaN without any."""
     return _share_called_right(probabilities, labels, positive, of_positive=True)

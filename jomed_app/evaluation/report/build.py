@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
 from jomed_app.evaluation.metrics import consistency
-from jomed_app.evaluation.metrics import probabilities as metrics
-from jomed_app.evaluation.metrics.coverage import coverage_curve, risk_coverage_area
+from jomed_app.evaluation.metrics.coverage import coverage_curve
 from jomed_app.evaluation.metrics.intervals import (
     Interval,
     mcnemar,
@@ -22,6 +22,7 @@ from jomed_app.evaluation.metrics.intervals import (
     resample_groups,
 )
 from jomed_app.evaluation.report.boxes import box_figures
+from jomed_app.evaluation.report.figures import measured
 from jomed_app.evaluation.report.schema import (
     Difference,
     EvaluationReport,
@@ -33,11 +34,7 @@ from jomed_app.evaluation.report.schema import (
     write_report,
 )
 from jomed_app.evaluation.report.scores import CaseScores, ScoreTable, SystemScores
-from jomed_app.inference.calibration.reliability import (
-    error_rate_by_state,
-    expected_calibration_error,
-    fit_reliability,
-)
+from jomed_app.inference.calibration.reliability import error_rate_by_state, fit_reliability
 
 __all__ = [
     "CaseScores",
@@ -200,33 +197,23 @@ def _system_report(
     table = bootstrap.table
     rows, labels, correct = table.probabilities(name), table.labels, table.is_correct(name)
     accuracy, auroc = bootstrap.interval(name, "accuracy"), bootstrap.interval(name, "auroc")
-    folded, is_positive = metrics.to_binary(rows, labels, table.positive)
     scores = table.of(name)
+    figures: dict[str, Any] = measured(SystemReport, rows, labels, table.positive)
+    figures |= _retrieval_figures(scores, labels) | box_figures(scores, table.cases)
     seconds = [score.seconds for score in scores if score.seconds is not None]
     stated = [(s.state, right) for s, right in zip(scores, correct, strict=True) if s.state]
     return SystemReport(
         accuracy=accuracy.value,
         accuracy_ci=(accuracy.low, accuracy.high),
         accuracy_clean=_mean(correct[clean]),
-        balanced_accuracy=metrics.balanced_accuracy(rows, labels),
-        macro_f1=metrics.macro_f1(rows, labels),
         recall={label_names[k]: float(correct[labels == k].mean()) for k in np.unique(labels)},
         auroc=_known(auroc.value),
         auroc_ci=_known_range(auroc),
-        auroc_macro=_known(metrics.macro_auroc(rows, labels)),
-        binary_accuracy=float(((folded[:, 1] >= 0.5) == is_positive).mean()),
-        sensitivity=_known(metrics.sensitivity(rows, labels, table.positive)),
-        specificity=_known(metrics.specificity(rows, labels, table.positive)),
-        nll=metrics.negative_log_likelihood(rows, labels),
-        brier=metrics.brier_score(rows, labels),
-        ece=expected_calibration_error(rows, labels),
         inconsistent_accuracy=None if subset is None else _mean(correct[subset]),
-        **_retrieval_figures(scores, labels),
-        **box_figures(scores, table.cases),
+        **figures,
         seconds_per_case=_mean(np.array(seconds)),
         error_rates=error_rate_by_state([s for s, _ in stated], [right for _, right in stated]),
         reliability=fit_reliability(rows, labels, RELIABILITY_BINS),
-        aurc=risk_coverage_area(rows, labels),
         coverage=coverage_curve(rows, labels),
     )
 

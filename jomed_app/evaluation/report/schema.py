@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jomed_app.errors import RecordError, first_fault
-from jomed_app.inference.calibration.reliability import ErrorRate, ReliabilityTable
+from jomed_app.evaluation.metrics import probabilities as metrics
+from jomed_app.evaluation.metrics.coverage import CoverageCurve, risk_coverage_area
+from jomed_app.evaluation.report.figures import Figure
+from jomed_app.inference.calibration.reliability import (
+    ErrorRate,
+    ReliabilityTable,
+    expected_calibration_error,
+)
 from jomed_app.types import Frozen
 
 Range = tuple[float, float]
@@ -17,60 +24,77 @@ Subset = Literal["all", "clean", "inconsistent"]
 ReportType = TypeVar("ReportType", bound=BaseModel)
 
 
-class CoverageCurve(Frozen):
-    """Accuracy among the most confident cases, confidence being the top probability."""
-
-    coverages: tuple[float, ...] = Field(description="shares of the cases, ascending, the last 1")
-    accuracies: tuple[float, ...] = Field(description="among that share, four decimals")
-
-
 class SystemReport(Frozen):
     """Figures of one system; None where the cases or the system do not define one."""
 
     accuracy: float
     accuracy_ci: Range = Field(description="95 % percentile bootstrap over groups, as all _ci")
     accuracy_clean: float | None = Field(description="without near duplicates of the corpus")
-    balanced_accuracy: float
-    macro_f1: float
+    balanced_accuracy: Annotated[float, Figure("balanced", "results", metrics.balanced_accuracy)]
+    macro_f1: Annotated[float, Figure("macro F1", "results", metrics.macro_f1)]
     recall: dict[str, float] = Field(
         default_factory=dict,
         description="share of each occurring label's cases that is answered right; empty in older",
     )
-    auroc: float | None = Field(description="positive label against the rest")
+    auroc: Annotated[float | None, Figure("AUROC {positive}", "results")] = Field(
+        description="positive label against the rest"
+    )
     auroc_ci: Range | None
-    auroc_macro: float | None = Field(description="mean one-versus-rest")
-    binary_accuracy: float = Field(description="positive against the rest at p = 0.5")
-    sensitivity: float | None
-    specificity: float | None
-    nll: float = Field(description="nats per case")
-    brier: float = Field(description="summed over classes, [0, 2]")
-    ece: float = Field(description="top label, 15 bins")
-    inconsistent_rate: float | None = Field(description="of this system's own candidates")
+    auroc_macro: Annotated[float | None, Figure("macro AUROC", "results", metrics.macro_auroc)] = (
+        Field(description="mean one-versus-rest")
+    )
+    binary_accuracy: Annotated[
+        float, Figure("binary accuracy", "results", metrics.binary_accuracy, of_positive=True)
+    ] = Field(description="positive against the rest at p = 0.5")
+    sensitivity: Annotated[
+        float | None, Figure("sensitivity", "results", metrics.sensitivity, of_positive=True)
+    ]
+    specificity: Annotated[
+        float | None, Figure("specificity", "results", metrics.specificity, of_positive=True)
+    ]
+    nll: Annotated[float, Figure("NLL, nats", "probabilities", metrics.negative_log_likelihood)] = (
+        Field(description="nats per case")
+    )
+    brier: Annotated[float, Figure("Brier", "probabilities", metrics.brier_score)] = Field(
+        description="summed over classes, [0, 2]"
+    )
+    ece: Annotated[float, Figure("ECE", "probabilities", expected_calibration_error)] = Field(
+        description="top label, 15 bins"
+    )
+    inconsistent_rate: Annotated[float | None, Figure("inconsistent", "consistency")] = Field(
+        description="of this system's own candidates"
+    )
     inconsistent_accuracy: float | None = Field(
         description="on the cases where the reference system's candidates disagree"
     )
-    oracle_accuracy: float | None
-    chance_oracle: float | None = Field(description="oracle accuracy of uniform guesses")
-    label_agreement_at_k: float | None
-    answer_variance: float | None = Field(
+    oracle_accuracy: Annotated[float | None, Figure("oracle", "consistency")]
+    chance_oracle: Annotated[float | None, Figure("oracle of guesses", "consistency")] = Field(
+        description="oracle accuracy of uniform guesses"
+    )
+    label_agreement_at_k: Annotated[float | None, Figure("same label at k", "consistency")]
+    answer_variance: Annotated[float | None, Figure("answer variance", "consistency")] = Field(
         description="of log p(true label) over candidates, nats squared"
     )
-    effective_candidates: float | None = Field(description="exp of the weights' entropy, mean")
-    mean_iou: float | None
-    iou30: float | None
-    iou50: float | None
-    false_boxes_per_normal: float | None
-    parse_rate: float | None
-    froc: float | None = Field(
+    effective_candidates: Annotated[
+        float | None, Figure("effective candidates", "consistency", digits=2)
+    ] = Field(description="exp of the weights' entropy, mean")
+    mean_iou: Annotated[float | None, Figure("mean IoU", "localization")]
+    iou30: Annotated[float | None, Figure("IoU ≥ 0.3", "localization")]
+    iou50: Annotated[float | None, Figure("IoU ≥ 0.5", "localization")]
+    false_boxes_per_normal: Annotated[
+        float | None, Figure("false boxes per normal", "localization")
+    ]
+    froc: Annotated[float | None, Figure("FROC", "localization")] = Field(
         default=None, description="mean sensitivity at 1/8 to 4 false boxes per image"
     )
-    pointing: float | None = Field(
+    pointing: Annotated[float | None, Figure("pointing", "localization")] = Field(
         default=None, description="share of lesion cases whose heat map peaks in a true box"
     )
+    parse_rate: Annotated[float | None, Figure("parse rate", "localization")]
     seconds_per_case: float | None
     error_rates: dict[str, ErrorRate] = Field(description="wrong answers within each state")
     reliability: ReliabilityTable
-    aurc: float | None = Field(
+    aurc: Annotated[float | None, Figure("AURC", "probabilities", risk_coverage_area)] = Field(
         default=None, description="area under the risk-coverage curve; None in schema 1"
     )
     coverage: CoverageCurve | None = Field(default=None, description="None in schema 1")

@@ -6,9 +6,12 @@ value among the responses to the same query, then all three are added.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
+import torch
 from torch import Tensor
+
+from jomed_app.objectives.umed.rewards import REWARDS
 
 
 def proper_relevance(relevance: Tensor, said_prob: Tensor) -> Tensor:
@@ -64,37 +67,21 @@ def normalize_rewards(rewards: Tensor, floor: float = 0.1) -> Tensor:
     return (rewards / rewards.amax(-1, keepdim=True).clamp_min(floor)).clamp_min(-1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class RewardWeights:
-    """Weights of the three rewards; the paper adds them as they are."""
-
-    relevance: float = 1.0
-    localization: float = 1.0
-    vision: float = 1.0
-
-
 def combine_rewards(
-    relevance: Tensor,
-    localization: Tensor,
-    vision: Tensor | None = None,
-    *,
-    weights: RewardWeights | None = None,
-    floor: float = 0.1,
+    earned: Mapping[str, Tensor], weights: Mapping[str, float], *, floor: float = 0.1
 ) -> Tensor:
-    """Add the rewards of each response: relevance plain, the other two normalized per query.
+    """Add the rewards of each response: those that are relative normalized per query.
 
     Args:
-        relevance: (B, G) in [0, 1].
-        localization: (B, G) in [0, 1].
-        vision: (B, G) in [-1, 1]; None where the policy shows no attention.
-        weights: of the three.
+        earned: name in `REWARDS` -> (B, G) in [-1, 1]; what is not shown is left out.
+        weights: of every reward; the paper adds them as they are.
         floor: as in `normalize_rewards`.
 
     Returns:
         (B, G) without gradient: a reward is a number, not a path to the policy.
     """
-    mix = weights or RewardWeights()
-    total = mix.relevance * relevance + mix.localization * normalize_rewards(localization, floor)
-    if vision is not None:
-        total = total + mix.vision * normalize_rewards(vision, floor)
-    return total.detach()
+    parts = [
+        weights[name] * (normalize_rewards(each, floor) if REWARDS[name].is_relative else each)
+        for name, each in earned.items()
+    ]
+    return sum(parts, start=torch.zeros(())).detach()

@@ -1,5 +1,8 @@
 """The three rewards of a response; `reward_mix` normalizes and adds them.
 
+A reward is a function here and a line in `REWARDS`; its weight is a field of
+`config.localizer.RewardTuningConfig`.
+
 Source: UMed-LVLM, arXiv:2501.01377: relevance, abnormal localization and vision relevance.
 Ours: relevance is a class match and descriptor matches by a judge that can be replaced, without the
 advantage that the paper adds to it (`ppo` computes that from the sum of the rewards, once); the
@@ -9,7 +12,7 @@ below the line and is constant.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -216,3 +219,58 @@ def box_coverage(boxes: Tensor, rows: int, columns: int) -> Tensor:
         parts.append((ends - torch.maximum(boxes[:, low, None], starts)).clamp_min(0) * count)
     share: Tensor = parts[0][:, :, None] * parts[1][:, None, :]
     return share.flatten(1).nan_to_num(0.0).clamp(0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """G sampled responses to each of B queries, beside the truth: what a reward may look at.
+
+    Attributes:
+        relevance: (B, G) in [0, 1] of the class that is named.
+        boxes: (B, G, 4) XYXY on the unit square, NaN where no finding is named.
+        true_boxes: (B, 4) likewise, NaN where there is no finding.
+        attention: (B, P) >= 0 from the finding's tokens to the P patches of a square grid, shared
+            by the responses to a query; None where none is shown.
+    """
+
+    relevance: Tensor
+    boxes: Tensor
+    true_boxes: Tensor
+    attention: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """One reward of the sum.
+
+    Attributes:
+        earned: (B, G) of all responses, each in [-1, 1]; None where they do not show it.
+        is_relative: whether it is divided by the largest one that a query's responses earn.
+    """
+
+    earned: Callable[[Responses], Tensor | None]
+    is_relative: bool = True
+
+
+def _placed(told: Responses) -> Tensor:
+    truth = told.true_boxes[:, None].expand_as(told.boxes)
+    flat = localization_reward(told.boxes.reshape(-1, 1, 4), truth.reshape(-1, 1, 4))
+    return flat.view(told.relevance.shape)
+
+
+def _looked(told: Responses) -> Tensor | None:
+    """Tells naming a finding from naming none, and nothing else, since attention is shared."""
+    if told.attention is None:
+        return None
+    side = round(told.attention.shape[-1] ** 0.5)
+    region = box_coverage(told.true_boxes, side, side)
+    toward = vision_relevance_reward(told.attention[:, None], region)
+    return toward[:, None] * ~told.boxes.isnan().any(-1)
+
+
+REWARDS: Mapping[str, Reward] = {
+    "relevance": Reward(lambda told: told.relevance, is_relative=False),
+    "localization": Reward(_placed),
+    "vision": Reward(_looked),
+}
+"""Name of a reward, as the configuration names its weight -> the reward."""

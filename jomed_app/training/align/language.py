@@ -22,7 +22,7 @@ from jomed_app.models.reader.packed import Reader
 from jomed_app.models.reader.prompt_encoder import pad_rows
 from jomed_app.objectives.jomed.answers import answer_loss
 from jomed_app.progress import OnProgress
-from jomed_app.training.align.losses import build_graph_alignment
+from jomed_app.training.align.losses import build_graph_alignment, named_losses
 from jomed_app.training.reader.packing import IGNORED, Block, pack
 from jomed_app.training.run.device import training_device
 from jomed_app.training.run.loop import CPU, LoopSettings, no_progress, run_loop
@@ -84,7 +84,7 @@ def train_projector(
     model = reader.model
     model.eval().requires_grad_(False)
     projector = model.model.multi_modal_projector.float().requires_grad_(True)
-    use_graph = "graph" in config.loss.split("+")
+    use_graph = "graph" in named_losses(config.loss)
     modules = {"projector": projector}
     if use_graph:
         texts = [descriptions, extended] if config.use_extended else [descriptions]

@@ -1,19 +1,85 @@
-"""The losses that `align` can choose from, alone and together, on the same texts."""
+"""The losses that `align` can choose from, alone and together, on the same texts.
+
+A loss is a line in `LOSSES`, and its formula a file in `objectives/`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from jomed_app.config.training import AlignConfig, GraphConfig
+from jomed_app.errors import ConfigError
 from jomed_app.objectives.logra_med.contrastive import info_nce_loss, siglip_loss
 from jomed_app.objectives.logra_med.graph_alignment import GraphAlignment, GraphSettings
 
 SIGLIP_SCALE = 10.0  # arXiv:2303.15343, section 3.2
 SIGLIP_BIAS = -10.0
+
+Told = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One loss of the sum.
+
+    Attributes:
+        loss: of (B, D) images, texts of (B, D) each and what noise is drawn with, all rows unit;
+            returns a scalar, and what else the log tells of it.
+        module: what learns in it; None where nothing does.
+        weight: of the loss in the sum.
+    """
+
+    loss: Callable[[Tensor, Sequence[Tensor], torch.Generator | None], tuple[Tensor, Told]]
+    module: nn.Module | None = None
+    weight: float = 1.0
+
+
+def over_texts(
+    pair_loss: Callable[[Tensor, Tensor], Tensor], module: nn.Module | None = None
+) -> Term:
+    """A loss of images and one text each, averaged over the texts.
+
+    Args:
+        pair_loss: of (B, D) images and (B, D) texts, unit rows; row i belongs to row i.
+        module: what learns in it.
+    """
+
+    def loss(
+        image: Tensor, texts: Sequence[Tensor], generator: torch.Generator | None
+    ) -> tuple[Tensor, Told]:
+        return torch.stack([pair_loss(image, text) for text in texts]).mean(), {}
+
+    return Term(loss, module)
+
+
+def info_nce_term(config: AlignConfig, graph: GraphConfig, dim: int) -> Term:
+    """InfoNCE at the configured temperature."""
+    return over_texts(partial(info_nce_loss, temperature=config.temperature))
+
+
+class LearnedSigLip(nn.Module):
+    """The pairwise sigmoid loss with a scale and a bias that learn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(SIGLIP_SCALE)))
+        self.bias = nn.Parameter(torch.tensor(SIGLIP_BIAS))
+
+    def forward(self, image: Tensor, text: Tensor) -> Tensor:
+        """Return the loss of images and their texts, (B, D) unit rows each."""
+        return siglip_loss(image, text, self.log_scale, self.bias)
+
+
+def siglip_term(config: AlignConfig, graph: GraphConfig, dim: int) -> Term:
+    """SigLIP."""
+    learned = LearnedSigLip()
+    return over_texts(learned, learned)
 
 
 def build_graph_alignment(width: int, graph: GraphConfig) -> GraphAlignment:
@@ -32,6 +98,41 @@ def build_graph_alignment(width: int, graph: GraphConfig) -> GraphAlignment:
     return GraphAlignment(width, settings)
 
 
+def graph_term(config: AlignConfig, graph: GraphConfig, dim: int) -> Term:
+    """The graphs of the images and of every text, matched together; `hamming` tells how well."""
+    alignment = build_graph_alignment(dim, graph)
+
+    def loss(
+        image: Tensor, texts: Sequence[Tensor], generator: torch.Generator | None
+    ) -> tuple[Tensor, Told]:
+        matched, hamming = alignment([image, *texts], generator)
+        return matched, {"hamming": hamming}
+
+    return Term(loss, alignment, config.graph_weight)
+
+
+LOSSES: Mapping[str, Callable[[AlignConfig, GraphConfig, int], Term]] = {
+    "infonce": info_nce_term,
+    "siglip": siglip_term,
+    "graph": graph_term,
+}
+"""Name of a loss, as `align.loss` joins them with "+" -> what builds it for a width."""
+
+
+def named_losses(loss: str) -> list[str]:
+    """The names in `align.loss`.
+
+    Raises:
+        ConfigError: if one is not a loss, or is named twice.
+    """
+    names = loss.split("+")
+    if len(set(names)) < len(names) or not set(names) <= set(LOSSES):
+        raise ConfigError(
+            f"'align.loss' must be one or more of {list(LOSSES)}, joined by '+', found '{loss}'"
+        )
+    return names
+
+
 class AlignmentLoss(nn.Module):
     """Aligns image embeddings with those of one or more texts.
 
@@ -42,24 +143,22 @@ class AlignmentLoss(nn.Module):
         config: which losses, their temperature and weight.
         graph: how graphs are built and matched.
         dim: width of an embedding.
+
+    Raises:
+        ConfigError: if the configuration names a loss that is none.
     """
 
     def __init__(self, config: AlignConfig, graph: GraphConfig, dim: int) -> None:
         super().__init__()
-        self.names = config.loss.split("+")
-        self.temperature = config.temperature
-        self.graph_weight = config.graph_weight
+        self.terms = {name: LOSSES[name](config, graph, dim) for name in named_losses(config.loss)}
+        for name, term in self.terms.items():
+            self.add_module(name, term.module)
         self.use_extended = config.use_extended
-        if "siglip" in self.names:
-            self.log_scale = nn.Parameter(torch.tensor(math.log(SIGLIP_SCALE)))
-            self.bias = nn.Parameter(torch.tensor(SIGLIP_BIAS))
-        if "graph" in self.names:
-            self.graph = build_graph_alignment(dim, graph)
 
     def forward(
         self, image: Tensor, texts: Sequence[Tensor], generator: torch.Generator | None = None
     ) -> dict[str, Tensor]:
-        """Return the terms; "loss" is their weighted sum.
+        """Return the terms by the names of their losses; "loss" is their weighted sum.
 
         Args:
             image: (B, D) unit rows.
@@ -67,15 +166,9 @@ class AlignmentLoss(nn.Module):
             generator: of the graph costs' noise.
         """
         texts = list(texts) if self.use_extended else list(texts)[:1]
-        terms: dict[str, Tensor] = {}
-        if "infonce" in self.names:
-            each = [info_nce_loss(image, text, self.temperature) for text in texts]
-            terms["contrast"] = torch.stack(each).mean()
-        if "siglip" in self.names:
-            each = [siglip_loss(image, text, self.log_scale, self.bias) for text in texts]
-            terms["contrast"] = torch.stack(each).mean()
-        total = terms.get("contrast", image.new_zeros(()))
-        if "graph" in self.names:
-            terms["graph"], terms["hamming"] = self.graph([image, *texts], generator)
-            total = total + self.graph_weight * terms["graph"]
-        return {"loss": total} | terms
+        terms = {"loss": image.new_zeros(())}
+        for name, term in self.terms.items():
+            terms[name], told = term.loss(image, texts, generator)
+            terms["loss"] = terms["loss"] + term.weight * terms[name]
+            terms |= told
+        return terms

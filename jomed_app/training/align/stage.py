@@ -9,6 +9,7 @@ import torch
 from jomed_app.config.load import JomedConfig
 from jomed_app.progress import OnProgress
 from jomed_app.training.align.language import train_projector
+from jomed_app.training.align.losses import named_losses
 from jomed_app.training.align.train import KeptViews, encode_wordings, keep_views, train_align
 from jomed_app.training.align.triples import extended_texts, load_triples
 from jomed_app.training.cases.image_set import ImageSet
@@ -20,9 +21,14 @@ from jomed_app.training.run.workspace import Workspace
 def align_stage(
     config: JomedConfig, out: Path, *, resume: bool = False, on_progress: OnProgress = no_progress
 ) -> None:
-    """Convert base weights, simulate, align; writes `align/{tower,projections,projector}`."""
-    work = Workspace(out, config)
+    """Convert base weights, simulate, align; writes `align/{tower,projections,projector}`.
+
+    Raises:
+        ConfigError: if `align.loss` names a loss that is none; before anything is made.
+    """
     settings = config.align
+    named_losses(settings.loss)
+    work = Workspace(out, config)
     work.prepare_base()
     work.simulate("align", on_progress)
     torch.manual_seed(settings.seed)

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from jomed_app.config.training import AlignConfig
-from jomed_app.data.corpus import read_busi
 from jomed_app.data.records import CaseRecord
+from jomed_app.data.sources.busi import read_busi
 from jomed_app.data.sources.medpix import read_medpix
 from jomed_app.data.sources.slake import read_slake
 from jomed_app.data.wording.extended import extend_description

@@ -1,8 +1,8 @@
-"""What sampled responses earn: the three rewards of every response to a batch of queries."""
+"""What sampled responses earn: every reward of every response to a batch of queries."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,19 +10,13 @@ from torch import Tensor
 
 from jomed_app.config.localizer import RewardTuningConfig
 from jomed_app.errors import ConfigError
-from jomed_app.objectives.umed.reward_mix import (
-    RewardWeights,
-    combine_rewards,
-    hit_blend,
-    proper_relevance,
-)
+from jomed_app.objectives.umed.reward_mix import combine_rewards, hit_blend, proper_relevance
 from jomed_app.objectives.umed.rewards import (
+    REWARDS,
     Judge,
+    Responses,
     Statement,
-    box_coverage,
-    localization_reward,
     relevance_reward,
-    vision_relevance_reward,
 )
 from jomed_app.training.rewards.rollout import PolicyOutput, QueryBatch, Rollouts, response_boxes
 
@@ -60,15 +54,17 @@ def class_set(
 
 @dataclass(frozen=True, slots=True)
 class Rewards:
-    """Rewards (B, G) of rollouts; `vision` is None where the policy shows no attention.
+    """Rewards (B, G) of rollouts.
 
-    `localization` is the IoU, `placed` what the box is paid for it before normalization.
+    Attributes:
+        earned: by name, before normalization; `localization` is the IoU, and a reward that the
+            policy does not show (`vision` without attention) is left out.
+        placed: what the box is paid for its IoU.
+        total: their weighted sum.
     """
 
-    relevance: Tensor
-    localization: Tensor
+    earned: Mapping[str, Tensor]
     placed: Tensor
-    vision: Tensor | None
     total: Tensor
 
 
@@ -80,30 +76,17 @@ def reward_rollouts(
     classes: ClassSet,
     config: RewardTuningConfig,
 ) -> Rewards:
-    """Reward every response.
-
-    The patches form a square grid. Responses to a query share its attention, since the policy's
-    attention does not depend on what was sampled: the vision reward then tells naming a finding
-    apart from naming none, and nothing else.
-    """
-    size = rollouts.classes.shape
-    labels = batch.labels[:, None].expand(size)
+    """Reward every response."""
+    labels = batch.labels[:, None].expand(rollouts.classes.shape)
     relevance = classes.agreement[rollouts.classes, labels.clamp_min(0)] * (labels >= 0)
+    boxes = response_boxes(rollouts, output.edge_logits.shape[-1])
+    told = Responses(relevance, boxes, batch.boxes, output.attention)
+    shown = {name: reward.earned(told) for name, reward in REWARDS.items()}
+    earned = {name: each for name, each in shown.items() if each is not None}
     if config.relevance == "proper":
         said = (output.class_logits * config.temperature).softmax(-1)
-        relevance = proper_relevance(relevance, said.gather(-1, rollouts.classes))
-    boxes = response_boxes(rollouts, output.edge_logits.shape[-1])
-    truth = batch.boxes[:, None].expand_as(boxes)
-    localization = localization_reward(boxes.reshape(-1, 1, 4), truth.reshape(-1, 1, 4)).view(size)
-    placed = hit_blend(localization, config.hit_share)
-    vision = None
-    if output.attention is not None:
-        side = round(output.attention.shape[-1] ** 0.5)
-        region = box_coverage(batch.boxes, side, side)
-        toward = vision_relevance_reward(output.attention[:, None], region)
-        vision = toward[:, None] * rollouts.has_box
-    weights = RewardWeights(
-        config.relevance_weight, config.localization_weight, config.vision_weight
-    )
-    total = combine_rewards(relevance, placed, vision, weights=weights, floor=config.reward_floor)
-    return Rewards(relevance, localization, placed, vision, total)
+        earned["relevance"] = proper_relevance(relevance, said.gather(-1, rollouts.classes))
+    placed = hit_blend(earned["localization"], config.hit_share)
+    paid = earned | {"localization": placed}
+    total = combine_rewards(paid, config.weights, floor=config.reward_floor)
+    return Rewards(earned, placed, total)

@@ -86,8 +86,8 @@ def tune_with_rewards(
         on_progress: called after every optimizer step.
 
     Returns:
-        The log of the steps run now: `reward`, `relevance`, `localization`, `vision` (means over
-        responses), `kl` and `entropy` per token (nats), `clip_fraction`, and the loss.
+        The log of the steps run now: `reward` and each reward by its name (means over responses),
+        `kl` and `entropy` per token (nats), `clip_fraction`, and the loss.
 
     Raises:
         ConfigError: if `group` is given fewer than two rollouts.
@@ -196,11 +196,8 @@ def _loss_terms(
         fit = value_loss(output.value, held.rewards.total.mean(-1), held.old_value)
         loss = loss + config.value_weight * fit
         terms["value_loss"] = fit
-    for name in ("relevance", "localization", "vision", "total"):
-        reward = getattr(held.rewards, name)
-        if reward is not None:
-            terms["reward" if name == "total" else name] = reward.mean()
-    return {"loss": loss, **terms}
+    terms |= {name: each.mean() for name, each in held.rewards.earned.items()}
+    return {"loss": loss, **terms, "reward": held.rewards.total.mean()}
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from jomed_app.data.corpus import load_corpus
 from jomed_app.data.sources.kvasir import KVASIR_FOLDER, read_kvasir
 from jomed_app.data.tasks import load_task
 from jomed_app.errors import RecordError
-from tests.data.sources.boxed_images import draw_image
+from tests.data.formats.boxed_images import draw_image
 
 
 def row(name, split="train", boxes=((0.0, 0.0, 9.0, 9.0),), masks=((1.0, 1.0, 9.0, 8.0),)):

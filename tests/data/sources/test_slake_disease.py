@@ -13,7 +13,7 @@ from jomed_app.data.sources.slake import SLAKE_FOLDER
 from jomed_app.data.sources.slake_disease import read_slake_disease
 from jomed_app.data.tasks import load_task
 from jomed_app.errors import RecordError
-from tests.data.sources.boxed_images import draw_image
+from tests.data.formats.boxed_images import draw_image
 
 
 def row(name, split="train", *marked):

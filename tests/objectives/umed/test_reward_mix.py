@@ -7,13 +7,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jomed_app.config.localizer import RewardTuningConfig
 from jomed_app.objectives.umed.reward_mix import (
-    RewardWeights,
     combine_rewards,
     hit_blend,
     normalize_rewards,
     proper_relevance,
 )
+from jomed_app.objectives.umed.rewards import REWARDS
 
 
 def test_normalization_by_hand():
@@ -41,22 +42,27 @@ def test_the_least_divisor_must_be_positive():
         normalize_rewards(torch.zeros(1, 2), 0.0)
 
 
+EVEN = {"relevance": 1.0, "localization": 1.0, "vision": 1.0}
+
+
 def test_rewards_add_up_by_hand():
-    relevance, place = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.8, 0.4]])
-    vision = torch.tensor([[0.1, 0.2]])
-    torch.testing.assert_close(combine_rewards(relevance, place), torch.tensor([[2.0, 0.5]]))
-    torch.testing.assert_close(
-        combine_rewards(relevance, place, vision), torch.tensor([[2.5, 1.5]])
-    )
-    weights = RewardWeights(relevance=0.0, localization=2.0, vision=10.0)
-    torch.testing.assert_close(
-        combine_rewards(relevance, place, vision, weights=weights), torch.tensor([[7.0, 11.0]])
-    )
+    earned = {"relevance": torch.tensor([[1.0, 0.0]]), "localization": torch.tensor([[0.8, 0.4]])}
+    seen = earned | {"vision": torch.tensor([[0.1, 0.2]])}
+    torch.testing.assert_close(combine_rewards(earned, EVEN), torch.tensor([[2.0, 0.5]]))
+    torch.testing.assert_close(combine_rewards(seen, EVEN), torch.tensor([[2.5, 1.5]]))
+    weights = {"relevance": 0.0, "localization": 2.0, "vision": 10.0}
+    torch.testing.assert_close(combine_rewards(seen, weights), torch.tensor([[7.0, 11.0]]))
 
 
 def test_no_gradient_flows_through_a_reward():
     vision = torch.rand(1, 2, requires_grad=True)
-    assert not combine_rewards(torch.ones(1, 2), torch.ones(1, 2), vision).requires_grad
+    assert not combine_rewards({"vision": vision}, EVEN).requires_grad
+
+
+def test_every_reward_has_a_weight():
+    assert set(RewardTuningConfig().weights) == set(REWARDS)
+    changed = RewardTuningConfig(relevance_weight=2.0, localization_weight=3.0, vision_weight=4.0)
+    assert changed.weights == {"relevance": 2.0, "localization": 3.0, "vision": 4.0}
 
 
 def test_a_hit_pays_more_than_a_near_miss():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from torch.nn.functional import normalize
 
 from jomed_app.config.training import AlignConfig, GraphConfig
-from jomed_app.training.align.losses import AlignmentLoss
+from jomed_app.errors import ConfigError
+from jomed_app.training.align.losses import LOSSES, AlignmentLoss, over_texts
 
-LOSSES = ("infonce", "siglip", "graph", "graph+infonce", "graph+siglip")
+TOGETHER = ("graph+infonce", "graph+siglip", "infonce+siglip+graph")
 
 
 def rows(seed, count=12, dim=8):
@@ -23,7 +26,7 @@ def loss_of(name, image, texts, **changes):
     return module, module(image, texts, torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", [*LOSSES, *TOGETHER])
 def test_every_loss_reaches_image_and_both_texts(name):
     image, short, long = rows(0), rows(1), rows(2)
     _, terms = loss_of(name, image, [short, long])
@@ -33,7 +36,7 @@ def test_every_loss_reaches_image_and_both_texts(name):
         assert each.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", [*LOSSES, *TOGETHER])
 def test_without_extended_texts_the_second_text_is_not_heard(name):
     image, short, long = rows(0), rows(1), rows(2)
     _, terms = loss_of(name, image, [short, long], use_extended=False)
@@ -46,7 +49,7 @@ def test_without_extended_texts_the_second_text_is_not_heard(name):
 def test_the_sum_is_weighted():
     image, texts = rows(0), [rows(1), rows(2)]
     _, terms = loss_of("graph+infonce", image, texts, graph_weight=3.0)
-    expected = terms["contrast"] + 3 * terms["graph"]
+    expected = terms["infonce"] + 3 * terms["graph"]
     assert terms["loss"].item() == pytest.approx(expected.item())
 
 
@@ -60,6 +63,25 @@ def test_the_contrastive_losses_average_over_texts():
 def test_siglip_learns_scale_and_bias():
     module, terms = loss_of("siglip", rows(0), [rows(1)])
     terms["loss"].backward()
-    assert module.log_scale.grad.abs() > 0
-    assert module.bias.grad.abs() > 0
+    learned = dict(module.named_parameters())
+    assert set(learned) == {"siglip.log_scale", "siglip.bias"}
+    assert all(each.grad.abs() > 0 for each in learned.values())
     assert not list(loss_of("infonce", rows(0), [rows(1)])[0].parameters())
+
+
+def test_a_loss_is_a_line_in_the_table(monkeypatch):
+    def distance(image, text):
+        return (image - text).square().sum(-1).mean()
+
+    monkeypatch.setitem(LOSSES, "distance", lambda config, graph, dim: over_texts(distance))
+    image, text = rows(0), rows(1)
+    _, terms = loss_of("distance+infonce", image, [text])
+    torch.testing.assert_close(terms["distance"], distance(image, text))
+    torch.testing.assert_close(terms["loss"], terms["distance"] + terms["infonce"])
+
+
+@pytest.mark.parametrize("name", ["infonse", "graph+", "graph+graph", ""])
+def test_what_is_no_loss_is_said(name):
+    known = f"'align.loss' must be one or more of {list(LOSSES)}, joined by '+', found '{name}'"
+    with pytest.raises(ConfigError, match=re.escape(known)):
+        loss_of(name, rows(0), [rows(1)])

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from jomed_app.config.load import config_from_dict, config_to_dict
+from jomed_app.errors import ConfigError
 from jomed_app.models.retriever.embedded import RetrieverProjections
 from jomed_app.models.vision_tower import EfficientNetLiteModel
 from jomed_app.training.align.stage import align_stage
@@ -37,6 +38,14 @@ def test_align_moves_tower_and_projections_but_no_query_head(work):
     for name in ("image", "text"):
         gram = getattr(projections, name).weight @ getattr(projections, name).weight.T
         assert not torch.allclose(gram, torch.eye(16), atol=1e-6), "no longer as initialized"
+
+
+def test_a_loss_that_is_none_is_said_before_anything_is_made(tmp_path):
+    config = tiny_config()
+    config = config.replaced(align=config.align.replaced(loss="infonse"))
+    with pytest.raises(ConfigError, match="found 'infonse'"):
+        align_stage(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_reader_starts_from_the_projector_that_align_left(tiny_run, tmp_path):

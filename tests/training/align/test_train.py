@@ -112,7 +112,7 @@ def test_four_cases_are_learned(tmp_path):
 def test_the_loss_is_the_sum_of_its_terms(tmp_path):
     _, history = trained(tmp_path, steps=1, localization_weight=3.0)
     first = history[0]
-    assert first["loss"] == pytest.approx(first["contrast"] + 3 * first["place"], rel=1e-4)
+    assert first["loss"] == pytest.approx(first["infonce"] + 3 * first["place"], rel=1e-4)
 
 
 def test_only_the_last_stage_learns_on_kept_views(tmp_path):
@@ -161,7 +161,7 @@ def test_a_place_that_was_never_drawn_teaches_nothing(tmp_path):
         tmp_path,
     )
     assert history[0]["place"] == 0
-    assert history[0]["loss"] == pytest.approx(history[0]["contrast"])
+    assert history[0]["loss"] == pytest.approx(history[0]["infonce"])
 
 
 def test_the_visual_space_is_fitted_without_touching_the_rest():

@@ -10,6 +10,7 @@ import torch
 
 from jomed_app.config.localizer import RewardTuningConfig
 from jomed_app.errors import ConfigError
+from jomed_app.objectives.umed.rewards import REWARDS, Reward
 from jomed_app.training.rewards.reward_responses import class_set, reward_rollouts
 from jomed_app.training.rewards.rollout import PolicyOutput, QueryBatch, Rollouts, greedy_rollout
 from jomed_app.training.rewards.train import (
@@ -62,9 +63,9 @@ def two_responses(**more) -> tuple[Rollouts, PolicyOutput, QueryBatch]:
 
 def test_rewards_of_rollouts_by_hand():
     found = reward_rollouts(*two_responses(), CLASSES, CONFIG)
-    assert found.relevance.tolist() == [[1.0, 0.0], [0.0, 1.0]]
-    assert found.localization.tolist() == [[1.0, 0.0], [0.0, 1.0]]
-    assert found.vision is None
+    assert found.earned["relevance"].tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    assert found.earned["localization"].tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    assert "vision" not in found.earned
     assert found.total.tolist() == [[2.0, 0.0], [0.0, 2.0]]
 
 
@@ -73,10 +74,10 @@ def test_attention_to_the_finding_is_rewarded_where_a_finding_is_named():
     attention[0, 0] = 1.0  # a patch that the box covers to a quarter; it is a 16th of the image
     attention[1] = 1.0
     found = reward_rollouts(*two_responses(attention=attention), CLASSES, CONFIG)
-    assert found.vision.tolist() == [[0.25 - 1 / 16, 0.0], [0.0, 0.0]]
+    assert found.earned["vision"].tolist() == [[0.25 - 1 / 16, 0.0], [0.0, 0.0]]
     assert found.total.tolist() == [[3.0, 0.0], [0.0, 2.0]]
-    permuted = two_responses(attention=attention.flip(-1))
-    assert reward_rollouts(*permuted, CLASSES, CONFIG).vision.tolist()[0] == [-1 / 16, 0.0]
+    elsewhere = reward_rollouts(*two_responses(attention=attention.flip(-1)), CLASSES, CONFIG)
+    assert elsewhere.earned["vision"].tolist()[0] == [-1 / 16, 0.0]
 
 
 def test_relevance_as_a_proper_score_takes_off_what_was_sure_anyway():
@@ -85,8 +86,8 @@ def test_relevance_as_a_proper_score_takes_off_what_was_sure_anyway():
     found = reward_rollouts(rollouts, output, batch, CLASSES, variant(relevance="proper"))
     sure = float(np.exp(4.0 * CONFIG.temperature))
     told = [sure / (sure + 2), 1 / (sure + 2)]
-    torch.testing.assert_close(found.relevance[0], torch.tensor([1 - told[0], -told[1]]))
-    torch.testing.assert_close(found.relevance[1], torch.tensor([-1 / 3, 2 / 3]))
+    torch.testing.assert_close(found.earned["relevance"][0], torch.tensor([1 - told[0], -told[1]]))
+    torch.testing.assert_close(found.earned["relevance"][1], torch.tensor([-1 / 3, 2 / 3]))
 
 
 def test_boxes_are_paid_for_hits_and_watched_by_iou():
@@ -94,8 +95,17 @@ def test_boxes_are_paid_for_hits_and_watched_by_iou():
     boxes = torch.tensor([[0.125, 0.125, 0.625, 0.375], [torch.nan] * 4])  # IoU 0.5 and above
     near = QueryBatch(batch.inputs, batch.labels, boxes)
     found = reward_rollouts(rollouts, output, near, CLASSES, variant(hit_share=1.0))
-    assert found.localization[0].tolist() == pytest.approx([0.5, 0.0])
+    assert found.earned["localization"][0].tolist() == pytest.approx([0.5, 0.0])
     assert found.placed[0].tolist() == pytest.approx([1.0, 0.0])
+
+
+def test_a_reward_is_a_line_in_the_table(monkeypatch):
+    one_box = Reward(lambda told: (~told.boxes.isnan().any(-1)).float(), is_relative=False)
+    monkeypatch.setitem(REWARDS, "boxes", one_box)
+    monkeypatch.setattr(RewardTuningConfig, "weights", dict.fromkeys(REWARDS, 2.0))
+    found = reward_rollouts(*two_responses(), CLASSES, CONFIG)
+    assert found.earned["boxes"].tolist() == [[1.0, 0.0], [1.0, 0.0]]
+    assert found.total.tolist() == [[6.0, 0.0], [2.0, 4.0]]
 
 
 def test_weights_and_unknown_classes():
@@ -129,7 +139,7 @@ def test_a_location_token_is_credited_with_its_box_alone():
     truth = torch.tensor([[0.125, 0.125, 0.375, 0.375]])
     batch = QueryBatch(torch.zeros(1, 1), torch.tensor([1]), truth)
     rewards = reward_rollouts(rollouts, output, batch, CLASSES, CONFIG)
-    assert rewards.localization.tolist() == [[1.0, 0.25, 0.0]]
+    assert rewards.earned["localization"].tolist() == [[1.0, 0.25, 0.0]]
     found = _group_advantages(rewards, rollouts, variant(credit="token"))
     assert found.shape == (1, 3, 5)
     torch.testing.assert_close(found[0, :, 1:], torch.tensor([[1.0], [-1.0], [0.0]]).expand(3, 4))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
+from jomed_app.evaluation.report.figures import Table, figures_of
 from jomed_app.evaluation.report.pages.markdown import NOTHING, number, table, with_range
 from jomed_app.evaluation.report.schema import Difference, EvaluationReport, SystemReport
 
@@ -33,13 +34,7 @@ def results_table(report: EvaluationReport) -> Markup:
             _ranged("accuracy", "accuracy"),
             *clean,
             _figure("accuracy, inconsistent", "inconsistent_accuracy"),
-            _figure("balanced", "balanced_accuracy"),
-            _figure("macro F1", "macro_f1"),
-            _ranged(f"AUROC {report.positive_label}", "auroc"),
-            _figure("macro AUROC", "auroc_macro"),
-            _figure("binary accuracy", "binary_accuracy"),
-            _figure("sensitivity", "sensitivity"),
-            _figure("specificity", "specificity"),
+            *_declared(report, "results"),
             _figure("s per case", "seconds_per_case", 2),
         ],
     )
@@ -56,29 +51,14 @@ def recall_table(report: EvaluationReport) -> Markup:
 
 def probabilities_table(report: EvaluationReport) -> Markup:
     """How honest the stated probabilities are; AURC in reports of schema 2."""
-    return _systems_table(
-        report,
-        [
-            _figure("NLL, nats", "nll"),
-            _figure("Brier", "brier"),
-            _figure("ECE", "ece"),
-            _figure("AURC", "aurc"),
-        ],
-    )
+    return _systems_table(report, _declared(report, "probabilities"))
 
 
 def consistency_table(report: EvaluationReport) -> Markup:
     """Figures of the systems that read candidates; empty when none does."""
     return _systems_table(
         report,
-        [
-            _figure("inconsistent", "inconsistent_rate"),
-            _figure("oracle", "oracle_accuracy"),
-            _figure("oracle of guesses", "chance_oracle"),
-            _figure("same label at k", "label_agreement_at_k"),
-            _figure("answer variance", "answer_variance"),
-            _figure("effective candidates", "effective_candidates", 2),
-        ],
+        _declared(report, "consistency"),
         only=lambda s: s.oracle_accuracy is not None or s.label_agreement_at_k is not None,
     )
 
@@ -87,15 +67,7 @@ def localization_table(report: EvaluationReport) -> Markup:
     """Figures of the systems that give boxes; empty when none does."""
     return _systems_table(
         report,
-        [
-            _figure("mean IoU", "mean_iou"),
-            _figure("IoU ≥ 0.3", "iou30"),
-            _figure("IoU ≥ 0.5", "iou50"),
-            _figure("false boxes per normal", "false_boxes_per_normal"),
-            _figure("FROC", "froc"),
-            _figure("pointing", "pointing"),
-            _figure("parse rate", "parse_rate"),
-        ],
+        _declared(report, "localization"),
         only=lambda s: s.parse_rate is not None,
     )
 
@@ -123,14 +95,31 @@ def states_table(report: EvaluationReport) -> Markup:
     return table(header, rows, words=(0, 1)) if rows else NO_TABLE
 
 
+def _declared(report: EvaluationReport, table: Table) -> list[Column]:
+    """A column of every figure that the schema puts into a table, with its interval if it has one.
+
+    Args:
+        report: names the positive label.
+        table: of the page.
+    """
+    return [
+        (_ranged if f"{name}_ci" in SystemReport.model_fields else _figure)(
+            each.title.format(positive=report.positive_label), name, each.digits
+        )
+        for name, each in figures_of(SystemReport, table).items()
+    ]
+
+
 def _figure(title: str, field: str, digits: int = 3) -> Column:
     """A column of one field of `SystemReport`."""
     return title, lambda system: number(getattr(system, field), digits)
 
 
-def _ranged(title: str, field: str) -> Column:
+def _ranged(title: str, field: str, digits: int = 3) -> Column:
     """The same with its interval."""
-    return title, lambda system: with_range(getattr(system, field), getattr(system, f"{field}_ci"))
+    return title, lambda system: with_range(
+        getattr(system, field), getattr(system, f"{field}_ci"), digits
+    )
 
 
 def _systems_table(

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from jomed_app.boxes import Box
 from jomed_app.data.corpus import load_corpus
-from jomed_app.data.sources.coco import COCO_FILE
-from jomed_app.data.sources.vindr import VINDR_FILE, merge_readers, read_vindr
+from jomed_app.data.formats.coco import COCO_FILE
+from jomed_app.data.formats.vindr import VINDR_FILE, merge_readers, read_vindr
 from jomed_app.errors import RecordError
-from tests.data.sources.boxed_images import chest_task, draw_image
+from tests.data.formats.boxed_images import chest_task, draw_image
 
 COLUMNS = ["image_id", "class_name", "rad_id", "x_min", "y_min", "x_max", "y_max"]
 LINES = [

@@ -8,9 +8,9 @@ import pytest
 
 from jomed_app.boxes import Box
 from jomed_app.data.corpus import load_corpus
-from jomed_app.data.sources.coco import COCO_FILE, read_coco
+from jomed_app.data.formats.coco import COCO_FILE, read_coco
 from jomed_app.errors import RecordError
-from tests.data.sources.boxed_images import chest_task, draw_image
+from tests.data.formats.boxed_images import chest_task, draw_image
 
 
 def write_coco(data, **changes):

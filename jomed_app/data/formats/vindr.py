@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 
 from jomed_app.boxes import Box, iou
-from jomed_app.data.records import CaseRecord
-from jomed_app.data.sources.boxed import (
+from jomed_app.data.formats.boxed import (
     IMAGES_FOLDER,
     BoxedImage,
     boxed_record,
@@ -25,6 +24,7 @@ from jomed_app.data.sources.boxed import (
     checked_box,
     find_image,
 )
+from jomed_app.data.records import CaseRecord
 from jomed_app.data.sources.public_sets import image_size
 from jomed_app.data.tasks import Task
 from jomed_app.errors import BoxError, RecordError

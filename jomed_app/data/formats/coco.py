@@ -12,8 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jomed_app.boxes import Box
-from jomed_app.data.records import CaseRecord
-from jomed_app.data.sources.boxed import (
+from jomed_app.data.formats.boxed import (
     BoxedImage,
     boxed_record,
     check_class,
@@ -21,6 +20,7 @@ from jomed_app.data.sources.boxed import (
     checked_box,
     find_image,
 )
+from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
 from jomed_app.errors import BoxError, RecordError, first_fault
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from jomed_app.boxes import Box
-from jomed_app.data.sources.boxed import (
+from jomed_app.data.formats.boxed import (
     BoxedImage,
     boxed_record,
     check_image_size,
@@ -16,7 +16,7 @@ from jomed_app.data.sources.boxed import (
     region_passage,
 )
 from jomed_app.errors import RecordError
-from tests.data.sources.boxed_images import chest_task, draw_image
+from tests.data.formats.boxed_images import chest_task, draw_image
 
 SMALL, LARGE = Box(0, 0, 10, 10), Box(50, 60, 90, 90)
 
