@@ -29,7 +29,7 @@ from jomed_app.errors import ConfigError
 
 CONFIG_FOLDER = Path(__file__).parent
 
-RETIRED = (  # sections and keys that older runs still hold; none of them decided anything
+RETIRED = (  # sections and keys that older runs still hold: nobody read them, or they lost
     "ui",
     "tower.name",
     "reader.backbone",
@@ -37,6 +37,9 @@ RETIRED = (  # sections and keys that older runs still hold; none of them decide
     "retriever.backbone",
     "index.thumb_px",
     "train_retriever.num_views",
+    "train_retriever.rank",
+    "train_retriever.only_disagreeing",
+    "train_retriever.refresh_rounds",
 )
 
 

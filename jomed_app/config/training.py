@@ -192,10 +192,7 @@ class RetrieverTrainingConfig(Section):
         prior: of the posterior over candidates.
         target_temperature: of the posterior; score_temperature: of the retriever's softmax.
         num_image, num_text: candidates read per training query, nearest by each head.
-        rank: of the heads' matrices; 0 trains full ones.
-        only_disagreeing: queries whose candidates all lead to one answer teach nothing.
-        refresh_rounds: times that candidates are searched anew with the heads trained so far.
-        steps: optimizer steps per head and round; batch_size: queries per step.
+        steps: optimizer steps per head; batch_size: queries per step.
         lr: peak learning rate; weight_decay: of AdamW.
         num_seeds: heads trained per fold, from `seed` on; the first ones are shipped.
         seed: of batches.
@@ -207,9 +204,6 @@ class RetrieverTrainingConfig(Section):
     score_temperature: float = Field(default=0.05, ge=1e-3, le=10.0)  # authors' code: 1
     num_image: int = Field(default=11, ge=1, le=200)  # ours: both heads' union; authors: 50 a head
     num_text: int = Field(default=5, ge=0, le=200)
-    rank: int = Field(default=0, ge=0, le=1024)
-    only_disagreeing: bool = False
-    refresh_rounds: int = Field(default=0, ge=0, le=10)
     steps: int = Field(default=300, ge=1)
     batch_size: int = Field(default=64, ge=2)
     lr: float = Field(default=1e-3, ge=1e-8, le=1.0)

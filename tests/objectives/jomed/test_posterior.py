@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from jomed_app.objectives.jomed.posterior import (
     candidate_log_posterior,
-    disagreement_weights,
     marginal_likelihood_loss,
     released_log_posterior,
     retriever_kl_loss,
@@ -67,8 +66,6 @@ def test_kl_sums_over_candidates_and_averages_over_queries():
     flat = torch.full((2, 2), 0.5).log()
     alone = retriever_kl_loss(flat[:1], teacher[:1])
     torch.testing.assert_close(retriever_kl_loss(flat, teacher), alone / 2)
-    torch.testing.assert_close(retriever_kl_loss(flat, teacher, torch.tensor([1.0, 0.0])), alone)
-    assert float(retriever_kl_loss(flat, teacher, torch.zeros(2))) == 0.0
 
 
 def test_the_gradient_raises_the_candidate_that_answers_better_than_the_mean():
@@ -128,14 +125,6 @@ def test_the_marginal_likelihood_has_its_hand_value():
     said = torch.tensor([[0.25, 0.75]]).log()
     loss = marginal_likelihood_loss(said, torch.tensor([[0.8, 0.4]]).log())
     assert float(loss) == pytest.approx(-math.log(0.25 * 0.8 + 0.75 * 0.4), rel=1e-5)
-
-
-def test_only_queries_whose_kept_candidates_disagree_count():
-    log_prob = torch.tensor([[[0.9, 0.1], [0.2, 0.8]], [[0.9, 0.1], [0.6, 0.4]]]).log()
-    keep = torch.ones(2, 2, dtype=torch.bool)
-    assert disagreement_weights(log_prob, keep).tolist() == [1.0, 0.0]
-    keep[0, 0] = False
-    assert disagreement_weights(log_prob, keep).tolist() == [0.0, 0.0]
 
 
 def test_what_does_not_fit_is_refused():
