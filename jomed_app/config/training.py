@@ -187,8 +187,7 @@ class RetrieverTrainingConfig(Section):
     """The query heads, trained through the frozen reader's answers (stage `retriever`).
 
     Attributes:
-        target: what teaches: the posterior from answer likelihoods, the authors' release's target,
-            or the marginal likelihood.
+        target: what teaches: the posterior from answer likelihoods, or what the authors released.
         prior: of the posterior over candidates.
         target_temperature: of the posterior; score_temperature: of the retriever's softmax.
         num_image, num_text: candidates read per training query, nearest by each head.
@@ -198,7 +197,7 @@ class RetrieverTrainingConfig(Section):
         seed: of batches.
     """
 
-    target: Literal["posterior", "released", "marginal"] = "posterior"
+    target: Literal["posterior", "released"] = "posterior"
     prior: Literal["uniform", "retriever"] = "retriever"  # arXiv:2508.17394, authors' code
     target_temperature: float = Field(default=1.0, ge=1e-3, le=10.0)  # authors' code
     score_temperature: float = Field(default=0.05, ge=1e-3, le=10.0)  # authors' code: 1

@@ -5,8 +5,7 @@ perplexity distillation of Atlas, arXiv:2208.03299. The posterior is a constant 
 reach the retriever's scores alone.
 Ours: the answer's true log-likelihood (teacher forcing) instead of a cross-entropy of softmaxed
 logits, and a KL that is summed over candidates, then averaged over queries. What the authors'
-release computes is kept beside it (`released_log_posterior`), as is the marginal likelihood
-(EMDR2, arXiv:2106.05346).
+release computes is kept beside it (`released_log_posterior`).
 
 Letters in docstrings: B queries, K candidates, C answers (labels).
 """
@@ -129,18 +128,3 @@ def retriever_kl_loss(log_prob: Tensor, log_posterior: Tensor) -> Tensor:
     kept = teacher > LEFT_OUT
     difference = teacher.masked_fill(~kept, 0.0) - log_prob.masked_fill(~kept, 0.0)
     return (teacher.exp() * difference).sum(-1).mean()
-
-
-def marginal_likelihood_loss(log_prob: Tensor, answer_log_likelihood: Tensor) -> Tensor:
-    """-log sum over candidates of p(candidate | query) p(answer | query, candidate).
-
-    Source: EMDR2, arXiv:2106.05346; the reader's part is constant here.
-
-    Args:
-        log_prob: (B, K) `retriever_log_prob`.
-        answer_log_likelihood: (B, K) nats; gradients are stopped here.
-
-    Returns:
-        Scalar, nats per query.
-    """
-    return -torch.logsumexp(log_prob + answer_log_likelihood.detach(), dim=-1).mean()

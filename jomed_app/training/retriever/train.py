@@ -20,7 +20,6 @@ from jomed_app.config.training import RetrieverTrainingConfig
 from jomed_app.models.retriever.embedded import HEADS, Head, RetrieverProjections
 from jomed_app.objectives.jomed.posterior import (
     candidate_log_posterior,
-    marginal_likelihood_loss,
     released_log_posterior,
     retriever_kl_loss,
     retriever_log_prob,
@@ -116,14 +115,11 @@ def retriever_loss(
     """
     keep, log_prob = taught.keep_mask[rows], taught.log_prob[rows]
     said = retriever_log_prob(scores, config.score_temperature, keep)
-    gold = taught.gold[rows]
-    if config.target == "marginal":
-        return marginal_likelihood_loss(said, gold)
     prior = said.detach() if config.prior == "retriever" else uniform_log_prior(keep)
     if config.target == "released":
         target = released_log_posterior(log_prob, taught.labels[rows], prior)
     else:
-        target = candidate_log_posterior(gold, prior, config.target_temperature)
+        target = candidate_log_posterior(taught.gold[rows], prior, config.target_temperature)
     return retriever_kl_loss(said, target)
 
 

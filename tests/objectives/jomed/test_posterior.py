@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from jomed_app.objectives.jomed.posterior import (
     candidate_log_posterior,
-    marginal_likelihood_loss,
     released_log_posterior,
     retriever_kl_loss,
     retriever_log_prob,
@@ -91,8 +90,7 @@ def test_kl_passes_gradcheck():
     assert torch.autograd.gradcheck(loss, scores)
 
 
-@pytest.mark.parametrize("loss", ["kl", "marginal"])
-def test_the_order_of_the_candidates_changes_nothing(loss):
+def test_the_order_of_the_candidates_changes_nothing():
     scores, gold = torch.randn(4, 6), torch.randn(4, 6).log_softmax(-1)
     keep = torch.rand(4, 6) < 0.7
     keep[:, 0] = True
@@ -100,8 +98,6 @@ def test_the_order_of_the_candidates_changes_nothing(loss):
 
     def value(places):
         said = retriever_log_prob(scores[:, places], 0.2, keep[:, places])
-        if loss == "marginal":
-            return marginal_likelihood_loss(said, gold[:, places])
         prior = uniform_log_prior(keep[:, places])
         return retriever_kl_loss(said, candidate_log_posterior(gold[:, places], prior, 0.4))
 
@@ -119,12 +115,6 @@ def test_a_candidate_that_is_left_out_counts_nothing():
     assert torch.isfinite(loss)
     assert scores.grad is not None
     assert scores.grad[0, 2] == 0
-
-
-def test_the_marginal_likelihood_has_its_hand_value():
-    said = torch.tensor([[0.25, 0.75]]).log()
-    loss = marginal_likelihood_loss(said, torch.tensor([[0.8, 0.4]]).log())
-    assert float(loss) == pytest.approx(-math.log(0.25 * 0.8 + 0.75 * 0.4), rel=1e-5)
 
 
 def test_what_does_not_fit_is_refused():
