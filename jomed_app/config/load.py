@@ -43,6 +43,7 @@ RETIRED = (  # sections and keys that older runs still hold: nobody read them, o
 )
 
 RETIRED_CHOICES = {  # what keys that are still there may say in older runs; it lost
+    "align.loss": ("siglip", "graph+siglip"),
     "train_retriever.target": ("marginal",),
 }
 

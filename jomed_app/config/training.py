@@ -31,7 +31,7 @@ class AlignConfig(Section):
         seed: of batches, views and initial weights.
     """
 
-    loss: Literal["infonce", "siglip", "graph", "graph+infonce", "graph+siglip"] = "infonce"
+    loss: Literal["infonce", "graph", "graph+infonce"] = "infonce"
     graph_weight: float = Field(default=1.0, ge=0.0)  # arXiv:2410.02615: alpha = 1 is best
     use_extended: bool = True
     trained: Literal["all", "last"] = "all"

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from jomed_app.config.training import AlignConfig, GraphConfig
-from jomed_app.objectives.logra_med.contrastive import info_nce_loss, siglip_loss
+from jomed_app.objectives.logra_med.contrastive import info_nce_loss
 from jomed_app.objectives.logra_med.graph_alignment import GraphAlignment, GraphSettings
-
-SIGLIP_SCALE = 10.0  # arXiv:2303.15343, section 3.2
-SIGLIP_BIAS = -10.0
 
 
 def build_graph_alignment(width: int, graph: GraphConfig) -> GraphAlignment:
@@ -35,7 +31,7 @@ def build_graph_alignment(width: int, graph: GraphConfig) -> GraphAlignment:
 class AlignmentLoss(nn.Module):
     """Aligns image embeddings with those of one or more texts.
 
-    Ours: every loss sees every text. The contrastive ones average over image-text pairs, so that a
+    Ours: every loss sees every text. InfoNCE averages over image-text pairs, so that a
     comparison with the graph loss does not compare how much text each was given.
 
     Args:
@@ -50,9 +46,6 @@ class AlignmentLoss(nn.Module):
         self.temperature = config.temperature
         self.graph_weight = config.graph_weight
         self.use_extended = config.use_extended
-        if "siglip" in self.names:
-            self.log_scale = nn.Parameter(torch.tensor(math.log(SIGLIP_SCALE)))
-            self.bias = nn.Parameter(torch.tensor(SIGLIP_BIAS))
         if "graph" in self.names:
             self.graph = build_graph_alignment(dim, graph)
 
@@ -70,9 +63,6 @@ class AlignmentLoss(nn.Module):
         terms: dict[str, Tensor] = {}
         if "infonce" in self.names:
             each = [info_nce_loss(image, text, self.temperature) for text in texts]
-            terms["contrast"] = torch.stack(each).mean()
-        if "siglip" in self.names:
-            each = [siglip_loss(image, text, self.log_scale, self.bias) for text in texts]
             terms["contrast"] = torch.stack(each).mean()
         total = terms.get("contrast", image.new_zeros(()))
         if "graph" in self.names:
