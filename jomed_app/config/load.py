@@ -36,6 +36,7 @@ RETIRED = (  # sections and keys that older runs still hold: nobody read them, o
     "reader.quantization",
     "retriever.backbone",
     "index.thumb_px",
+    "train_reader.renamed_share",
     "train_retriever.num_views",
     "train_retriever.rank",
     "train_retriever.only_disagreeing",

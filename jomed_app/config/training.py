@@ -101,7 +101,6 @@ class ReaderTrainingConfig(Section):
         query_dropout: least share of query tokens hidden there; the most is all of them.
         random_share: share of candidates drawn from the whole corpus instead of the nearest.
         comparison_share: share of queries asked whether the candidate has the same diagnosis.
-        renamed_share: share of queries whose candidates have a made-up name, see `renaming`.
         plain_share: share of queries that are also read without a candidate.
         label_smoothing: of the answer tokens that are not locations.
         seed: of batches, dropout and initial adapters.
@@ -126,7 +125,6 @@ class ReaderTrainingConfig(Section):
     query_dropout: float = Field(default=0.5, ge=0.0, le=1.0)  # ours
     random_share: float = Field(default=0.15, ge=0.0, le=1.0)  # ours: relevance must be judged
     comparison_share: float = Field(default=0.15, ge=0.0, le=1.0)  # ours
-    renamed_share: float = Field(default=0.0, ge=0.0, le=1.0)  # ours: names that no answer ever had
     plain_share: float = Field(default=0.6, ge=0.0, le=1.0)  # ours: so that the query alone is read
     label_smoothing: float = Field(default=0.05, ge=0.0, le=0.9)  # ours
     seed: int = Field(default=0, ge=0)
