@@ -41,6 +41,7 @@ RETIRED = (  # sections and keys that older runs still hold: nobody read them, o
     "train_retriever.rank",
     "train_retriever.only_disagreeing",
     "train_retriever.refresh_rounds",
+    "train_rewards.hit_share",
 )
 
 RETIRED_CHOICES = {  # what keys that are still there may say in older runs; it lost

@@ -13,7 +13,6 @@ from jomed_app.errors import ConfigError
 from jomed_app.objectives.umed.reward_mix import (
     RewardWeights,
     combine_rewards,
-    hit_blend,
     proper_relevance,
 )
 from jomed_app.objectives.umed.rewards import (
@@ -60,14 +59,10 @@ def class_set(
 
 @dataclass(frozen=True, slots=True)
 class Rewards:
-    """Rewards (B, G) of rollouts; `vision` is None where the policy shows no attention.
-
-    `localization` is the IoU, `placed` what the box is paid for it before normalization.
-    """
+    """Rewards (B, G) of rollouts; `vision` is None where the policy shows no attention."""
 
     relevance: Tensor
     localization: Tensor
-    placed: Tensor
     vision: Tensor | None
     total: Tensor
 
@@ -95,7 +90,6 @@ def reward_rollouts(
     boxes = response_boxes(rollouts, output.edge_logits.shape[-1])
     truth = batch.boxes[:, None].expand_as(boxes)
     localization = localization_reward(boxes.reshape(-1, 1, 4), truth.reshape(-1, 1, 4)).view(size)
-    placed = hit_blend(localization, config.hit_share)
     vision = None
     if output.attention is not None:
         side = round(output.attention.shape[-1] ** 0.5)
@@ -105,5 +99,7 @@ def reward_rollouts(
     weights = RewardWeights(
         config.relevance_weight, config.localization_weight, config.vision_weight
     )
-    total = combine_rewards(relevance, placed, vision, weights=weights, floor=config.reward_floor)
-    return Rewards(relevance, localization, placed, vision, total)
+    total = combine_rewards(
+        relevance, localization, vision, weights=weights, floor=config.reward_floor
+    )
+    return Rewards(relevance, localization, vision, total)

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from jomed_app.objectives.umed.reward_mix import (
     RewardWeights,
     combine_rewards,
-    hit_blend,
     normalize_rewards,
     proper_relevance,
 )
@@ -57,13 +56,6 @@ def test_rewards_add_up_by_hand():
 def test_no_gradient_flows_through_a_reward():
     vision = torch.rand(1, 2, requires_grad=True)
     assert not combine_rewards(torch.ones(1, 2), torch.ones(1, 2), vision).requires_grad
-
-
-def test_a_hit_pays_more_than_a_near_miss():
-    ious = torch.tensor([[0.0, 0.49, 0.5, 1.0]])
-    torch.testing.assert_close(hit_blend(ious, 0.0), ious)
-    torch.testing.assert_close(hit_blend(ious, 1.0), torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
-    torch.testing.assert_close(hit_blend(ious, 0.5), torch.tensor([[0.0, 0.245, 0.75, 1.0]]))
 
 
 @pytest.mark.parametrize("true_prob", [0.1, 0.5, 0.8])
