@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.experiments.reading_ways import run as reading_ways
 from benchmarks.experiments.reading_ways.cases import (
@@ -31,7 +32,7 @@ from benchmarks.experiments.reading_ways.run import (
 from benchmarks.kept import KeptReports
 from jomed_app.config.load import JomedConfig
 from jomed_app.data.records import CaseRecord
-from jomed_app.models.retriever.embedded import HEADS
+from jomed_app.training.cases.fold_corpus import FoldCorpus
 from jomed_app.training.cases.table import ReaderTable
 from jomed_app.training.run.workspace import groups_of
 from tests.markdown_tables import unpadded
@@ -147,12 +148,17 @@ def test_a_share_limits_queries_and_known_cases_alike(records):
 
 def test_misleading_candidates_are_the_nearest_of_another_class(records):
     allowed = np.arange(8, 20)
-    rising = np.linspace(0.1, 0.9, 12, dtype=np.float32)
-    corpus = SimpleNamespace(
-        table=SimpleNamespace(records=records),
-        projections=None,
-        scores=lambda projections, row: (allowed, dict.fromkeys(HEADS, rising)),
+    angles = torch.linspace(1.0, 0.0, len(records))  # the later a row, the nearer to the query
+    angles[6] = 0.0
+    vectors = torch.stack([angles.cos(), angles.sin()], dim=-1)
+    as_they_are = SimpleNamespace(embed_features=lambda features, head: features)
+    table = SimpleNamespace(
+        records=records,
+        features=vectors,
+        passages=vectors.numpy(),
+        fold_projections=lambda fold: as_they_are,
     )
+    corpus = FoldCorpus(table, None, allowed)
     found = find_all(corpus, 6, 2, np.random.default_rng(0))
     assert records[6].label == "a"
     assert set(found["rag"]) == {19, 18, 17, 16}
