@@ -29,15 +29,25 @@ from jomed_app.errors import ConfigError
 
 CONFIG_FOLDER = Path(__file__).parent
 
-RETIRED = (  # sections and keys that older runs still hold; none of them decided anything
+RETIRED = (  # sections and keys that older runs still hold: nobody read them, or they lost
     "ui",
     "tower.name",
     "reader.backbone",
     "reader.quantization",
     "retriever.backbone",
     "index.thumb_px",
+    "train_reader.renamed_share",
     "train_retriever.num_views",
+    "train_retriever.rank",
+    "train_retriever.only_disagreeing",
+    "train_retriever.refresh_rounds",
+    "train_rewards.hit_share",
 )
+
+RETIRED_CHOICES = {  # what keys that are still there may say in older runs; it lost
+    "align.loss": ("siglip", "graph+siglip"),
+    "train_retriever.target": ("marginal",),
+}
 
 
 class JomedConfig(Section):
@@ -106,14 +116,17 @@ def config_to_dict(config: JomedConfig) -> dict[str, Any]:
 def config_from_stored(values: Mapping[str, Mapping[str, object]]) -> JomedConfig:
     """Build a configuration from what `config_to_dict` stored, in an older version of this app too.
 
-    What is listed in `RETIRED` is left out; any other unknown key is refused.
+    What is listed in `RETIRED` is left out, and so is a value of `RETIRED_CHOICES`, whose key keeps
+    its default; any other unknown key or value is refused.
 
     Raises:
         ConfigError: as `config_from_dict`.
     """
     return config_from_dict(
         {
-            name: {key: value for key, value in table.items() if f"{name}.{key}" not in RETIRED}
+            name: {
+                key: value for key, value in table.items() if not _retired(f"{name}.{key}", value)
+            }
             for name, table in values.items()
             if name not in RETIRED
         }
@@ -127,6 +140,11 @@ def read_stored_config(path: Path) -> JomedConfig:
         ConfigError: as `config_from_dict`.
     """
     return config_from_stored(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _retired(key: str, value: object) -> bool:
+    """Whether only an older version knows this "section.key", or this value of it."""
+    return key in RETIRED or value in RETIRED_CHOICES.get(key, ())
 
 
 def _override(values: dict[str, Any], override: str) -> None:

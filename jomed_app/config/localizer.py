@@ -62,7 +62,6 @@ class RewardTuningConfig(Section):
             `objectives/umed/rewards.py`.
         relevance: what naming a class earns: a match alone, or a match less the probability with
             which the class was named, so that what is learned is to be sure rightly.
-        hit_share: share of the localization reward that asks for IoU 0.5 alone, in [0, 1].
         reward_floor: least divisor where a reward is divided by its largest value.
         credit: what a location token of `group` is credited with: its whole response's reward, or
             its box's alone, since its class token does not depend on it.
@@ -89,7 +88,6 @@ class RewardTuningConfig(Section):
     localization_weight: float = Field(default=1.0, ge=0.0)  # arXiv:2501.01377
     vision_weight: float = Field(default=1.0, ge=0.0)  # arXiv:2501.01377
     relevance: Literal["match", "proper"] = "proper"  # ours: measured, docs/adr/0006
-    hit_share: float = Field(default=0.0, ge=0.0, le=1.0)  # ours
     reward_floor: float = Field(default=0.1, ge=1e-6, le=1.0)  # ours: or a near miss looks perfect
     credit: Literal["response", "token"] = "token"  # ours: less noise, the same direction
     scale_advantages: bool = True  # arXiv:2402.03300

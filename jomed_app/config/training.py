@@ -102,7 +102,6 @@ class ReaderTrainingConfig(Section):
         query_dropout: least share of query tokens hidden there; the most is all of them.
         random_share: share of candidates drawn from the whole corpus instead of the nearest.
         comparison_share: share of queries asked whether the candidate has the same diagnosis.
-        renamed_share: share of queries whose candidates have a made-up name, see `renaming`.
         plain_share: share of queries that are also read without a candidate.
         label_smoothing: of the answer tokens that are not locations.
         seed: of batches, dropout and initial adapters.
@@ -127,7 +126,6 @@ class ReaderTrainingConfig(Section):
     query_dropout: float = Field(default=0.5, ge=0.0, le=1.0)  # ours
     random_share: float = Field(default=0.15, ge=0.0, le=1.0)  # ours: relevance must be judged
     comparison_share: float = Field(default=0.15, ge=0.0, le=1.0)  # ours
-    renamed_share: float = Field(default=0.0, ge=0.0, le=1.0)  # ours: names that no answer ever had
     plain_share: float = Field(default=0.6, ge=0.0, le=1.0)  # ours: so that the query alone is read
     label_smoothing: float = Field(default=0.05, ge=0.0, le=0.9)  # ours
     seed: int = Field(default=0, ge=0)
@@ -188,29 +186,22 @@ class RetrieverTrainingConfig(Section):
     """The query heads, trained through the frozen reader's answers (stage `retriever`).
 
     Attributes:
-        target: what teaches: the posterior from answer likelihoods, the authors' release's target,
-            or the marginal likelihood.
+        target: what teaches: the posterior from answer likelihoods, or what the authors released.
         prior: of the posterior over candidates.
         target_temperature: of the posterior; score_temperature: of the retriever's softmax.
         num_image, num_text: candidates read per training query, nearest by each head.
-        rank: of the heads' matrices; 0 trains full ones.
-        only_disagreeing: queries whose candidates all lead to one answer teach nothing.
-        refresh_rounds: times that candidates are searched anew with the heads trained so far.
-        steps: optimizer steps per head and round; batch_size: queries per step.
+        steps: optimizer steps per head; batch_size: queries per step.
         lr: peak learning rate; weight_decay: of AdamW.
         num_seeds: heads trained per fold, from `seed` on; the first ones are shipped.
         seed: of batches.
     """
 
-    target: Literal["posterior", "released", "marginal"] = "posterior"
+    target: Literal["posterior", "released"] = "posterior"
     prior: Literal["uniform", "retriever"] = "retriever"  # arXiv:2508.17394, authors' code
     target_temperature: float = Field(default=1.0, ge=1e-3, le=10.0)  # authors' code
     score_temperature: float = Field(default=0.05, ge=1e-3, le=10.0)  # authors' code: 1
     num_image: int = Field(default=11, ge=1, le=200)  # ours: both heads' union; authors: 50 a head
     num_text: int = Field(default=5, ge=0, le=200)
-    rank: int = Field(default=0, ge=0, le=1024)
-    only_disagreeing: bool = False
-    refresh_rounds: int = Field(default=0, ge=0, le=10)
     steps: int = Field(default=300, ge=1)
     batch_size: int = Field(default=64, ge=2)
     lr: float = Field(default=1e-3, ge=1e-8, le=1.0)

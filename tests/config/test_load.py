@@ -20,7 +20,7 @@ from jomed_app.config import (
     load_config,
     read_stored_config,
 )
-from jomed_app.config.load import RETIRED
+from jomed_app.config.load import RETIRED, RETIRED_CHOICES
 from jomed_app.config.section import keys_of
 from jomed_app.errors import ConfigError
 
@@ -170,6 +170,24 @@ def test_a_run_kept_by_an_older_version_can_be_read(tmp_path):
     path.write_text(json.dumps(stored))
     with pytest.raises(ConfigError, match=r"unknown key 'train_retriever.num_vews'"):
         read_stored_config(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [(key, each) for key, values in RETIRED_CHOICES.items() for each in values]
+)
+def test_a_choice_that_lost_can_be_read(key, value):
+    section, name = key.split(".")
+    stored = config_to_dict(JomedConfig())
+    stored[section][name] = value
+    assert config_from_stored(stored) == JomedConfig()
+
+
+def test_a_choice_that_lost_cannot_be_set_anew(write):
+    key = "train_retriever.target"  # `align.loss` is refused where the losses are known
+    with pytest.raises(ConfigError, match=f"'{key}' must be"):
+        load_config(write(""), [f"{key}=marginal"])
+    with pytest.raises(ConfigError, match=f"'{key}' must be"):
+        config_from_stored({"train_retriever": {"target": "another"}})
 
 
 def test_what_the_shipped_bundle_was_trained_with_can_be_read():

@@ -17,7 +17,7 @@ from jomed_app.evaluation.report.pages.pictures import new_figure, save
 
 COLUMNS = ("recall@1", "recall@5", "recall@10", "probe", "knn")  # their mean is the summary
 SHOWN = (*COLUMNS, "slake")
-MAIN = ("infonce", "siglip", "graph", "graph_infonce")
+MAIN = ("infonce", "siglip", "graph", "graph_infonce")  # siglip: of the kept report alone
 BASELINE = "infonce"
 LOSSES = ("infonce", "siglip", "graph", "graph+infonce")
 RESAMPLES = 2000

@@ -44,7 +44,7 @@ from jomed_app.training.cases.image_set import ImageSet
 from jomed_app.training.run.workspace import Workspace
 
 OPTIONS = Path(__file__).parent / "options"
-ROWS = ("infonce", "siglip", "graph", "graph_infonce")
+ROWS = ("infonce", "graph", "graph_infonce")
 FRACTIONS = (0.1, 0.4, 1.0)
 TIMED = (("last", 32, 9), ("last", 64, 9), ("last", 128, 5), ("all", 64, 3))
 SOLVERS = ("linear", "linearization", "swaps")
@@ -193,7 +193,6 @@ def time_losses(bench: Bench, out: Path) -> dict[str, Any]:
         times: dict[str, float] = {}
         for loss, solver in (
             ("infonce", "linearization"),
-            ("siglip", "linearization"),
             *(("graph", each) for each in SOLVERS),
             *(("graph+infonce", each) for each in SOLVERS),
         ):

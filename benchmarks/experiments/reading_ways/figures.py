@@ -17,7 +17,7 @@ SYSTEMS = ("rag", "no_retrieval", "random_candidates", "adversarial_candidates")
 BESIDES = ("inconsistent", "oracle", "agreement")
 BASELINE = "plain"
 RESAMPLES = 2000
-ORDER = ("plain", "comparison", "hidden", "misleading", "renamed", "all")
+ORDER = ("plain", "comparison", "hidden", "misleading", "renamed", "all")  # the kept report's
 
 Setting = tuple[str, float, str]
 

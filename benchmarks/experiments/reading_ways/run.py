@@ -43,19 +43,19 @@ from jomed_app.training.reader.stage import tune_on_mixture
 from jomed_app.training.run.workspace import Workspace
 
 OPTIONS = Path(__file__).parent / "options"
-WAYS = ("plain", "comparison", "hidden", "misleading", "renamed", "all")
+WAYS = ("plain", "comparison", "hidden", "misleading", "mixed")
 KEPT_SECTIONS = ("tower", "reader", "retriever", "index", "simulation", "train_reader")
 # task -> (ways, share of the training cases that is known, class that is held out)
 PLANS: dict[str, tuple[tuple[tuple[str, ...], float, str], ...]] = {
     "breast": (
         (WAYS, 1.0, ""),
-        (("plain", "renamed", "all"), 1.0, "malignant"),
-        (("plain", "renamed", "all"), 0.1, ""),
-        (("plain", "renamed", "all"), 0.25, ""),
+        (("plain", "mixed"), 1.0, "malignant"),
+        (("plain", "mixed"), 0.1, ""),
+        (("plain", "mixed"), 0.25, ""),
     ),
     "retina": (
-        (("plain", "hidden", "renamed", "all"), 1.0, ""),
-        (("plain", "renamed"), 1.0, "moderate"),
+        (("plain", "hidden", "mixed"), 1.0, ""),
+        (("plain",), 1.0, "moderate"),
     ),
 }
 

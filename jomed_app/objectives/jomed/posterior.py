@@ -5,8 +5,7 @@ perplexity distillation of Atlas, arXiv:2208.03299. The posterior is a constant 
 reach the retriever's scores alone.
 Ours: the answer's true log-likelihood (teacher forcing) instead of a cross-entropy of softmaxed
 logits, and a KL that is summed over candidates, then averaged over queries. What the authors'
-release computes is kept beside it (`released_log_posterior`), as are the marginal likelihood
-(EMDR2, arXiv:2106.05346) and the weight of disagreeing queries.
+release computes is kept beside it (`released_log_posterior`).
 
 Letters in docstrings: B queries, K candidates, C answers (labels).
 """
@@ -104,9 +103,7 @@ def released_log_posterior(answer_log_prob: Tensor, answers: Tensor, log_prior: 
     return candidate_log_posterior(gold, log_prior, 1.0)
 
 
-def retriever_kl_loss(
-    log_prob: Tensor, log_posterior: Tensor, weights: Tensor | None = None
-) -> Tensor:
+def retriever_kl_loss(log_prob: Tensor, log_posterior: Tensor) -> Tensor:
     """KL(posterior || retriever), summed over candidates, averaged over queries.
 
     Source: arXiv:2508.17394. Ours: the authors' code averages over candidates too and multiplies
@@ -115,10 +112,9 @@ def retriever_kl_loss(
     Args:
         log_prob: (B, K) `retriever_log_prob`.
         log_posterior: (B, K) nats, normalized; gradients are stopped here.
-        weights: (B,) >= 0 of the queries; None counts all alike.
 
     Returns:
-        Scalar, nats per query, >= 0; zero when all weights are.
+        Scalar, nats per query, >= 0.
 
     Raises:
         ValueError: if the shapes differ or K < 2.
@@ -131,40 +127,4 @@ def retriever_kl_loss(
     teacher = log_posterior.detach()
     kept = teacher > LEFT_OUT
     difference = teacher.masked_fill(~kept, 0.0) - log_prob.masked_fill(~kept, 0.0)
-    each = (teacher.exp() * difference).sum(-1)
-    if weights is None:
-        return each.mean()
-    return (each * weights).sum() / weights.sum().clamp_min(1e-9)
-
-
-def marginal_likelihood_loss(log_prob: Tensor, answer_log_likelihood: Tensor) -> Tensor:
-    """-log sum over candidates of p(candidate | query) p(answer | query, candidate).
-
-    Source: EMDR2, arXiv:2106.05346; the reader's part is constant here.
-
-    Args:
-        log_prob: (B, K) `retriever_log_prob`.
-        answer_log_likelihood: (B, K) nats; gradients are stopped here.
-
-    Returns:
-        Scalar, nats per query.
-    """
-    return -torch.logsumexp(log_prob + answer_log_likelihood.detach(), dim=-1).mean()
-
-
-def disagreement_weights(answer_log_prob: Tensor, keep_mask: Tensor) -> Tensor:
-    """1 where the kept candidates lead to more than one answer, else 0.
-
-    Source: authors' code of arXiv:2508.17394, an option: queries whose candidates all say the same
-    teach a retriever nothing about ranking.
-
-    Args:
-        answer_log_prob: (B, K, C) nats.
-        keep_mask: (B, K) True where a candidate counts.
-
-    Returns:
-        (B,) floats, 0 or 1.
-    """
-    said = answer_log_prob.argmax(-1)
-    first = said.gather(-1, keep_mask.long().argmax(-1, keepdim=True))
-    return ((said != first) & keep_mask).any(-1).float()
+    return (teacher.exp() * difference).sum(-1).mean()

@@ -1,7 +1,6 @@
 """Contrastive alignment of image and passage embeddings.
 
-Source: InfoNCE, arXiv:1807.03748, in the symmetric form of CLIP, arXiv:2103.00020 section 2.3;
-SigLIP, arXiv:2303.15343 algorithm 1.
+Source: InfoNCE, arXiv:1807.03748, in the symmetric form of CLIP, arXiv:2103.00020 section 2.3.
 """
 
 from __future__ import annotations
@@ -30,7 +29,11 @@ def info_nce_loss(
     Raises:
         ValueError: if the shapes differ or B < 2.
     """
-    _check(image_embeddings, text_embeddings)
+    if image_embeddings.shape != text_embeddings.shape or image_embeddings.shape[0] < 2:
+        raise ValueError(
+            "both embeddings must have one shape (B, D) with B >= 2, found "
+            f"{tuple(image_embeddings.shape)} and {tuple(text_embeddings.shape)}"
+        )
     logits = image_embeddings @ text_embeddings.T / temperature
     with torch.no_grad():
         same = (text_embeddings @ text_embeddings.T > 1 - 1e-5).float()
@@ -40,39 +43,3 @@ def info_nce_loss(
     to_image = -(target * functional.log_softmax(logits.T, dim=-1)).sum(-1)
     floor = -(target * target.clamp_min(1e-12).log()).sum(-1)
     return (0.5 * (to_text + to_image) - floor).mean()
-
-
-def siglip_loss(
-    image_embeddings: Tensor, text_embeddings: Tensor, log_scale: Tensor, bias: Tensor
-) -> Tensor:
-    """Pairwise sigmoid loss: does this text belong to this image?
-
-    Ours: texts that are equal word for word count as belonging, as in `info_nce_loss`.
-
-    Args:
-        image_embeddings: (B, D) unit rows.
-        text_embeddings: (B, D) unit rows.
-        log_scale: scalar; inner products are multiplied by its exponential (paper: from ln 10).
-        bias: scalar added to them (paper: starts at -10).
-
-    Returns:
-        Scalar >= 0, nats per image: summed over texts, averaged over images.
-
-    Raises:
-        ValueError: if the shapes differ or B < 2.
-    """
-    _check(image_embeddings, text_embeddings)
-    logits = image_embeddings @ text_embeddings.T * log_scale.exp() + bias
-    with torch.no_grad():
-        same = text_embeddings @ text_embeddings.T > 1 - 1e-5
-        same.fill_diagonal_(True)
-        sign = torch.where(same, 1.0, -1.0)
-    return -functional.logsigmoid(sign * logits).sum(-1).mean()
-
-
-def _check(image_embeddings: Tensor, text_embeddings: Tensor) -> None:
-    if image_embeddings.shape != text_embeddings.shape or image_embeddings.shape[0] < 2:
-        raise ValueError(
-            "both embeddings must have one shape (B, D) with B >= 2, found "
-            f"{tuple(image_embeddings.shape)} and {tuple(text_embeddings.shape)}"
-        )

@@ -30,20 +30,6 @@ def proper_relevance(relevance: Tensor, said_prob: Tensor) -> Tensor:
     return relevance - said_prob
 
 
-def hit_blend(localization: Tensor, share: float, min_iou: float = 0.5) -> Tensor:
-    """Mix the localization reward with whether it reaches a level, so that near misses pay less.
-
-    Args:
-        localization: (B, G) in [0, 1].
-        share: of what asks for the level alone, in [0, 1].
-        min_iou: the level.
-
-    Returns:
-        (B, G) in [0, 1].
-    """
-    return (1 - share) * localization + share * (localization >= min_iou).float()
-
-
 def normalize_rewards(rewards: Tensor, floor: float = 0.1) -> Tensor:
     """Divide by the largest reward among the responses to the same query.
 

@@ -5,7 +5,6 @@ A loss is a line in `LOSSES`, and its formula a file in `objectives/`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,11 +14,8 @@ from torch import Tensor, nn
 
 from jomed_app.config.training import AlignConfig, GraphConfig
 from jomed_app.errors import ConfigError
-from jomed_app.objectives.logra_med.contrastive import info_nce_loss, siglip_loss
+from jomed_app.objectives.logra_med.contrastive import info_nce_loss
 from jomed_app.objectives.logra_med.graph_alignment import GraphAlignment, GraphSettings
-
-SIGLIP_SCALE = 10.0  # arXiv:2303.15343, section 3.2
-SIGLIP_BIAS = -10.0
 
 Told = Mapping[str, Tensor]
 
@@ -63,25 +59,6 @@ def info_nce_term(config: AlignConfig, graph: GraphConfig, dim: int) -> Term:
     return over_texts(partial(info_nce_loss, temperature=config.temperature))
 
 
-class LearnedSigLip(nn.Module):
-    """The pairwise sigmoid loss with a scale and a bias that learn."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.log_scale = nn.Parameter(torch.tensor(math.log(SIGLIP_SCALE)))
-        self.bias = nn.Parameter(torch.tensor(SIGLIP_BIAS))
-
-    def forward(self, image: Tensor, text: Tensor) -> Tensor:
-        """Return the loss of images and their texts, (B, D) unit rows each."""
-        return siglip_loss(image, text, self.log_scale, self.bias)
-
-
-def siglip_term(config: AlignConfig, graph: GraphConfig, dim: int) -> Term:
-    """SigLIP."""
-    learned = LearnedSigLip()
-    return over_texts(learned, learned)
-
-
 def build_graph_alignment(width: int, graph: GraphConfig) -> GraphAlignment:
     """The graph loss on embeddings of a width, set up as configured."""
     settings = GraphSettings(
@@ -113,7 +90,6 @@ def graph_term(config: AlignConfig, graph: GraphConfig, dim: int) -> Term:
 
 LOSSES: Mapping[str, Callable[[AlignConfig, GraphConfig, int], Term]] = {
     "infonce": info_nce_term,
-    "siglip": siglip_term,
     "graph": graph_term,
 }
 """Name of a loss, as `align.loss` joins them with "+" -> what builds it for a width."""
@@ -136,7 +112,7 @@ def named_losses(loss: str) -> list[str]:
 class AlignmentLoss(nn.Module):
     """Aligns image embeddings with those of one or more texts.
 
-    Ours: every loss sees every text. The contrastive ones average over image-text pairs, so that a
+    Ours: every loss sees every text. InfoNCE averages over image-text pairs, so that a
     comparison with the graph loss does not compare how much text each was given.
 
     Args:

@@ -2,8 +2,8 @@
 
 The plain recipe (nearest candidates, same question) makes a reader that ignores its candidates.
 Ours: part of the blocks hide query tokens, part carry random candidates, part compare ("same
-diagnosis?"), part show candidates under made-up names (`renaming`), part have no candidate at all,
-so that the candidate is worth reading and its relevance must be judged.
+diagnosis?"), part have no candidate at all, so that the candidate is worth reading and its
+relevance must be judged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from jomed_app.data.wording.answers import Reading, answer_text
 from jomed_app.data.wording.prompts import SAME_QUESTION
 from jomed_app.models.reader.prompt_encoder import PromptEncoder
 from jomed_app.training.reader.packing import Block
-from jomed_app.training.reader.renaming import made_up_names, silent_passage
 
 LABEL_WEIGHT = 3.0  # ours: the label is one token of a dozen, and the one that counts most
 LOCATION_WEIGHT = 0.5
@@ -52,14 +51,12 @@ class PlannedBlock:
         candidate: row of the candidate, or None.
         answer: what is answered; complete: whether it ends there.
         hidden_share: share of the query's image tokens that are hidden.
-        shown: label that the candidate is shown with; empty shows its own.
     """
 
     candidate: int | None
     answer: str
     complete: bool
     hidden_share: float = 0.0
-    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +95,20 @@ class RowSampler:
         self.pools = pools
         self.shares = shares
         self.config = config
-        self._names = made_up_names(task.labels) if config.renamed_share else ()
 
     def plan(self, query: int, box: Box | None, rng: np.random.Generator) -> PlannedQuery:
         """Draw the blocks of one query whose (augmented) box on the unit square is given."""
         shares = self.shares[query]
         pool = self.pools[str(rng.choice(list(shares), p=list(shares.values())))]
-        kind = rng.random()
-        if kind < self.config.comparison_share:
+        if rng.random() < self.config.comparison_share:
             return self._comparison(query, pool, rng)
-        is_renamed = kind < self.config.comparison_share + self.config.renamed_share
         record = self.records[query]
         reading = Reading(record.label, box, record.descriptors or None)
         text, complete = answer_text(self.task, reading, self.location_bins)
-        if is_renamed:
-            blocks = self._renamed(query, pool, rng)
-        else:
-            blocks = [
-                PlannedBlock(candidate, text, complete, hidden)
-                for candidate, hidden in self._near_or_random(query, pool, rng)
-            ]
+        blocks = [
+            PlannedBlock(candidate, text, complete, hidden)
+            for candidate, hidden in self._near_or_random(query, pool, rng)
+        ]
         if rng.random() < self.config.plain_share:
             blocks.append(PlannedBlock(None, text, complete))
         return PlannedQuery(query, self.task.question, tuple(blocks))
@@ -143,14 +134,6 @@ class RowSampler:
             for candidate, is_same in self._same_and_other(query, pool, rng)
         ]
         return PlannedQuery(query, SAME_QUESTION, tuple(blocks))
-
-    def _renamed(self, query: int, pool: Pool, rng: np.random.Generator) -> list[PlannedBlock]:
-        """Candidates under one made-up name, the answer beside those of the query's class."""
-        name, label = str(rng.choice(self._names)), self.records[query].label
-        return [
-            PlannedBlock(candidate, f" {name if is_same else label}", False, shown=name)
-            for candidate, is_same in self._same_and_other(query, pool, rng)
-        ]
 
     def _same_and_other(
         self, query: int, pool: Pool, rng: np.random.Generator
@@ -183,8 +166,7 @@ def to_block(
 ) -> Block:
     """Put a planned block into tokens.
 
-    A block whose query is hidden is asked for the label only: what cannot be seen is not told. So
-    is one whose candidate has a made-up name, and its passage does not say the true one.
+    A block whose query is hidden is asked for the label only: what cannot be seen is not told.
     A comparison shows the candidate without its label, or the label would be the answer's half.
     """
     comparing = question == SAME_QUESTION
@@ -192,16 +174,15 @@ def to_block(
         prompt = prompts.no_candidate()
     else:
         record = records[planned.candidate]
-        label = "unknown" if comparing else planned.shown or record.label
-        passage = silent_passage(record.passage, record.label) if planned.shown else record.passage
-        prompt = prompts.candidate(label, "" if comparing else passage)
+        shown = ("unknown", "") if comparing else (record.label, record.passage)
+        prompt = prompts.candidate(*shown)
     answer = prompts.answer(planned.answer, planned.complete)
     label_length = len(prompts.answer(" " + planned.answer.replace("<", " <").split()[0]))
     weights = []
     for place, token in enumerate(answer):
         if place < label_length:
             weights.append(LABEL_WEIGHT)
-        elif planned.hidden_share > 0 or planned.shown:
+        elif planned.hidden_share > 0:
             weights.append(0.0)
         elif token in location_ids:
             weights.append(LOCATION_WEIGHT)

@@ -79,7 +79,7 @@ def teach_heads(
     resume: bool = False,
     on_progress: OnProgress = no_progress,
 ) -> RetrieverProjections:
-    """Read what is missing, train both heads, search anew where configured, and train again.
+    """Read what is missing beside each query's nearest candidates, then train both heads.
 
     Args:
         reader: frozen.
@@ -98,26 +98,11 @@ def teach_heads(
     labels = np.array([reader.cases.task.labels.index(r.label) for r in table.records], np.intp)
     heads = copy.deepcopy(corpus.projections)
     counts: dict[Head, int] = {"image": config.num_image, "text": config.num_text}
-    for search in range(config.refresh_rounds + 1):
-        wanted = {int(query): corpus.nearest(heads, int(query), counts) for query in queries}
-        fill_cache(
-            cache,
-            reader.cases,
-            wanted,
-            reader.query,
-            reader.candidate,
-            on_progress=on_progress,
-        )
-        taught = teach_from_cache(cache, wanted, table.features, labels)
-        logger.info("variance of the answer over candidates: %.4f nats²", taught.variance)
-        heads = copy.deepcopy(corpus.projections)
-        train_query_heads(
-            heads,
-            taught,
-            corpus.vectors,
-            config,
-            out / f"round{search}",
-            resume=resume,
-            on_progress=on_progress,
-        )
+    wanted = {int(query): corpus.nearest(heads, int(query), counts) for query in queries}
+    fill_cache(cache, reader.cases, wanted, reader.query, reader.candidate, on_progress=on_progress)
+    taught = teach_from_cache(cache, wanted, table.features, labels)
+    logger.info("variance of the answer over candidates: %.4f nats²", taught.variance)
+    train_query_heads(
+        heads, taught, corpus.vectors, config, out, resume=resume, on_progress=on_progress
+    )
     return heads

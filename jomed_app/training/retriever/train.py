@@ -20,8 +20,6 @@ from jomed_app.config.training import RetrieverTrainingConfig
 from jomed_app.models.retriever.embedded import HEADS, Head, RetrieverProjections
 from jomed_app.objectives.jomed.posterior import (
     candidate_log_posterior,
-    disagreement_weights,
-    marginal_likelihood_loss,
     released_log_posterior,
     retriever_kl_loss,
     retriever_log_prob,
@@ -117,16 +115,12 @@ def retriever_loss(
     """
     keep, log_prob = taught.keep_mask[rows], taught.log_prob[rows]
     said = retriever_log_prob(scores, config.score_temperature, keep)
-    gold = taught.gold[rows]
-    if config.target == "marginal":
-        return marginal_likelihood_loss(said, gold)
     prior = said.detach() if config.prior == "retriever" else uniform_log_prior(keep)
     if config.target == "released":
         target = released_log_posterior(log_prob, taught.labels[rows], prior)
     else:
-        target = candidate_log_posterior(gold, prior, config.target_temperature)
-    weights = disagreement_weights(log_prob, keep) if config.only_disagreeing else None
-    return retriever_kl_loss(said, target, weights)
+        target = candidate_log_posterior(taught.gold[rows], prior, config.target_temperature)
+    return retriever_kl_loss(said, target)
 
 
 def train_query_heads(
@@ -183,7 +177,7 @@ def _train_head(
     on_progress: OnProgress,
 ) -> list[dict[str, float]]:
     torch.manual_seed(config.seed)
-    learner = _Learner(projections.query_heads[head], config.rank)
+    learner = _Learner(projections.query_heads[head])
     projections.query_heads[head] = learner
     learner.requires_grad_(True)
     count = len(taught.features)
@@ -208,19 +202,16 @@ def _train_head(
 
 
 class _Learner(nn.Module):
-    """A head while it learns: what it was, plus a full or low-rank change that starts at zero."""
+    """A head while it learns: what it was, plus a change that starts at zero."""
 
-    def __init__(self, start: nn.Module, rank: int) -> None:
+    def __init__(self, start: nn.Module) -> None:
         super().__init__()
         assert isinstance(start, nn.Linear), "a query head is one matrix"
-        size = start.weight.shape[0]
         self.register_buffer("start", start.weight.detach().clone(), persistent=False)
-        self.down = nn.Parameter(torch.randn(rank, size) / size**0.5) if rank else None
-        self.up = nn.Parameter(torch.zeros(size, rank or size))
+        self.change = nn.Parameter(torch.zeros_like(start.weight))
 
     def weight(self) -> Tensor:
-        start: Tensor = self.get_buffer("start")
-        return start + (self.up if self.down is None else self.up @ self.down)
+        return self.get_buffer("start") + self.change
 
     def forward(self, x: Tensor) -> Tensor:
         return nn.functional.linear(x, self.weight())

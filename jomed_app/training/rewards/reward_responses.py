@@ -10,7 +10,7 @@ from torch import Tensor
 
 from jomed_app.config.localizer import RewardTuningConfig
 from jomed_app.errors import ConfigError
-from jomed_app.objectives.umed.reward_mix import combine_rewards, hit_blend, proper_relevance
+from jomed_app.objectives.umed.reward_mix import combine_rewards, proper_relevance
 from jomed_app.objectives.umed.rewards import (
     REWARDS,
     Judge,
@@ -59,12 +59,10 @@ class Rewards:
     Attributes:
         earned: by name, before normalization; `localization` is the IoU, and a reward that the
             policy does not show (`vision` without attention) is left out.
-        placed: what the box is paid for its IoU.
         total: their weighted sum.
     """
 
     earned: Mapping[str, Tensor]
-    placed: Tensor
     total: Tensor
 
 
@@ -86,7 +84,5 @@ def reward_rollouts(
     if config.relevance == "proper":
         said = (output.class_logits * config.temperature).softmax(-1)
         earned["relevance"] = proper_relevance(relevance, said.gather(-1, rollouts.classes))
-    placed = hit_blend(earned["localization"], config.hit_share)
-    paid = earned | {"localization": placed}
-    total = combine_rewards(paid, config.weights, floor=config.reward_floor)
-    return Rewards(earned, placed, total)
+    total = combine_rewards(earned, config.weights, floor=config.reward_floor)
+    return Rewards(earned, total)

@@ -172,8 +172,9 @@ def _group_advantages(rewards: Rewards, rollouts: Rollouts, config: RewardTuning
     whole = group_relative_advantages(rewards.total, scale=scale)
     if config.credit == "response":
         return whole
-    placed = group_relative_advantages(rewards.placed, scale=scale, keep_mask=rollouts.has_box)
-    return torch.stack([whole, *[placed * config.localization_weight] * EDGES], dim=-1)
+    earned = rewards.earned["localization"]
+    boxes = group_relative_advantages(earned, scale=scale, keep_mask=rollouts.has_box)
+    return torch.stack([whole, *[boxes * config.localization_weight] * EDGES], dim=-1)
 
 
 def _loss_terms(

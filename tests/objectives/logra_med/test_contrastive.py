@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
-from jomed_app.objectives.logra_med.contrastive import info_nce_loss, siglip_loss
+from jomed_app.objectives.logra_med.contrastive import info_nce_loss
 
 
 def unit_rows(seed, count=5, dim=8):
@@ -85,23 +85,3 @@ def test_invariances(seed):
 def test_shapes_must_fit(shapes):
     with pytest.raises(ValueError, match=r"one shape \(B, D\) with B >= 2, found"):
         info_nce_loss(torch.ones(shapes[0]), torch.ones(shapes[1]), 1.0)
-
-
-def test_siglip_by_hand():
-    # Logits are 2 on the diagonal and 0 beside it, after scale 2 and bias 0.
-    log_scale, bias = torch.tensor(2.0).log(), torch.tensor(0.0)
-    expected = math.log1p(math.exp(-2)) + math.log(2)
-    found = siglip_loss(torch.eye(2), torch.eye(2), log_scale, bias)
-    assert float(found) == pytest.approx(expected)
-
-
-def test_siglip_takes_equal_texts_for_partners():
-    texts = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
-    log_scale, bias = torch.tensor(10.0).log(), torch.tensor(-5.0)
-    found = siglip_loss(texts, texts, log_scale, bias)
-    assert float(found) == pytest.approx(2 * math.log1p(math.exp(-5)), rel=1e-5)
-
-
-def test_siglip_of_two_shapes_is_refused():
-    with pytest.raises(ValueError, match=r"one shape \(B, D\) with B >= 2, found \(2, 2\)"):
-        siglip_loss(torch.eye(2), torch.eye(3), torch.tensor(0.0), torch.tensor(0.0))

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from jomed_app.config.localizer import RewardTuningConfig
 from jomed_app.objectives.umed.reward_mix import (
     combine_rewards,
-    hit_blend,
     normalize_rewards,
     proper_relevance,
 )
@@ -63,13 +62,6 @@ def test_every_reward_has_a_weight():
     assert set(RewardTuningConfig().weights) == set(REWARDS)
     changed = RewardTuningConfig(relevance_weight=2.0, localization_weight=3.0, vision_weight=4.0)
     assert changed.weights == {"relevance": 2.0, "localization": 3.0, "vision": 4.0}
-
-
-def test_a_hit_pays_more_than_a_near_miss():
-    ious = torch.tensor([[0.0, 0.49, 0.5, 1.0]])
-    torch.testing.assert_close(hit_blend(ious, 0.0), ious)
-    torch.testing.assert_close(hit_blend(ious, 1.0), torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
-    torch.testing.assert_close(hit_blend(ious, 0.5), torch.tensor([[0.0, 0.245, 0.75, 1.0]]))
 
 
 @pytest.mark.parametrize("true_prob", [0.1, 0.5, 0.8])

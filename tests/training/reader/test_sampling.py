@@ -121,6 +121,31 @@ def test_a_seed_gives_one_plan():
     assert first == second
 
 
+def test_a_seed_draws_what_it_always_drew():
+    """So that tuning done again gives the same reader: the candidates, and what is drawn next."""
+    shares = {"hidden_share": 0.5, "random_share": 0.5, "plain_share": 0.5, "comparison_share": 0.3}
+    config = ReaderTrainingConfig(**{**PLAIN_CONFIG, **shares})
+    sampler = RowSampler(TASK, RECORDS, {"all": POOL}, {0: {"all": 1.0}}, config, 16)
+    drawn = {}
+    for seed in (0, 1, 2):
+        rng = np.random.default_rng(seed)
+        blocks = sampler.plan(0, BOX, rng).blocks
+        drawn[seed] = [block.candidate for block in blocks], round(rng.random(), 6)
+    assert drawn == {
+        0: ([3, 2, 3, 2], 0.81327),
+        1: ([4, 10, 3, 3, None], 0.262313),
+        2: ([6, 10, 6, 2], 0.600101),
+    }
+
+
+def test_comparisons_have_their_share():
+    config = ReaderTrainingConfig(**{**PLAIN_CONFIG, "comparison_share": 0.3})
+    sampler = RowSampler(TASK, RECORDS, {"all": POOL}, {0: {"all": 1.0}}, config, 16)
+    rng = np.random.default_rng(0)
+    asked = [sampler.plan(0, BOX, rng).question for _ in range(2000)]
+    assert asked.count(SAME_QUESTION) / 2000 == pytest.approx(0.3, abs=0.04)
+
+
 def test_weights_by_kind_of_token(reader, rng):
     block = put(reader, rng, PlannedBlock(2, " bright<loc_04><loc_12> small", True))
     names = reader.tokenizer.convert_ids_to_tokens(list(block.answer))

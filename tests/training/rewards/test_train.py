@@ -90,15 +90,6 @@ def test_relevance_as_a_proper_score_takes_off_what_was_sure_anyway():
     torch.testing.assert_close(found.earned["relevance"][1], torch.tensor([-1 / 3, 2 / 3]))
 
 
-def test_boxes_are_paid_for_hits_and_watched_by_iou():
-    rollouts, output, batch = two_responses()
-    boxes = torch.tensor([[0.125, 0.125, 0.625, 0.375], [torch.nan] * 4])  # IoU 0.5 and above
-    near = QueryBatch(batch.inputs, batch.labels, boxes)
-    found = reward_rollouts(rollouts, output, near, CLASSES, variant(hit_share=1.0))
-    assert found.earned["localization"][0].tolist() == pytest.approx([0.5, 0.0])
-    assert found.placed[0].tolist() == pytest.approx([1.0, 0.0])
-
-
 def test_a_reward_is_a_line_in_the_table(monkeypatch):
     one_box = Reward(lambda told: (~told.boxes.isnan().any(-1)).float(), is_relative=False)
     monkeypatch.setitem(REWARDS, "boxes", one_box)

@@ -60,7 +60,7 @@ def test_a_changed_reader_takes_its_answers_heads_and_readings_with_it(work):
             work.reading("raw", fold),
             work.reading(work.joint_name("raw.index", 1), fold),
             work.retriever(fold) / "answers.npz",
-            work.retriever(fold) / "seed0" / "round0" / "checkpoint.safetensors",
+            work.retriever(fold) / "seed0" / "text" / "checkpoint.safetensors",
         ]
         for fold in ("fold1", "fold11")
     }
