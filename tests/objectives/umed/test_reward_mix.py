@@ -61,7 +61,8 @@ def test_no_gradient_flows_through_a_reward():
 def test_every_reward_has_a_weight():
     assert set(RewardTuningConfig().weights) == set(REWARDS)
     changed = RewardTuningConfig(relevance_weight=2.0, localization_weight=3.0, vision_weight=4.0)
-    assert changed.weights == {"relevance": 2.0, "localization": 3.0, "vision": 4.0}
+    expected = {"relevance": 2.0, "localization": 3.0, "vision": 4.0}
+    assert changed.weights.items() >= expected.items()
 
 
 @pytest.mark.parametrize("true_prob", [0.1, 0.5, 0.8])

@@ -93,7 +93,8 @@ def test_relevance_as_a_proper_score_takes_off_what_was_sure_anyway():
 def test_a_reward_is_a_line_in_the_table(monkeypatch):
     one_box = Reward(lambda told: (~told.boxes.isnan().any(-1)).float(), is_relative=False)
     monkeypatch.setitem(REWARDS, "boxes", one_box)
-    monkeypatch.setattr(RewardTuningConfig, "weights", dict.fromkeys(REWARDS, 2.0))
+    weights = dict.fromkeys(REWARDS, 0.0) | {"relevance": 2.0, "localization": 2.0, "boxes": 2.0}
+    monkeypatch.setattr(RewardTuningConfig, "weights", weights)
     found = reward_rollouts(*two_responses(), CLASSES, CONFIG)
     assert found.earned["boxes"].tolist() == [[1.0, 0.0], [1.0, 0.0]]
     assert found.total.tolist() == [[6.0, 0.0], [2.0, 4.0]]
