@@ -22,6 +22,12 @@ CONFIG ?= jomed_app/config/embedded.toml
 RUN_DIR ?= checkpoints/embedded
 CASES ?= out/simulated
 NUM_CASES ?= 480
+# Tests whose outcome could depend on the number type of matrix products, and the type that this
+# machine does not take by itself (docs/number_types.md).
+OTHER_NUMBER_TYPE = $(PY) -c 'from jomed_app.models.number_type import NUMBER_TYPES, compute_dtype; \
+  print(*(name for name, each in NUMBER_TYPES.items() if each is not compute_dtype()))'
+MULTIPLYING := tests/models tests/training tests/inference tests/evaluation tests/cli \
+  tests/retrieval tests/benchmarks tests/test_end_to_end.py
 # Root of the prepared public sets; without it the bundle is trained on simulated cases alone.
 DATA ?=
 
@@ -29,8 +35,8 @@ export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help setup setup-training demo test chromium lint types test-slow bench bench-align bundle \
-  measure results index clean
+.PHONY: help setup setup-training demo test chromium lint types test-numbers test-slow bench \
+  bench-align bundle measure results index clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | \
@@ -50,6 +56,9 @@ lint: $(DEV_STAMP) ## ruff: rules and formatting
 
 types: $(DEV_STAMP) ## mypy --strict
 	$(PY) -m mypy
+
+test-numbers: $(DEV_STAMP) ## test what multiplies matrices in the number type `make test` did not
+	JOMED_NUMBER_TYPE=$$($(OTHER_NUMBER_TYPE)) $(PY) -m pytest $(MULTIPLYING)
 
 test-slow: $(DEV_STAMP) chromium ## the tests that take minutes
 	$(PY) -m pytest -m "slow and not gpu and not hub"

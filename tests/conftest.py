@@ -110,6 +110,18 @@ def _seeds() -> None:
         torch.manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def _threads_stay() -> Iterator[None]:
+    """The number of threads changes bits: a test that left another one would change later tests."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else None
+    yield
+    if torch is not None:
+        left = torch.get_num_threads()
+        torch.set_num_threads(before)
+        assert left == before, f"a test must leave {before} threads to a product, left {left}"
+
+
 @pytest.fixture
 def log_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command line keeps its log in the test's folder and leaves logging as it is."""

@@ -29,6 +29,7 @@ from benchmarks import ROOT
 from benchmarks.kept import Measured
 from benchmarks.speed.cold_start import cold_start
 from benchmarks.speed.report import NEW_TOKENS, STEPS
+from benchmarks.threads import threads_set
 from benchmarks.write_results import publish
 from jomed_app.imaging import read_image
 from jomed_app.inference.engine import Engine
@@ -101,9 +102,9 @@ class PlainLoop:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print one JSON line and, with `--out`, write the result files."""
     options = _parse(arguments)
-    torch.set_num_threads(options.threads)
     images = list(_fresh_images(options.queries))
-    values = measure(options.bundle, options.index, images, k=options.k)
+    with threads_set(options.threads):
+        values = measure(options.bundle, options.index, images, k=options.k)
     values |= cold_start(options.bundle, options.index, images[:3], options.threads)
     result = {
         "benchmark": "answer",

@@ -27,6 +27,7 @@ from benchmarks.experiments.align.data import Bench, prepare
 from benchmarks.experiments.align.measures import probe_hits, question_hits, recall_hits
 from benchmarks.experiments.align.report import summarize_folder
 from benchmarks.kept import Measured
+from benchmarks.threads import threads_set
 from benchmarks.write_results import publish
 from jomed_app.config.load import JomedConfig, load_config
 from jomed_app.data.corpus import assign_folds
@@ -55,32 +56,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     if not options.report:
-        torch.set_num_threads(options.threads)
-        config = load_config(OPTIONS / "graph.toml", [f'align.data="{options.data}"'])
-        bench = prepare(Workspace(options.run, config), options.out)
-        timing = options.out / "timing.json"
-        if not timing.is_file():
-            timing.write_text(
-                json.dumps(time_losses(bench, options.out), indent=1), encoding="utf-8"
-            )
-        costs = json.loads(timing.read_text(encoding="utf-8"))
-        missing = [
-            (row, fraction, seed)
-            for seed in range(options.seeds)
-            for fraction in options.fractions
-            for row in options.rows
-            if not _result_file(options.out, _named(row, options), fraction, seed).is_file()
-        ]
-        with show_progress("align benchmark", options.out / "bench.log") as on_progress:
-            for place, (row, fraction, seed) in enumerate(missing):
-                result = run_row(bench, row, fraction, seed, costs, options)
-                text = json.dumps(result)
-                name = _named(row, options)
-                _result_file(options.out, name, fraction, seed).write_text(text, encoding="utf-8")
-                on_progress(place + 1, len(missing), recall=result["means"]["recall@10"])
+        with threads_set(options.threads):
+            _run_missing(options)
     trained = Measured(note="Every row is trained from base weights.")
     publish("align", summarize_folder(options.out), trained)
     return 0
+
+
+def _run_missing(options: argparse.Namespace) -> None:
+    """Time the losses and run every row that is not there yet."""
+    config = load_config(OPTIONS / "graph.toml", [f'align.data="{options.data}"'])
+    bench = prepare(Workspace(options.run, config), options.out)
+    timing = options.out / "timing.json"
+    if not timing.is_file():
+        timing.write_text(json.dumps(time_losses(bench, options.out), indent=1), encoding="utf-8")
+    costs = json.loads(timing.read_text(encoding="utf-8"))
+    missing = [
+        (row, fraction, seed)
+        for seed in range(options.seeds)
+        for fraction in options.fractions
+        for row in options.rows
+        if not _result_file(options.out, _named(row, options), fraction, seed).is_file()
+    ]
+    with show_progress("align benchmark", options.out / "bench.log") as on_progress:
+        for place, (row, fraction, seed) in enumerate(missing):
+            result = run_row(bench, row, fraction, seed, costs, options)
+            text = json.dumps(result)
+            name = _named(row, options)
+            _result_file(options.out, name, fraction, seed).write_text(text, encoding="utf-8")
+            on_progress(place + 1, len(missing), recall=result["means"]["recall@10"])
 
 
 def run_row(

@@ -21,8 +21,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from benchmarks import RESULTS, ROOT
 from benchmarks.experiments.reading_ways.cases import (
     FOLD,
@@ -33,6 +31,7 @@ from benchmarks.experiments.reading_ways.cases import (
 )
 from benchmarks.experiments.reading_ways.figures import summarize_folder
 from benchmarks.experiments.runs import measured_on
+from benchmarks.threads import threads_set
 from benchmarks.write_results import publish
 from jomed_app.config.load import JomedConfig, config_from_stored
 from jomed_app.progress import OnProgress, show_progress
@@ -135,10 +134,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing, then write the page."""
     options = _parse(arguments)
     if not options.report:
-        torch.set_num_threads(options.threads)
         config = read_config(options.run, options.data)
         jobs = list_jobs(config.train_reader.task, options.seeds)
-        _run_missing([job for job in jobs if options.only in job.name], config, options)
+        with threads_set(options.threads):
+            _run_missing([job for job in jobs if options.only in job.name], config, options)
     publish("reading", summarize_folder(options.out), measured_on(options.run), options.results)
     return 0
 

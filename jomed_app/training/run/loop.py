@@ -229,7 +229,7 @@ def _restore(
     if not (out / OPTIMIZER_FILE).is_file():
         return 0
     load_trainable(state, out)
-    saved = torch.load(out / OPTIMIZER_FILE, weights_only=True)
+    saved = torch.load(out / OPTIMIZER_FILE, map_location=CPU, weights_only=True)
     optimizer.load_state_dict(saved["optimizer"])
     scheduler.load_state_dict(saved["scheduler"])
     logger.info("resumed at step %d", saved["step"])
@@ -239,7 +239,8 @@ def _restore(
 def _restore_mean(state: Mapping[str, Tensor], out: Path, start: int) -> dict[str, Tensor]:
     """The running mean of a resumed run; a new one starts from the weights."""
     if start and (out / MEAN_FILE).is_file():
-        return load_file(out / MEAN_FILE)
+        saved = load_file(out / MEAN_FILE)
+        return {name: value.to(state[name].device) for name, value in saved.items()}
     return {name: value.detach().clone().contiguous() for name, value in state.items()}
 
 
