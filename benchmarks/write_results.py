@@ -18,6 +18,7 @@ from benchmarks.claims.index import index_page, readme_table
 from benchmarks.experiments.align import report as align
 from benchmarks.experiments.fold_assignments import report as fold_assignments
 from benchmarks.experiments.localise import report as localise
+from benchmarks.experiments.number_types import report as number_types
 from benchmarks.experiments.reading_ways import report as reading_ways
 from benchmarks.experiments.recipes import report as recipes
 from benchmarks.experiments.rerankers import report as rerankers
@@ -56,6 +57,7 @@ OWN_PAGES = {
     "answer": OwnPage(speed.page),
     "joint": OwnPage(retriever_options.page),
     "localise": OwnPage(localise.page, localise.draw),
+    "number_types": OwnPage(number_types.page),
     "reading": OwnPage(reading_ways.page),
     "recipes": OwnPage(recipes.page),
     "resolution": OwnPage(resolution.page),

@@ -88,6 +88,7 @@ QUESTIONS = (
     ("reward_options", "rewards", "0006-ppo-by-hand"),
     ("recipes", "recipes", "0017-three-hours-for-a-bundle"),
     ("simulator", "simulator", "0008-simulated-corpus"),
+    ("number_types", "number_types", "0016-number-type"),
 )
 
 
