@@ -14,7 +14,9 @@ PAGES = [REPOSITORY / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob
 PATH = re.compile(r"`([\w./-]+/[\w.-]*|[\w/-]+\.(?:py|md|toml|txt|html|json))`")
 LINK = re.compile(r"\]\(((?!https?:)[^)#]+)")
 # Written by a run or a user, not kept here.
-NOT_KEPT = re.compile(r"^(\.venv|out|checkpoints|RUN)/|^/|~|\.jsonl?$|^(rewards|images)/|^wrist\.")
+NOT_KEPT = re.compile(
+    r"^(\.venv|out|checkpoints|RUN|rewards|images)/|^/|~|\.jsonl?$|^wrist\.|^jomed\.\w+/\d"
+)
 
 
 def places(text: str, page: Path) -> list[str]:
@@ -29,8 +31,8 @@ def found(place: str) -> Path | None:
     """What a page means: from the top, the package or docs; a bare name may lie anywhere."""
     if there := [root / place for root in ROOTS if (root / place).exists()]:
         return there[0]
-    rooms = () if "/" in place else (REPOSITORY / "jomed_app", REPOSITORY / "tests")
-    return next((each for room in rooms for each in room.rglob(place)), None)
+    rooms = [] if "/" in place else ["jomed_app", "benchmarks", "tests"]
+    return next((each for room in rooms for each in (REPOSITORY / room).rglob(place)), None)
 
 
 def glossary_rows(text: str) -> list[tuple[str, list[str]]]:
@@ -59,9 +61,10 @@ def missing_words(names: list[str]) -> list[str]:
 
 
 def absent_names(text: str, code: str) -> list[str]:
-    """Names in code spans whose last part stands nowhere in the code."""
+    """Names in code spans, of several words, whose last part stands nowhere in the code."""
     named = [each.split(".")[-1] for each in re.findall(r"`([A-Za-z_][\w.]*)`", text)]
-    return [each for each in named if not re.search(rf"\b{each}\b", code)]
+    ours = [each for each in named if "_" in each or each != each.lower()]
+    return [each for each in ours if not re.search(rf"\b{each}\b", code)]
 
 
 @pytest.fixture(scope="module")
