@@ -1,3 +1,3 @@
 """JOMED: similar cases, a prediction per case, one diagnosis. Research demo, no medical device."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

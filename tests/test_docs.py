@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+
+from jomed_app import __version__
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCS = REPOSITORY / "docs"
@@ -107,6 +110,17 @@ def test_every_decision_is_in_the_index():
         _, number, title = head.split(" ", 2)
         assert page.name.startswith(number)
         assert f"| {number} | [{title}]({page.name}) |" in index
+
+
+def test_the_changelog_begins_with_this_version_and_knows_the_shipped_bundle():
+    text = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## (.*)", text, flags=re.MULTILINE)
+    assert sections[0].startswith(("[Unreleased]", f"[{__version__}] - "))
+    assert any(each.startswith(f"[{__version__}] - ") for each in sections)
+    manifest = json.loads((REPOSITORY / "assets" / "bundle" / "manifest.json").read_text("utf-8"))
+    assert any(each.startswith(f"Bundle {manifest['version']} - ") for each in sections)
+    kinds = set(re.findall(r"^### (.*)", text, flags=re.MULTILINE))
+    assert kinds <= {"Added", "Changed", "Removed", "Fixed", "Results"}
 
 
 # The checks themselves must be able to fail.
