@@ -55,8 +55,14 @@ def serve_app(bundle: Path, index: Path, settings: AppConfig, precision: str = "
 
     engine = load_engine(bundle, index, precision=precision)
     # Encode the candidates while the page loads; a case that comes first encodes its own.
-    threading.Thread(target=engine.warm, daemon=True).start()
-    serve(engine, settings)
+    stop = threading.Event()
+    warming = threading.Thread(target=engine.warm, kwargs={"cancel": stop.is_set}, daemon=True)
+    warming.start()
+    try:
+        serve(engine, settings)
+    finally:  # a thread inside a matrix product when the interpreter ends aborts the process
+        stop.set()
+        warming.join()
 
 
 def _check_address(host: str, port: int) -> None:

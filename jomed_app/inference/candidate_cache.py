@@ -61,7 +61,16 @@ class CandidateCache:
                 self._held[each] = CandidateInput(features, record.label, record.passage)
         return [self._held[each] for each in ids]
 
-    def warm(self, limit: int | None = None) -> int:
-        """Encode the corpus's first candidates (all for None); return how many are held."""
-        self.inputs(self._corpus.ids[:limit])
+    def warm(self, limit: int | None = None, cancel: Callable[[], bool] | None = None) -> int:
+        """Encode the corpus's first candidates; return how many are held.
+
+        Args:
+            limit: so many; None takes all.
+            cancel: asked before every `BATCH_SIZE` of them.
+        """
+        ids = self._corpus.ids[:limit]
+        for start in range(0, len(ids), BATCH_SIZE):
+            if cancel is not None and cancel():
+                break
+            self.inputs(ids[start : start + BATCH_SIZE])
         return len(self._held)

@@ -274,9 +274,14 @@ class Engine:
         )
         return with_conclusion(result, tuple(scaled), final, consistency)
 
-    def warm(self, limit: int | None = None) -> int:
-        """Encode the index's candidates ahead of the first case; return how many are held."""
-        return self._candidates.warm(limit)
+    def warm(self, limit: int | None = None, cancel: Callable[[], bool] | None = None) -> int:
+        """Encode the index's candidates ahead of the first case; return how many are held.
+
+        Args:
+            limit: so many; None takes all.
+            cancel: asked between batches; what is held by then stays.
+        """
+        return self._candidates.warm(limit, cancel)
 
     def profile_of(self, retrieval: Retrieval) -> Profile:
         """The profile that a search is concluded with."""

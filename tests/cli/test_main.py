@@ -68,7 +68,7 @@ def engine(stand_in):
             yield ChecksDone(INFO)
             yield Completed(RESULT)
 
-        def warm(self):
+        def warm(self, *, cancel):
             pass
 
     def load_engine(bundle, index, *, precision):

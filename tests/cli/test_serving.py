@@ -51,8 +51,9 @@ def served(stand_in):
     asked = {"warmed": threading.Event()}
 
     class Engine:
-        def warm(self):
+        def warm(self, *, cancel):
             asked["warmed"].set()
+            asked["stopped"] = until(cancel)
 
     def load_engine(bundle, index, *, precision):
         asked.update(bundle=bundle, index=index, precision=precision)
@@ -61,6 +62,15 @@ def served(stand_in):
     stand_in("jomed_app.inference.load", load_engine=load_engine)
     stand_in("jomed_app.ui.layout", serve=lambda engine, settings: asked.update(settings=settings))
     return asked
+
+
+def until(cancel) -> bool:
+    """Whether it was asked to stop, within twenty seconds."""
+    for _ in range(2000):
+        if cancel():
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def test_without_a_word_the_page_stays_on_this_machine():
@@ -93,6 +103,7 @@ def test_the_app_and_the_command_serve_alike(served, file, port, tmp_path, start
     assert (served["bundle"], served["index"]) == (tmp_path / "b", tmp_path / "i")
     assert served["settings"] == AppConfig(host="127.0.0.1", port=port, max_file_mb=3)
     assert served["warmed"].wait(timeout=20), "candidates are encoded meanwhile"
+    assert served["stopped"], "and no longer than the page is served"
 
 
 def test_a_taken_address_is_said_before_anything_is_loaded(served, port, capsys):

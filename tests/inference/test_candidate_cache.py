@@ -59,3 +59,10 @@ def test_warming_fills_the_cache(cache, tiny_engine, seen):
     assert cache.warm() == len(tiny_engine.index) == 12
     assert cache.warm() == 12
     assert sum(seen) == 12
+
+
+def test_warming_can_be_stopped_between_batches(cache, seen, monkeypatch):
+    monkeypatch.setattr(module, "BATCH_SIZE", 2)
+    answers = iter([False, False, True])
+    assert cache.warm(cancel=lambda: next(answers)) == 4
+    assert seen == [2, 2]
