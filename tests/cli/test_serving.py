@@ -46,6 +46,14 @@ def port():
 
 
 @pytest.fixture
+def _heard_interrupts():
+    """A suite started in the background ignores interrupts, and so would what it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
 def served(stand_in):
     """How the page was asked to be served; nothing is."""
     asked = {"warmed": threading.Event()}
@@ -113,6 +121,7 @@ def test_a_taken_address_is_said_before_anything_is_loaded(served, port, capsys)
     assert "bundle" not in served
 
 
+@pytest.mark.usefixtures("_heard_interrupts")
 def test_the_app_serves_the_page_until_it_is_interrupted(tiny_bundle, tiny_index, port, tmp_path):
     """`python app.py` as a person starts it: the page answers, Ctrl-C ends it without a fault."""
     file = tmp_path / "app.toml"
@@ -128,25 +137,12 @@ def test_the_app_serves_the_page_until_it_is_interrupted(tiny_bundle, tiny_index
     ) as server:
         try:
             page = wait_for_page(f"http://127.0.0.1:{port}/", server)
-            complaints = interrupt(server)
+            server.send_signal(signal.SIGINT)
+            _, complaints = server.communicate(timeout=60)
         finally:
             server.kill()
     assert text.TITLE in page
     assert (server.returncode, "Traceback" in complaints) == (0, False)
-
-
-def interrupt(server: subprocess.Popen[str]) -> str:
-    """Ctrl-C as a person presses it, again if nothing came of it; what the server complained of.
-
-    Python drops an interrupt that falls into a finalizer.
-    """
-    for _ in range(3):
-        server.send_signal(signal.SIGINT)
-        try:
-            return server.communicate(timeout=40)[1]
-        except subprocess.TimeoutExpired:
-            continue
-    raise AssertionError("the app went on after three interrupts")
 
 
 def wait_for_page(url: str, server: subprocess.Popen[str]) -> str:
