@@ -87,6 +87,24 @@ def build_tiny_tower(seed: int = 0, image_size: int = TINY_IMAGE_SIZE) -> Effici
     return tower
 
 
+def tiny_text_config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
+    """Two narrow layers."""
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=1024,
+        initializer_range=0.15,  # wide, so that two different rows answer differently
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
 def build_tiny_reader(
     seed: int = 0,
     words: Sequence[str] = (),
@@ -105,22 +123,7 @@ def build_tiny_reader(
     tokenizer = build_tiny_tokenizer(words, location_bins)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        text = LlamaForCausalLM(
-            LlamaConfig(
-                vocab_size=len(tokenizer),
-                hidden_size=64,
-                intermediate_size=64,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                num_key_value_heads=2,
-                max_position_embeddings=1024,
-                initializer_range=0.15,  # wide, so that two different rows answer differently
-                tie_word_embeddings=True,
-                bos_token_id=tokenizer.bos_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-                pad_token_id=tokenizer.pad_token_id,
-            )
-        )
+        text = LlamaForCausalLM(tiny_text_config(tokenizer))
         image_token_id = tokenizer.get_vocab()[IMAGE_SLOT]
         model = join_llava(build_tiny_tower(seed, image_size), text, image_token_id)
     model.eval()

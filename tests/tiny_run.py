@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM
+from transformers import BertConfig, BertModel, LlamaForCausalLM
 
 from jomed_app.config.load import JomedConfig, config_from_dict
 from jomed_app.data.records import write_records
@@ -20,7 +20,7 @@ from jomed_app.training.export import write_config
 from jomed_app.training.reader.stage import reader_stage
 from jomed_app.training.retriever.stage import retriever_stage
 from tests.tiny_bundle import SIZE_PX, png_bytes
-from tests.tiny_models import build_tiny_tokenizer, build_tiny_tower
+from tests.tiny_models import build_tiny_tokenizer, build_tiny_tower, tiny_text_config
 
 NUM_REAL = 16
 BINS = 16
@@ -94,22 +94,7 @@ def write_language_model(
     """A random language model of two narrow layers."""
     tokenizer = build_tiny_tokenizer(words, location_bins)
     torch.manual_seed(0)
-    model = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=64,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            max_position_embeddings=1024,
-            initializer_range=0.15,
-            tie_word_embeddings=True,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    )
+    model = LlamaForCausalLM(tiny_text_config(tokenizer))
     model.to(torch.bfloat16).save_pretrained(out)
     tokenizer.save_pretrained(out)
     return out
