@@ -22,6 +22,7 @@ CONFIG ?= jomed_app/config/embedded.toml
 RUN_DIR ?= checkpoints/embedded
 CASES ?= out/simulated
 NUM_CASES ?= 480
+SECONDS ?= 900
 # Tests whose outcome could depend on the number type of matrix products, and the type that this
 # machine does not take by itself (docs/number_types.md).
 OTHER_NUMBER_TYPE = $(PY) -c 'from jomed_app.models.number_type import NUMBER_TYPES, compute_dtype; \
@@ -35,8 +36,8 @@ export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help setup setup-training demo test chromium lint types test-numbers test-slow bench \
-  bench-align bundle measure results index clean
+.PHONY: audit help setup setup-training demo test chromium dcmtk lint types test-numbers test-slow fuzz \
+  bench bench-align bundle measure results index clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | \
@@ -47,12 +48,20 @@ setup: $(DEV_STAMP) ## create .venv and install what running and testing need
 demo: $(RUN_STAMP) ## install if needed, then start the app at http://127.0.0.1:7860
 	HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 $(PY) app.py
 
-test: $(DEV_STAMP) chromium ## install if needed, then run the whole default test suite
+test: $(DEV_STAMP) chromium dcmtk ## install if needed, then run the whole default test suite
 	$(PY) -m pytest
 
-lint: $(DEV_STAMP) ## ruff: rules and formatting
+lint: $(DEV_STAMP) ## ruff: rules and formatting; bandit: insecure habits
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m bandit -q -c pyproject.toml -r jomed_app
+
+# In an environment of its own: what pip-audit needs is not what the tests run with.
+audit: $(DEV_STAMP) ## known vulnerabilities of the pinned packages; says so where none can be asked
+	@test -x $(VENV)/audit/bin/pip-audit || { $(PY) -m venv $(VENV)/audit && \
+	  $(VENV)/audit/bin/python -m pip install -q pip-audit==2.10.1; } || \
+	  echo "pip-audit could not be installed" >&2
+	@$(VENV)/audit/bin/python .ci/audit.py
 
 types: $(DEV_STAMP) ## mypy --strict
 	$(PY) -m mypy
@@ -60,8 +69,11 @@ types: $(DEV_STAMP) ## mypy --strict
 test-numbers: $(DEV_STAMP) ## test what multiplies matrices in the number type `make test` did not
 	JOMED_NUMBER_TYPE=$$($(OTHER_NUMBER_TYPE)) $(PY) -m pytest $(MULTIPLYING)
 
-test-slow: $(DEV_STAMP) chromium ## the tests that take minutes
+test-slow: $(DEV_STAMP) chromium dcmtk ## the tests that take minutes
 	$(PY) -m pytest -m "slow and not gpu and not hub"
+
+fuzz: $(DEV_STAMP) ## throw damaged files at the decoders (SECONDS=900), docs/results/reliability
+	$(PY) -m tests.fuzz.run --seconds $(SECONDS) --out docs/results/reliability
 
 bench: $(DEV_STAMP) ## every speed benchmark, one JSON line each
 	$(PY) -m benchmarks.speed.answer
@@ -126,3 +138,11 @@ chromium:
 	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || \
 	    echo "Chromium could not be installed: the browser tests will skip" >&2; \
 	else echo "no Chromium found: the browser tests will skip" >&2; fi
+
+# DCMTK renders DICOM files a second time, for the tests that compare; they skip where it is absent.
+dcmtk:
+	@if command -v dcmj2pnm >/dev/null 2>&1; then :; \
+	elif test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends dcmtk; } || \
+	    echo "DCMTK could not be installed: the tests beside it will skip" >&2; \
+	else echo "no DCMTK found: the tests beside it will skip" >&2; fi

@@ -1,4 +1,4 @@
-"""Speed (`speed/`), questions asked and answered (`experiments/`), what both say (`claims/`)."""
+"""Speed (`speed/`), questions (`experiments/`), what both say (`claims/`), DICOM (`dicom/`)."""
 
 from pathlib import Path
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from jomed_app.errors import RecordError
+from jomed_app.storage.durable import write_file
 from jomed_app.types import Frozen
 
 FOLDER = "reports"
@@ -58,15 +58,13 @@ class KeptReports:
             values: plain values; NaN, a figure that is not defined, is kept as null.
             measured: with what.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(_defined(values), indent=1, allow_nan=False) + "\n"
-        (self.folder / f"{name}.json").write_text(text, encoding="utf-8")
+        write_file(self.folder / f"{name}.json", text)
         self.record(name, measured)
 
     def copy(self, source: Path, name: str, measured: Measured) -> None:
         """Keep a copy of a report that a run holds, byte for byte."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, self.folder / f"{name}.json")
+        write_file(self.folder / f"{name}.json", source.read_bytes())
         self.record(name, measured)
 
     def path(self, name: str) -> Path:
@@ -109,7 +107,7 @@ class KeptReports:
         known = self._measured() | {name: measured}
         plain = {key: known[key].model_dump(exclude_defaults=True) for key in sorted(known)}
         text = json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
-        (self.folder / MEASURED_FILE).write_text(text, encoding="utf-8")
+        write_file(self.folder / MEASURED_FILE, text)
 
 
 def _defined(values: Any) -> Any:

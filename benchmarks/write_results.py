@@ -26,7 +26,11 @@ from benchmarks.experiments.resolution import report as resolution
 from benchmarks.experiments.retriever_options import report as retriever_options
 from benchmarks.experiments.reward_options import report as reward_options
 from benchmarks.experiments.simulator import report as simulator
+from benchmarks.experiments.towers import report as towers
 from benchmarks.kept import KeptReports, Measured
+from benchmarks.readers import report as readers
+from benchmarks.reliability import page as reliability
+from benchmarks.reliability.records import FOLDER as RECORDED_RUNS
 from benchmarks.speed import report as speed
 from jomed_app.evaluation.report.pages.costs import costs_page
 from jomed_app.evaluation.report.pages.questions import vqa_page
@@ -58,11 +62,13 @@ OWN_PAGES = {
     "joint": OwnPage(retriever_options.page),
     "localise": OwnPage(localise.page, localise.draw),
     "number_types": OwnPage(number_types.page),
+    "readers": OwnPage(readers.page),
     "reading": OwnPage(reading_ways.page),
     "recipes": OwnPage(recipes.page),
     "resolution": OwnPage(resolution.page),
     "rewards": OwnPage(reward_options.page),
     "simulator": OwnPage(simulator.page),
+    "towers": OwnPage(towers.page),
 }
 
 
@@ -137,6 +143,8 @@ def write_pages(results: Path, readme: Path | None = None) -> list[Path]:
         (results / f"{name}.md").write_text(text, encoding="utf-8")
     if readme is not None:
         replace_block(readme, BLOCK, readme_table(kept))
+        recorded = reliability.page(results / RECORDED_RUNS.name)
+        (results.parent / "reliability.md").write_text(recorded, encoding="utf-8")
     return [results / f"{name}.md" for name in pages]
 
 

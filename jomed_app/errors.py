@@ -34,6 +34,10 @@ class DicomError(ImageError):
     """A DICOM file lacks, or contradicts, what decoding its pixels requires."""
 
 
+class DecodingEndedError(ImageError):
+    """A file took more time or memory than one may, and its decoder was ended."""
+
+
 class BoxError(JomedError):
     """A box is empty, inverted or not finite."""
 
@@ -42,20 +46,56 @@ class ConfigError(JomedError):
     """A configuration file or override is wrong."""
 
 
+class MemoryShortError(JomedError):
+    """A model does not fit the memory of the machine or of its GPU."""
+
+
 class RecordError(JomedError):
     """A case record or task definition does not follow its schema."""
+
+
+class CandidatesIgnoredError(JomedError):
+    """A reader answers alike beside all candidates, so that no retriever can learn from it."""
 
 
 class BundleError(JomedError):
     """A bundle is incomplete, altered or of another format version."""
 
 
+class StorageError(JomedError):
+    """A file or folder cannot be written: no room, no permission, something else in its place."""
+
+
 class IndexMismatchError(JomedError):
     """An index was built by another encoder, or its files do not match its manifest."""
 
 
+class RemoteError(JomedError):
+    """A server that reads did not answer, or not with what was asked for."""
+
+
+class HubError(JomedError):
+    """The Hugging Face Hub did not answer, or refused what was asked."""
+
+
+class SessionError(JomedError):
+    """A visitor's session cannot be told from another's."""
+
+
+class LineError(JomedError):
+    """A case cannot wait for the model: too many do, or the server is being stopped."""
+
+
 class CancelledError(JomedError):
     """The caller asked a running case to stop; nothing was kept."""
+
+
+class DecoderFaultError(Exception):
+    """A fault of ours in a decoder process; holds types and code places, as the log does."""
+
+    def __init__(self, places: list[str]) -> None:
+        super().__init__("a decoder must answer, found a fault of ours in it")
+        self.places = places
 
 
 def first_fault(error: ValidationError, whole: str) -> str:
@@ -111,7 +151,13 @@ def record_incident(error: BaseException) -> str:
         Eight hexadecimal digits, random.
     """
     incident = secrets.token_hex(4)
-    lines = []
+    logger.error("incident %s\n%s", incident, "\n".join(fault_places(error)))
+    return incident
+
+
+def fault_places(error: BaseException) -> list[str]:
+    """Return the types of an error and its causes, and the code places of each; no message."""
+    lines: list[str] = []
     seen: BaseException | None = error
     while seen is not None:
         lines.append(f"{type(seen).__module__}.{type(seen).__qualname__}")
@@ -119,6 +165,7 @@ def record_incident(error: BaseException) -> str:
             f"  {frame.filename}:{frame.lineno} in {frame.name}"
             for frame in traceback.extract_tb(seen.__traceback__)
         ]
+        if isinstance(seen, DecoderFaultError):
+            lines += seen.places
         seen = seen.__cause__ or seen.__context__
-    logger.error("incident %s\n%s", incident, "\n".join(lines))
-    return incident
+    return lines

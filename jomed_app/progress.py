@@ -30,6 +30,23 @@ class OnProgress(Protocol):
         """
 
 
+class OnLoad(Protocol):
+    """What the loading of models calls after each piece; what it raises ends the loading."""
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        """Report a piece.
+
+        Args:
+            step: what is done, a few words, such as "checking the reader's files".
+            done: bytes of this step that are done.
+            total: bytes of the step.
+        """
+
+
+def load_unseen(step: str, done: int, total: int) -> None:
+    """An `OnLoad` for whoever does not look."""
+
+
 @contextmanager
 def log_to_file(path: Path | None) -> Iterator[None]:
     """Append the package's log lines to a file for the time of the block; None logs nowhere."""
@@ -112,12 +129,12 @@ class StepMeter:
         first_done, first_s = self._first
         if done > first_done and now_s > first_s:
             rate = (done - first_done) / (now_s - first_s)
-            parts += [f"{rate:.3g}/s", f"{_clock((total - done) / rate)} left"]
+            parts += [f"{rate:.3g}/s", f"{clock_words((total - done) / rate)} left"]
         parts += [f"{name} {value:.4g}" for name, value in figures.items()]
         return ", ".join(parts)
 
 
-def _clock(seconds: float) -> str:
+def clock_words(seconds: float) -> str:
     """Return mm:ss, or h:mm:ss from an hour on."""
     minutes, rest = divmod(round(max(0.0, seconds)), 60)
     hours, minutes = divmod(minutes, 60)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from jomed_app.cli.startup import OFFLINE
 
@@ -24,7 +24,9 @@ for _name, _value in OFFLINE.items():
     os.environ.setdefault(_name, _value)
 
 
-settings.register_profile("jomed", deadline=None)  # a busy machine is no fault
+settings.register_profile(  # a busy machine is no fault
+    "jomed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("jomed")
 
 
@@ -191,7 +193,7 @@ def moved_bundle(tiny_corpus: Any, tmp_path_factory: pytest.TempPathFactory) -> 
     calibration = TINY_CALIBRATION | {"scaling": {"temperature": 2.0, "bias": []}}
     standard = {
         "thresholds": {"k_per_head": 2, "domain_probability": 0.5, "vote_share": 0.5},
-        "calibration": calibration | {"error_rates": {}},
+        "calibration": calibration | {"error_rates": {}, "standing_errors": {}},
         "measured_on": "40 tiny images by similarity alone",
     }
     return write_tiny_bundle(

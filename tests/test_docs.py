@@ -18,7 +18,7 @@ PATH = re.compile(r"`([\w./-]+/[\w.-]*|[\w/-]+\.(?:py|md|toml|txt|html|json))`")
 LINK = re.compile(r"\]\(((?!https?:)[^)#]+)")
 # Written by a run or a user, not kept here.
 NOT_KEPT = re.compile(
-    r"^(\.venv|out|checkpoints|RUN|rewards|images)/|^/|~|\.jsonl?$|^wrist\.|^jomed\.\w+/\d"
+    r"^(\.venv|out|checkpoints|RUN|rewards|images)/|^/|~|\.jsonl?$|^(wrist|mine)\.|^jomed\.\w+/\d"
 )
 
 

@@ -13,16 +13,19 @@ import inspect
 import re
 import shlex
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from jomed_app.cli import main as cli
-from jomed_app.cli import serving
+from jomed_app.cli import startup
 from jomed_app.cli.stages import STAGES
 from jomed_app.imaging import read_image
+from jomed_app.storage.bundle import open_bundle
 from jomed_app.training.run.costs import read_costs
 from tests.documented_commands import REPOSITORY, Command, in_text, made_commands, shown_commands
+from tests.few_trials import few_trials
 from tests.tiny_run import tiny_base_weights
 from tests.tiny_world import TinyWorld
 
@@ -73,20 +76,24 @@ def test_commands_were_found_in_every_kind_of_place():
 def run(tmp_path, monkeypatch, request, capsys, stand_in):
     """Type a command in a world of its own; complain if it fails or does nothing."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(serving, "_check_address", lambda host, port: None)
     world = TinyWorld(tmp_path, request.getfixturevalue)
 
     def run_to_end(line: str) -> None:
         words = world.typed(shlex.split(line))
         if words[0] == "serve":
             world.makers["IMAGE"](tmp_path / "IMAGE")
-            stand_in("jomed_app.ui.layout", serve=read_one_image)
+            stand_in("jomed_app.server.run", serve=read_one_image, listen=no_address)
+            stand_in("jomed_app.server.starting.run", load_while_serving=load_alone)
+        monkeypatch.setenv("JOMED_MODELS", str(tmp_path))  # pinned models lie beside `mine.toml`
+        if words[0] == "bundle" and words[1] in ("push", "pull"):
+            stand_in("jomed_app.storage.hub", push_bundle=push, pull_bundle=pull)
+            monkeypatch.setattr(startup, "_set_here", set())  # this process stays offline
         read = []
         stand_in(
             "jomed_app.evaluation.folds.cross_validate",
             cross_validate=lambda config, out, **more: read.append(config.train_reader.data),
         )
-        with tiny_base_weights():
+        with tiny_base_weights(), few_trials():
             code = cli.main(words)
         assert code == 0, capsys.readouterr().err
         assert bool(read) == (words[0] == "measure" or "train_reader.data=" in line)
@@ -100,7 +107,28 @@ def run(tmp_path, monkeypatch, request, capsys, stand_in):
     return run_to_end
 
 
-def read_one_image(engine, settings) -> None:
+def no_address(host, port):
+    """In place of a socket that listens."""
+    return nullcontext()
+
+
+def load_alone(load, *rest, **more):
+    """In place of the page that tells how far the loading is."""
+    return load(lambda *moment: None)
+
+
+def push(bundle, repo, *, public):
+    """In place of the Hub: the bundle is one."""
+    return open_bundle(bundle).fingerprint
+
+
+def pull(repo, out, revision, *, on_load):
+    """In place of the Hub."""
+    on_load("fetching", 1, 1)
+    return revision
+
+
+def read_one_image(engine, settings, *rest) -> None:
     """In place of the page: one case, to its end."""
     *_, last = engine.run(read_image(Path("IMAGE")))
     assert last.result.final is not None

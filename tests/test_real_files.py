@@ -60,7 +60,7 @@ def _check(paths: list[Path], capsys: pytest.CaptureFixture[str]) -> dict[str, i
             continue
         assert err.strip() == "", f"{path.name}: {err}"
         result = Result.model_validate(json.loads(out))
-        assert result.versions.schema_ == "jomed.result/2"
+        assert result.versions.schema_ == "jomed.result/4"
         if result.final.abstained:
             assert result.final.reason
             counts["abstained"] += 1

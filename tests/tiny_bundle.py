@@ -21,8 +21,8 @@ from jomed_app.data.tasks import load_task
 from jomed_app.inference.load import READER_FILE, TASK_FILE, load_bundle
 from jomed_app.models.heads import DomainHead, save_heads
 from jomed_app.models.localizer.localizer import Localizer, LocalizerConfig
-from jomed_app.models.reader.packed import Reader
-from jomed_app.models.retriever.embedded import Retriever
+from jomed_app.models.reader.packed import PackedReader
+from jomed_app.models.retriever.embedded import EmbeddedRetriever
 from jomed_app.retrieval.build import build_index
 from jomed_app.simulator import simulate_case, write_cases
 from jomed_app.storage.bundle import write_manifest
@@ -48,6 +48,10 @@ TINY_CALIBRATION: dict[str, Any] = {
     "conformal": {"alpha": 0.1, "threshold": 0.9, "num_cases": 40},
     "error_rates": {
         "consistent": {"num_cases": 10, "num_errors": 2, "rate": 0.2, "interval": [0.06, 0.51]}
+    },
+    "standing_errors": {
+        "consistent": {"num_cases": 30, "num_errors": 6, "rate": 0.2, "interval": [0.1, 0.37]},
+        "overruled": {"num_cases": 29, "num_errors": 9, "rate": 0.31, "interval": [0.17, 0.49]},
     },
     "boxes": {
         "bias": -0.5,
@@ -127,7 +131,7 @@ def write_tiny_bundle(
     return folder
 
 
-def move_query_heads(retriever: Retriever, seed: int = 0) -> None:
+def move_query_heads(retriever: EmbeddedRetriever, seed: int = 0) -> None:
     """Give both query heads random weights, strong enough that other cases are found."""
     retriever.projections.config.query_mix = 0.5
     with torch.random.fork_rng(devices=[]):
@@ -150,19 +154,23 @@ def build_tiny_localizer(location_bins: int = TINY_LOCATION_BINS) -> Localizer:
                 num_layers=1,
             )
         )
-        localizer.copy_stages(build_tiny_tower())
+        localizer.start_from(build_tiny_tower())
     return localizer.eval()
 
 
 def save_tiny_heads(
-    folder: Path, reader: Reader, retriever: Retriever, corpus: Path, records: list[CaseRecord]
+    folder: Path,
+    reader: PackedReader,
+    retriever: EmbeddedRetriever,
+    corpus: Path,
+    records: list[CaseRecord],
 ) -> None:
     """Fit the linear baseline and a domain check that knows patterns and photographs."""
     images = [np.asarray(Image.open(corpus / each.image).convert("RGB")) for each in records]
     fresh = [simulate_case(seed, size_px=SIZE_PX).image for seed in range(700_000, 700_012)]
     images += [np.repeat(each[..., None], 3, axis=-1) for each in fresh]
     outside = [each for place, each in enumerate(foreign_images(None)) if place % 5 == 0]
-    tower = Retriever(
+    tower = EmbeddedRetriever(
         reader.model.model.vision_tower,
         retriever.passages,
         retriever.projections,

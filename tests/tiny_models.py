@@ -21,14 +21,16 @@ from transformers import (
 
 from jomed_app.data.wording.prompts import IMAGE_SLOT, location_tokens
 from jomed_app.models.loading import join_llava
-from jomed_app.models.reader.packed import Reader
+from jomed_app.models.reader.packed import PackedReader
 from jomed_app.models.retriever.embedded import (
+    EmbeddedRetriever,
     PassageEncoder,
-    Retriever,
     RetrieverConfig,
     RetrieverProjections,
 )
-from jomed_app.models.vision_tower import EfficientNetLiteConfig, EfficientNetLiteModel
+from jomed_app.models.towers.dinov2 import Dinov2Tower, Dinov2TowerConfig
+from jomed_app.models.towers.efficientnet_lite import EfficientNetLiteConfig, EfficientNetLiteModel
+from jomed_app.models.towers.tokens import pooled_size
 
 TINY_IMAGE_SIZE = 128
 TINY_LOCATION_BINS = 16
@@ -87,6 +89,26 @@ def build_tiny_tower(seed: int = 0, image_size: int = TINY_IMAGE_SIZE) -> Effici
     return tower
 
 
+def build_tiny_dinov2(seed: int = 0, image_size: int = 56, token_grid: int = 0) -> Dinov2Tower:
+    """Return a DINOv2 of two narrow layers with random weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        tower = Dinov2Tower(
+            Dinov2TowerConfig(
+                hidden_size=32,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                image_size=image_size,
+                patch_size=14,
+                token_grid=token_grid,
+                use_mask_token=False,
+                initializer_range=0.2,  # wide, so that two images differ
+            )
+        )
+    tower.train(False)
+    return tower
+
+
 def tiny_text_config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
     """Two narrow layers."""
     return LlamaConfig(
@@ -111,7 +133,7 @@ def build_tiny_reader(
     *,
     location_bins: int = TINY_LOCATION_BINS,
     image_size: int = TINY_IMAGE_SIZE,
-) -> Reader:
+) -> PackedReader:
     """Return a reader of two random layers; its tower equals `build_tiny_tower` of this seed.
 
     Args:
@@ -127,10 +149,10 @@ def build_tiny_reader(
         image_token_id = tokenizer.get_vocab()[IMAGE_SLOT]
         model = join_llava(build_tiny_tower(seed, image_size), text, image_token_id)
     model.eval()
-    return Reader(model, tokenizer, location_bins=location_bins, candidate_pool=2)
+    return PackedReader(model, tokenizer, location_bins=location_bins, candidate_pool=2)
 
 
-def build_tiny_retriever(seed: int = 0, *, image_size: int = TINY_IMAGE_SIZE) -> Retriever:
+def build_tiny_retriever(seed: int = 0, *, image_size: int = TINY_IMAGE_SIZE) -> EmbeddedRetriever:
     """Return a retriever with a two-layer passage encoder; same tower as the tiny reader's."""
     tower = build_tiny_tower(seed, image_size)
     tokenizer = build_tiny_tokenizer()
@@ -146,11 +168,11 @@ def build_tiny_retriever(seed: int = 0, *, image_size: int = TINY_IMAGE_SIZE) ->
                 max_position_embeddings=256,
             )
         )
-        feature_size = tower.config.hidden_size - tower.config.position_dim
+        feature_size = pooled_size(tower.config)
         projections = RetrieverProjections(
             RetrieverConfig(feature_size=feature_size, passage_size=32, dim=TINY_DIM)
         )
-    return Retriever(
+    return EmbeddedRetriever(
         tower,
         PassageEncoder(lambda: (encoder.train(False), tokenizer)),
         projections.train(False),

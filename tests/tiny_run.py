@@ -12,6 +12,7 @@ import torch
 from transformers import BertConfig, BertModel, LlamaForCausalLM
 
 from jomed_app.config.load import JomedConfig, config_from_dict
+from jomed_app.config.model import TowerConfig
 from jomed_app.data.records import write_records
 from jomed_app.evaluation.folds.cross_validate import cross_validate
 from jomed_app.simulator import simulate_case, write_cases
@@ -19,8 +20,14 @@ from jomed_app.training.align.stage import align_stage
 from jomed_app.training.export import write_config
 from jomed_app.training.reader.stage import reader_stage
 from jomed_app.training.retriever.stage import retriever_stage
+from tests.few_trials import few_trials
 from tests.tiny_bundle import SIZE_PX, png_bytes
-from tests.tiny_models import build_tiny_tokenizer, build_tiny_tower, tiny_text_config
+from tests.tiny_models import (
+    build_tiny_dinov2,
+    build_tiny_tokenizer,
+    build_tiny_tower,
+    tiny_text_config,
+)
 
 NUM_REAL = 16
 BINS = 16
@@ -82,9 +89,12 @@ def write_real_cases(folder: Path) -> Path:
     return folder
 
 
-def write_tower(out: Path, image_size: int) -> Path:
+def write_tower(out: Path, config: TowerConfig) -> Path:
     """A random tower where the pretrained one would be converted to."""
-    build_tiny_tower(0, image_size).save_pretrained(out)
+    if config.family == "dinov2_small":
+        build_tiny_dinov2(0, config.image_size, config.tokens).save_pretrained(out)
+    else:
+        build_tiny_tower(0, config.image_size).save_pretrained(out)
     return out
 
 
@@ -133,7 +143,7 @@ def tiny_base_weights() -> Iterator[None]:
 
 def train_tiny(config: JomedConfig, out: Path) -> Path:
     """Run all stages, as the command line does."""
-    with tiny_base_weights():
+    with tiny_base_weights(), few_trials():
         write_config(out, config)
         align_stage(config, out)
         reader_stage(config, out)

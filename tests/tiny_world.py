@@ -13,9 +13,12 @@ from jomed_app.config import JomedConfig, config_to_dict
 from jomed_app.data.records import read_records, write_records
 from tests.data.sources.test_retina import fundus, png, write_table
 from tests.evaluation.questions.asked_images import write_asked_images, write_asked_task
+from tests.storage.test_signature import sign_here, write_key
 from tests.test_own_task import code_block, write_wrist_cases
 from tests.tiny_bundle import FIRST_FRESH_SEED, simulated_png
+from tests.tiny_dual_encoders import write_tiny_dual_encoder
 from tests.tiny_run import tiny_config
+from tests.tiny_vlms import write_tiny_vlm
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PLACE = ["--bundle", "assets/bundle", "--index", "index/simulated"]
@@ -23,11 +26,31 @@ QUESTIONS = (
     'tasks=["asked.toml"]', "steps=2", "images_per_step=2", "num_hits=2",
     "taught_questions=4", "taught_candidates=3",
 )  # fmt: skip
-# Indexes that one command of docs/tasks.md builds and the next one takes.
+FEW_STEPS = (
+    "train_reader.steps=2", "train_retriever.steps=2", "train_retriever.num_image=2",
+    "align.projector_steps=1", "align.steps=1", "align.batch_size=4", "align.batches_per_step=1",
+    "train_rewards.warm_steps=1", "train_rewards.steps=1", "train_rewards.batch_size=1",
+    "train_rewards.rollouts=2", "train_rewards.max_tokens=4",
+)  # fmt: skip
+RECIPE_FAMILIES = {
+    "qwen2vl_7b": "qwen2_vl", "pixtral_12b": "pixtral", "qwen2_5vl_7b": "qwen2_5_vl",
+    "qwen3vl_4b": "qwen3_vl", "medgemma_4b": "gemma3", "smolvlm_500m": "smolvlm",
+}  # fmt: skip
+# Indexes that one command of docs/tasks.md or docs/backbones.md builds and the next one takes.
 INDEXES = {
     "out/wrist": "index build --task wrist.toml --data FOLDER --split train --out out/wrist",
+    "out/mine": "index build --corpus out/cases --bundle mine.toml --out out/mine",
     "out/index": "index build --corpus FOLDER --new-labels phyllodes --out out/index",
 }
+
+
+def put_models(path: Path) -> None:
+    """The file of docs/backbones.md beside the two models that it names."""
+    page = (REPOSITORY / "docs" / "backbones.md").read_text(encoding="utf-8")
+    block = page.split("```toml\n")[1].split("```")[0]
+    path.write_text("\n".join(line.strip() for line in block.splitlines()), encoding="utf-8")
+    write_tiny_vlm("qwen2_5_vl", path.parent / "reader")
+    write_tiny_dual_encoder("siglip2", path.parent / "retriever")
 
 
 class TinyWorld:
@@ -43,6 +66,8 @@ class TinyWorld:
         (folder / "jomed_app").symlink_to(REPOSITORY / "jomed_app")
         self.makers: dict[str, Callable[[Path], object]] = {
             "wrist.toml": lambda path: path.write_text(code_block("toml"), encoding="utf-8"),
+            "mine.toml": put_models,
+            "out/tuned/tuned.toml": put_models,
             "IMAGE": lambda path: path.write_bytes(simulated_png(FIRST_FRESH_SEED)),
             "image.png": lambda path: path.write_bytes(simulated_png(FIRST_FRESH_SEED)),
             "DIR": self.copy_of("tiny_real_cases"),
@@ -56,6 +81,9 @@ class TinyWorld:
             "out/simulated": self.put_cases,
             "assets/bundle": self.copy_of("tiny_bundle"),
             "index/simulated": self.copy_of("tiny_index"),
+            "out/bundle": self.pin_models,
+            "key.pem": write_key,
+            "public.pem": lambda path: sign_here(path, self.folder / "assets" / "bundle"),
         }
 
     def typed(self, words: Sequence[str]) -> list[str]:
@@ -85,9 +113,23 @@ class TinyWorld:
                 return [w for at in given if PLACE[at] not in words for w in PLACE[at : at + 2]]
             case "index" if words[1] == "build" and "--bundle" not in words:
                 return PLACE[:2]
+            case "train" if "mine.toml" in words:
+                return [word for each in FEW_STEPS for word in ("--set", each)]
+            case "train" if recipe := next((w for w in words if "recipes/" in w), ""):
+                return self.recipe(Path(recipe).stem)
             case "train":
                 return [word for each in self.settings(words) for word in ("--set", each)]
         return []
+
+    def recipe(self, name: str) -> list[str]:
+        """Overrides that put a tiny model of a recipe's family in the place of the weights."""
+        write_tiny_vlm(RECIPE_FAMILIES[name], self.folder / "tiny" / "reader")
+        write_tiny_dual_encoder("siglip", self.folder / "tiny" / "retriever")
+        models = [f'{part}.model="tiny/{part}"' for part in ("reader", "retriever")]
+        commits = [f'{part}.revision=""' for part in ("reader", "retriever")]
+        small = ['task="breast"', 'reader.precision="fp32"', "reader.max_side_px=56"]
+        small += ["train_reader.steps=2", "train_reader.batches_per_step=1"]
+        return [word for each in (*models, *commits, *small) for word in ("--set", each)]
 
     def settings(self, words: Sequence[str]) -> list[str]:
         """Overrides that make training tiny; all of them where a finished run is taken up."""
@@ -99,6 +141,9 @@ class TinyWorld:
             if "--resume" in words or value != known[section][key]
         }
         found.setdefault("align.language_steps", "2")
+        if any("dinov2" in word for word in words):  # patches of 14 px
+            found |= {"tower.image_size": "56", "tower.tokens": "2", "train_reader.views": "2"}
+            found |= {"train_localizer.image_size": "56"}
         for given in (*words, "train_reader.folds" * self.is_retina):  # its split is the file's
             found.pop(given.partition("=")[0], None)
         asked = QUESTIONS if words[1] == "questions" else ()
@@ -106,6 +151,13 @@ class TinyWorld:
 
     def copy_of(self, fixture: str) -> Callable[[Path], object]:
         return lambda path: shutil.copytree(self.tiny(fixture), path)
+
+    def pin_models(self, path: Path) -> None:
+        """A bundle of the models that docs/backbones.md names, which lie beside the file."""
+        if not (self.folder / "mine.toml").exists():
+            put_models(self.folder / "mine.toml")
+        words = ["bundle", "export", "--config", str(self.folder / "mine.toml"), "--out", str(path)]
+        assert cli.main(words) == 0
 
     def put_cases(self, path: Path) -> None:
         shutil.copytree(self.tiny("tiny_corpus")[0], path)

@@ -89,6 +89,7 @@ QUESTIONS = (
     ("recipes", "recipes", "0017-three-hours-for-a-bundle"),
     ("simulator", "simulator", "0008-simulated-corpus"),
     ("number_types", "number_types", "0016-number-type"),
+    ("towers", "towers", "0031-vision-towers"),
 )
 
 

@@ -12,9 +12,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import os
-import platform
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +24,7 @@ from PIL import Image
 
 from benchmarks import ROOT
 from benchmarks.kept import Measured
+from benchmarks.machine import commit, hardware
 from benchmarks.speed.cold_start import cold_start
 from benchmarks.speed.report import NEW_TOKENS, STEPS
 from benchmarks.threads import threads_set
@@ -35,6 +33,7 @@ from jomed_app.imaging import read_image
 from jomed_app.inference.engine import Engine
 from jomed_app.inference.load import BundleParts, load_bundle, load_engine
 from jomed_app.models.pixels import letterbox, to_pixel_values
+from jomed_app.models.reader.packed import PackedReader
 from jomed_app.models.reader.prompt_encoder import PromptEncoder
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.search import find_candidates
@@ -51,13 +50,18 @@ class PlainLoop:
         parts: the bundle in fp32.
         index: searched anew for every query.
         k: candidates.
+
+    Raises:
+        ValueError: if the bundle holds another reader than the embedded one.
     """
 
     def __init__(self, parts: BundleParts, index: CandidateIndex, k: int) -> None:
         self.parts = parts
         self.index = index
         self.k = k
-        reader = parts.reader
+        if not isinstance(parts.reader, PackedReader):
+            raise ValueError("the plain loop requires the embedded reader, found another")
+        self.reader = reader = parts.reader
         tokens = reader.grid**2
         self.rows = PromptEncoder(
             reader.tokenizer,
@@ -69,10 +73,10 @@ class PlainLoop:
     @torch.inference_mode()
     def answer(self, png: bytes) -> list[str]:
         """Return what was generated beside each candidate."""
-        reader = self.parts.reader
+        reader = self.reader
         image = read_image(png)
         vectors = self.parts.retriever.encode_query(image.model_input)
-        own = self.index.ids_of_image(image.info.sha256)
+        own = self.index.ids_of_image(image.sha256)
         hits = find_candidates(self.index, vectors, (self.k + 1) // 2, exclude_ids=own)[: self.k]
         texts = []
         for hit in hits:
@@ -108,10 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     values |= cold_start(options.bundle, options.index, images[:3], options.threads)
     result = {
         "benchmark": "answer",
-        "hardware": _hardware(),
+        "hardware": hardware(),
         "threads": options.threads,
         "torch": torch.__version__,
-        "commit": _commit(),
+        "commit": commit(),
         "n": len(images),
         "k": options.k,
     } | values
@@ -157,7 +161,7 @@ def measure(bundle: Path, index: Path, images: Sequence[bytes], *, k: int) -> di
     if not naive:
         raise ValueError("the engine must accept one image or more, it refused all of them")
     return {
-        "precision": str(next(engine.reader.model.parameters()).dtype).removeprefix("torch."),
+        "precision": engine.reader.number_type,
         "refused": len(images) - len(naive),
         "ours_ms": {name: _summary(values) for name, values in steps.items()},
         "plain_loop_ms": _summary(naive),
@@ -195,33 +199,10 @@ def _fresh_images(count: int) -> Iterator[bytes]:
         yield stream.getvalue()
 
 
-def _hardware() -> str:
-    """Name of the processor and number of cores that this process may use."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                name = line.split(":", 1)[1].strip()
-                break
-    return f"{name}, {os.cpu_count()} cores"
-
-
 def bundle_name(folder: Path) -> str:
     """Which bundle answered, in words."""
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     return f"bundle {manifest['version']}"
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude=*"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip() or "unknown"
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jomed_app.errors import RecordError
+from jomed_app.cli.pinned import export_pinned, shown_loading, verify_pinned
+from jomed_app.cli.startup import may_ask_the_hub
+from jomed_app.errors import BundleError, RecordError
 
 if TYPE_CHECKING:
     from jomed_app.data.records import CaseRecord
-    from jomed_app.models.retriever.embedded import Retriever
+    from jomed_app.retrieval.search import CaseEncoder
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEFAULT_BUNDLE = REPOSITORY / "assets" / "bundle"
@@ -20,8 +23,15 @@ DEFAULT_INDEX = REPOSITORY / "index" / "simulated"
 index_app = typer.Typer(help="Build, extend or describe an index.", rich_markup_mode=None)
 bundle_app = typer.Typer(help="Write, check or describe a bundle.", rich_markup_mode=None)
 
-BundleOption = Annotated[Path, typer.Option("--bundle", help="bundle folder")]
+BundleOption = Annotated[
+    Path, typer.Option("--bundle", help="bundle folder, or TOML file that names models")
+]
 IndexOption = Annotated[Path, typer.Option("--index", help="index folder")]
+ServedBundle = Annotated[  # a Space passes no flags
+    Path,
+    typer.Option("--bundle", envvar="JOMED_BUNDLE", help="bundle folder, or TOML file of models"),
+]
+ServedIndex = Annotated[Path, typer.Option("--index", envvar="JOMED_INDEX", help="index folder")]
 PrecisionOption = Annotated[
     str, typer.Option("--precision", help="how weights are held: auto, fp32, bf16, int8 or nf4")
 ]
@@ -83,18 +93,36 @@ def index_info(index: Annotated[Path, typer.Argument(help="index folder")] = DEF
 
 @bundle_app.command("export")
 def bundle_export(
-    run: Annotated[Path, typer.Option(help="folder that train wrote to")],
     out: OutFolder,
-    name: Annotated[str, typer.Option(help="shown on screen")] = "breast-embedded",
+    run: Annotated[Path | None, typer.Option(help="folder that train wrote to")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="TOML file that names large models"),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="shown on screen; left out, breast-embedded or FILE's name")
+    ] = None,
     version: Annotated[
         str | None,
         typer.Option(help="shown on screen; left out, one more than the bundle it replaces"),
     ] = None,
 ) -> None:
     """Write a sealed bundle from finished training."""
+    from jomed_app.storage.bundle import next_version
+    from jomed_app.storage.durable import clear_interrupted, require_writable
+
+    require_writable(out.parent)
+    clear_interrupted(out)
+    if config is not None:
+        export_pinned(config, run, out, name or config.stem, version or next_version(out))
+        return
+    if run is None:
+        raise BundleError(
+            "bundle export requires --run, a folder that train wrote to, or --config, a file that "
+            "names large models, found neither; give one"
+        )
     from jomed_app.cli.tables import show_costs
     from jomed_app.progress import show_progress
-    from jomed_app.storage.bundle import next_version
     from jomed_app.training.export import make_bundle
     from jomed_app.training.run.costs import read_costs, record_costs
 
@@ -102,7 +130,7 @@ def bundle_export(
         show_progress("bundle") as shown,
         record_costs(run, "export", shown, adds_up=False) as on_progress,
     ):
-        version = version or next_version(out)
+        name, version = name or "breast-embedded", version or next_version(out)
         make_bundle(run, out, name=name, version=version, on_progress=on_progress)
     show_costs(read_costs(run))
 
@@ -110,12 +138,36 @@ def bundle_export(
 @bundle_app.command("verify")
 def bundle_verify(
     bundle: Annotated[Path, typer.Argument(help="bundle folder")] = DEFAULT_BUNDLE,
+    public_key: Annotated[
+        Path | None, typer.Option(help="public Ed25519 key, PEM: who must have signed it")
+    ] = None,
 ) -> None:
-    """Check every byte of a bundle against its manifest."""
+    """Check every byte of a bundle, and of models that it pins, against its manifest."""
     from jomed_app.storage.bundle import open_bundle
+    from jomed_app.storage.signature import check_signature
 
+    signed = "its signature was not looked at (--public-key)"
+    if public_key is not None:
+        check_signature(bundle, public_key)
+        signed = f"signed with the key of '{public_key.name}'"
     opened = open_bundle(bundle, verify=True)
-    typer.echo(f"{opened.manifest.name} {opened.manifest.version}: every file matches its hash")
+    manifest = opened.manifest
+    typer.echo(f"{manifest.name} {manifest.version}: every file matches its hash; {signed}")
+    if manifest.pinned:
+        verify_pinned(opened)
+
+
+@bundle_app.command("sign")
+def bundle_sign(
+    key: Annotated[Path, typer.Option(help="private Ed25519 key, a PEM file")],
+    bundle: Annotated[Path, typer.Argument(help="bundle folder")] = DEFAULT_BUNDLE,
+) -> None:
+    """Check a bundle, then sign its manifest; a key's password stands in JOMED_KEY_PASSWORD."""
+    from jomed_app.storage.bundle import open_bundle
+    from jomed_app.storage.signature import PASSWORD_VARIABLE, sign_manifest
+
+    open_bundle(bundle, verify=True)
+    sign_manifest(bundle, key, os.environ.get(PASSWORD_VARIABLE))
 
 
 @bundle_app.command("info")
@@ -126,7 +178,39 @@ def bundle_info(
     from jomed_app.storage.bundle import open_bundle
 
     manifest = open_bundle(bundle, verify=False).manifest
-    typer.echo(manifest.model_dump_json(indent=2, exclude={"files"}))
+    left_out: dict[str, Any] = {"files": True, "pinned": {"__all__": {"files"}}}
+    typer.echo(manifest.model_dump_json(indent=2, exclude=left_out))
+
+
+@bundle_app.command("push")
+def bundle_push(
+    bundle: Annotated[Path, typer.Argument(help="bundle folder")],
+    repo: Annotated[str, typer.Argument(help="repository of the Hub, owner/name")],
+    public: Annotated[bool, typer.Option("--public", help="everyone may read it")] = False,
+) -> None:
+    """Send a bundle to a repository of the Hugging Face Hub, private unless told otherwise."""
+    may_ask_the_hub()
+    from jomed_app.storage.hub import push_bundle
+
+    commit = push_bundle(bundle, repo, public=public)
+    typer.echo(f"{repo} holds it as {commit}")
+
+
+@bundle_app.command("pull")
+def bundle_pull(
+    repo: Annotated[str, typer.Argument(help="repository of the Hub, owner/name")],
+    out: Annotated[Path, typer.Argument(help="folder to write")],
+    revision: Annotated[
+        str, typer.Option(help="commit; left out, the newest, which is then told")
+    ] = "",
+) -> None:
+    """Fetch a bundle at one commit and check every byte of it."""
+    may_ask_the_hub()
+    from jomed_app.storage.hub import pull_bundle
+
+    with shown_loading("bundle") as on_load:
+        commit = pull_bundle(repo, out, revision, on_load=on_load)
+    typer.echo(f"{out.name} is {repo} at {commit}; every file matches its hash")
 
 
 def listed(text: str | None) -> list[str] | None:
@@ -136,16 +220,15 @@ def listed(text: str | None) -> list[str] | None:
 
 def _corpus_and_encoder(
     corpus: Path, task: str, split: str | None, new_labels: str | None, bundle: Path
-) -> tuple[Path, list[CaseRecord], Retriever]:
+) -> tuple[Path, list[CaseRecord], CaseEncoder]:
     """Read the cases to index and load the encoders that index them."""
     from jomed_app.data.corpus import load_corpus
     from jomed_app.data.tasks import load_task
     from jomed_app.inference.index_labels import widen_task
-    from jomed_app.models.retriever.embedded import load_retriever
-    from jomed_app.storage.bundle import open_bundle
+    from jomed_app.inference.load import load_encoder
 
     known = load_task(task)
     known = widen_task(known, [*known.labels, *(listed(new_labels) or ())])
     folder = corpus.parent if corpus.is_file() else corpus
     folder, records = load_corpus(known, folder, listed(split) or ())
-    return folder, records, load_retriever(open_bundle(bundle).path / "retriever")
+    return folder, records, load_encoder(bundle)

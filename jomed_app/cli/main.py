@@ -21,12 +21,16 @@ from jomed_app.cli.artifacts import (
     IndexOption,
     OutFolder,
     PrecisionOption,
+    ServedBundle,
+    ServedIndex,
     TaskOption,
     bundle_app,
     index_app,
     listed,
 )
+from jomed_app.cli.pinned import LARGE, shown_loading
 from jomed_app.errors import ConfigError, ImageError, JomedError, record_incident, start_log
+from jomed_app.storage.durable import require_writable, storage_fault, write_file
 
 if TYPE_CHECKING:
     from jomed_app.progress import OnProgress
@@ -66,6 +70,15 @@ def diagnose(
         bool | None,
         typer.Option("--standard/--joint", help="the search: similarity alone, or trained"),
     ] = None,
+    region: Annotated[
+        str, typer.Option(help="part to read: found, whole, or x0,y0,x1,y1 in px of the file")
+    ] = "found",
+    invert: Annotated[
+        bool, typer.Option("--invert", help="exchange black and white before reading")
+    ] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="go past a check that asks, for research")
+    ] = False,
     precision: PrecisionOption = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON only")] = False,
     out: Annotated[Path | None, typer.Option(help="folder for result.json")] = None,
@@ -73,22 +86,32 @@ def diagnose(
     """Diagnose one image from its most similar cases."""
     if not image.is_file():
         raise ImageError("IMAGE must be an existing file, found none; check the path")
-    from jomed_app.imaging import read_image
+    if out is not None:
+        require_writable(out)
+    from jomed_app.imaging import turned_over
+    from jomed_app.imaging.content.region import parse_region
+    from jomed_app.imaging.decoder import read_untrusted
 
+    wish = parse_region(region)
     with contextlib.redirect_stdout(sys.stderr):
-        record = read_image(image)  # before the engine: a bad file is refused at once
+        record = read_untrusted(image, region=wish)  # before the engine: refused at once
+        record = turned_over(record) if invert else record
         from jomed_app.inference.load import load_engine
         from jomed_app.types import Completed
+        from jomed_app.ui.text import LEAVES
 
-        engine = load_engine(bundle, index, precision=precision)
+        with shown_loading("load", least=LARGE) as on_load:
+            engine = load_engine(bundle, index, precision=precision, on_load=on_load)
+        if engine.info.sent_to:
+            typer.echo(LEAVES.format(machine=engine.info.sent_to), err=True)
         chosen: dict[bool | None, Retrieval] = {True: "standard", False: "joint"}
         search = chosen.get(standard)
-        completed = list(engine.run(record, question=question, k=k, retrieval=search))[-1]
+        events = engine.run(record, question=question, k=k, retrieval=search, anyway=anyway)
+        completed = list(events)[-1]
     assert isinstance(completed, Completed), "the engine's last event carries the result"
     text = completed.result.model_dump_json(by_alias=True)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "result.json").write_text(text + "\n", encoding="utf-8")
+        write_file(out / "result.json", text + "\n")
     if as_json:
         typer.echo(text)
         return
@@ -108,17 +131,33 @@ def evaluate(
     systems: Annotated[str | None, typer.Option(help="a,b,c; all when left out")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="first N cases only")] = None,
     precision: PrecisionOption = "auto",
+    mask_text: Annotated[
+        bool, typer.Option("--mask-text", help="paint text and callipers over first")
+    ] = False,
+    index_sizes: Annotated[
+        str | None, typer.Option(help="known cases, such as 10,50,200: a learning curve")
+    ] = None,
 ) -> None:
     """Score systems side by side on a labelled split."""
+    require_writable(out.parent)
     from jomed_app.cli.tables import show_report
     from jomed_app.evaluation.evaluate import evaluate_task
     from jomed_app.progress import show_progress
 
     with show_progress(f"evaluate {task} {split}", out.with_suffix(".log")) as on_progress:
         report = evaluate_task(
-            task, data, split, bundle, index, listed(systems), limit, out, on_progress, precision
-        )
+            task, data, split, bundle, index, listed(systems), limit, out, on_progress, precision,
+            masks=mask_text, index_sizes=_sizes(index_sizes),
+        )  # fmt: skip
     show_report(report)
+
+
+def _sizes(text: str | None) -> tuple[int, ...]:
+    """Sizes of an index as they are given on the command line."""
+    names = listed(text) or ()
+    if wrong := [name for name in names if not name.strip().isdecimal()]:
+        raise ConfigError(f"--index-sizes must be whole numbers such as 10,50, found {wrong}")
+    return tuple(int(name) for name in names)
 
 
 @app.command()
@@ -131,11 +170,13 @@ def train(
 ) -> None:
     """Train one stage, or in order all that the bundle is made of."""
     from jomed_app.cli.tables import show_costs
-    from jomed_app.config.load import load_config
+    from jomed_app.config.load import JomedConfig, load_recipe
     from jomed_app.training.run.costs import read_costs
 
-    settings = load_config(config, overrides or ())
-    if stage is Stage.RETRIEVER and not settings.train_reader.data:
+    settings = load_recipe(config, overrides or ())
+    require_writable(out)
+    embedded = settings if isinstance(settings, JomedConfig) else None
+    if stage is Stage.RETRIEVER and embedded and not embedded.train_reader.data:
         raise ConfigError(
             "the stage retriever requires real cases, whose answers it learns from, found none; "
             "add --set train_reader.data=DIR"
@@ -149,9 +190,9 @@ def train(
     for name, run_stage in chosen.items():
         with _counted(out, name, f"train {name}", adds_up=resume) as on_progress:
             run_stage(settings, out, resume=resume, on_progress=on_progress)
-    if READ_AFTER & chosen.keys() and settings.train_reader.data:
+    if embedded and READ_AFTER & chosen.keys() and embedded.train_reader.data:
         with _counted(out, "folds", "read the folds") as on_progress:
-            cross_validate(settings, out, thorough=False, on_progress=on_progress)
+            cross_validate(embedded, out, thorough=False, on_progress=on_progress)
     show_costs(read_costs(out))
 
 
@@ -195,8 +236,8 @@ def costs(run: Annotated[Path, typer.Argument(help="folder that train wrote to")
 
 @app.command()
 def serve(
-    bundle: BundleOption = DEFAULT_BUNDLE,
-    index: IndexOption = DEFAULT_INDEX,
+    bundle: ServedBundle = DEFAULT_BUNDLE,
+    index: ServedIndex = DEFAULT_INDEX,
     config: Annotated[Path | None, typer.Option(help="TOML file whose [app] is read")] = None,
     host: Annotated[str | None, typer.Option(help="address to listen on")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="TCP port")] = None,
@@ -217,6 +258,7 @@ def simulate(
     workers: Annotated[int, typer.Option(min=1, help="processes")] = 2,
 ) -> None:
     """Simulate breast ultrasound cases; goes on where an earlier run stopped."""
+    require_writable(out)
     from jomed_app.progress import show_progress
     from jomed_app.simulator import write_cases
 
@@ -239,6 +281,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except JomedError as error:
         return _complain(str(error), code=2)
     except Exception as error:
+        if fault := storage_fault(error):
+            return _complain(
+                f"every file and folder that is named must be free to use, found: {fault}; "
+                "make room, change permissions or name others",
+                code=2,
+            )
         incident = record_incident(error)
         return _complain(f"something went wrong on our side; incident {incident}", code=1)
     if code == STOPPED:

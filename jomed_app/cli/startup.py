@@ -23,6 +23,10 @@ QUIET = {
 CHATTY_LOGGERS = ("accelerate", "bitsandbytes", "httpx", "peft", "pydicom", "torch", "transformers")
 
 
+HUB = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+_set_here: set[str] = set()
+
+
 def prepare_process() -> None:
     """Set the environment and log levels of a process that a person started.
 
@@ -30,8 +34,21 @@ def prepare_process() -> None:
     them. Call before importing torch, transformers or gradio.
     """
     for name, value in (OFFLINE | QUIET).items():
-        os.environ.setdefault(name, value)
+        if name not in os.environ:
+            os.environ[name] = value
+            _set_here.add(name)
     for name in CHATTY_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+
+
+def may_ask_the_hub() -> None:
+    """Take back that this process stays offline, unless whoever started it said so.
+
+    For the two commands that are asked to go to the Hub. Call before importing huggingface_hub.
+    """
+    for name in HUB:
+        if name in _set_here:
+            os.environ.pop(name, None)
+            _set_here.discard(name)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
+from jomed_app.imaging.content.region import SOURCE_WORDS
+from jomed_app.inference.conclusion.standing import standing_of
 from jomed_app.training.run.costs import COLUMNS, RunCosts, cost_rows
-from jomed_app.types import CandidateResult, ConsistencyState, Result, Retrieval
+from jomed_app.types import CandidateResult, Result, Retrieval, Standing
+from jomed_app.ui.text import NO_SIMILAR, less_alike
 
 DISCLAIMER = "Research demo, not a medical device. Not for diagnosis."
 SEARCH_WORDS = {
@@ -18,11 +22,13 @@ SEARCH_WORDS = {
     "standard": "standard RAG (similarity alone)",
 }
 OTHER_SEARCH: dict[Retrieval, str] = {"joint": "standard RAG", "standard": "jointly optimised"}
-STATE_WORDS = {
-    ConsistencyState.CONSISTENT: "candidates agree",
-    ConsistencyState.MIXED: "candidates agree, with varying confidence",
-    ConsistencyState.DISAGREE: "CANDIDATES DISAGREE",
-    ConsistencyState.ABSTAIN: "no result",
+STANDING_WORDS = {
+    Standing.CONSISTENT: "readings agree",
+    Standing.MIXED: "readings agree, with varying confidence",
+    Standing.DISAGREE: "READINGS DISAGREE",
+    Standing.CONTRADICTED: "KNOWN DIAGNOSES SPEAK AGAINST THE ANSWER",
+    Standing.OVERRULED: "NO READING GIVES THE FINAL ANSWER",
+    Standing.ABSTAIN: "no result",
 }
 
 
@@ -35,22 +41,37 @@ def show_result(result: Result, console: Console | None = None) -> None:
     """
     console = console or Console()
     console.print(DISCLAIMER)
+    for message in result.input.overruled_messages:
+        console.print(f"FOR RESEARCH ONLY, read although: {escape(message)}")
     consistency, final = result.consistency, result.final
     counts = ", ".join(f"{count} {label}" for label, count in consistency.counts.items())
-    console.print(f"{STATE_WORDS[consistency.state]}" + (f": {counts}" if counts else ""))
+    console.print(STANDING_WORDS[standing_of(consistency, final, result.candidates)])
+    if counts:
+        console.print(f"The image, read beside each: {counts}")
+    known = Counter(each.label for each in result.candidates).most_common()
+    if known:
+        words = ", ".join(f"{count} {escape(label)}" for label, count in known)
+        console.print(f"Known diagnoses of the similar cases: {words}")
     if final.prediction is None or final.abstained:
         console.print(f"No diagnosis: {escape(final.reason or 'the checks did not pass')}")
+        if "inversion" in final.asks:
+            console.print("To exchange black and white first: --invert")
+        if final.asks:
+            console.print("To go on anyway, for research: --anyway")
     else:
         share = final.probabilities.get(final.prediction)
         figure = "" if share is None else f" {share:.2f}"
-        if final.interval is not None:
-            figure += f" ({final.interval[0]:.2f}-{final.interval[1]:.2f})"
         console.print(f"Final: {escape(final.prediction)}{figure}")
-        if consistency.counts and final.prediction not in consistency.counts:
-            console.print("WARNING: no candidate gives the final answer; other parts weigh more.")
+        console.print(
+            f"Made of: image alone {final.image_head_weight:.0%}, known diagnoses of the nearest "
+            f"{final.neighbor_weight:.0%}, read beside similar cases {final.reading_weight:.0%}"
+        )
     if result.candidates:
         console.print(f"Search: {SEARCH_WORDS[result.retrieval]}")
+        if result.has_similar is False:
+            console.print(NO_SIMILAR)
         console.print(_candidate_table(result))
+        console.print("Closer than: so many of random pairs of known cases, image to image.")
     for gone in result.dropped:
         console.print(
             f"Not shown here: {escape(gone.candidate_id)} ({escape(gone.label)}), "
@@ -65,6 +86,12 @@ def show_result(result: Result, console: Console | None = None) -> None:
         console.print("No box above the threshold.")
     if result.report:
         console.print(escape(result.report))
+    region = result.input.region
+    if region is not None and region.source != "whole":
+        console.print(
+            f"Read: x {region.x0}-{region.x1}, y {region.y0}-{region.y1} of "
+            f"{result.input.columns} x {result.input.rows} px ({SOURCE_WORDS[region.source]})."
+        )
     for check in result.input.checks:
         if not check.passed:
             console.print(f"Check failed: {escape(check.message)}")
@@ -82,14 +109,12 @@ def show_report(report: Mapping[str, Any], console: Console | None = None) -> No
     console = console or Console()
     console.print(f"{report['task']} {report['split']}: {report['n']} cases")
     systems: Mapping[str, Mapping[str, Any]] = report["systems"]
-    figures = list(
-        dict.fromkeys(
-            name
-            for row in systems.values()
-            for name, value in row.items()
-            if not isinstance(value, Mapping)  # tables in tables are for the file
-        )
-    )
+    names = dict.fromkeys(name for row in systems.values() for name in row)
+    figures = [  # tables in tables are for the file
+        name
+        for name in names
+        if not any(isinstance(row.get(name), Mapping) for row in systems.values())
+    ]
     table = Table("figure", *(escape(name) for name in systems))
     for figure in figures:
         table.add_row(figure, *(_cell(row.get(figure)) for row in systems.values()))
@@ -113,14 +138,17 @@ def _candidate_table(result: Result) -> Table:
     """The candidates; where the searches differ, the rank column goes from the other to this."""
     is_compared = result.searches_differ
     rank = f"# (from {OTHER_SEARCH[result.retrieval]})" if is_compared else "#"
-    table = Table(rank, "case", "weight", "closer than", "known label", "prediction", "p")
+    known, read = (Column(name, no_wrap=True, min_width=9) for name in ("known", "read"))
+    place, case = Column(rank, min_width=8), Column("case", overflow="fold")
+    table = Table(place, case, "weight", "found by", "closer than", known, read, "p")
     for candidate in result.candidates:
         share = candidate.probabilities.get(candidate.prediction or "")
         table.add_row(
             _rank_change(candidate) if is_compared else str(candidate.rank),
             escape(candidate.candidate_id),
             f"{candidate.weight:.2f}",
-            f"{candidate.similarity_percentile:.1f} % of pairs",
+            " and ".join(candidate.heads),
+            less_alike(candidate),
             escape(candidate.label),
             escape(candidate.prediction or "-"),
             "-" if share is None else f"{share:.2f}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jomed_app.config.app import AppConfig
+from jomed_app.config.data import DataConfig
 from jomed_app.config.load import (
     CONFIG_FOLDER,
     JomedConfig,
@@ -32,6 +33,7 @@ __all__ = [
     "CONFIG_FOLDER",
     "AlignConfig",
     "AppConfig",
+    "DataConfig",
     "GraphConfig",
     "IndexConfig",
     "JomedConfig",

@@ -9,6 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from jomed_app.config.app import AppConfig
+from jomed_app.config.backbones import (
+    BackbonesConfig,
+    ServedBackbonesConfig,
+    backbones_from_dict,
+    names_models,
+)
+from jomed_app.config.data import DataConfig
 from jomed_app.config.localizer import LocalizerTrainingConfig, RewardTuningConfig
 from jomed_app.config.model import (
     IndexConfig,
@@ -17,7 +24,8 @@ from jomed_app.config.model import (
     SimulationConfig,
     TowerConfig,
 )
-from jomed_app.config.section import Section, build_section
+from jomed_app.config.section import Section, build_section, read_toml
+from jomed_app.config.text_rewards import TextRewardsConfig
 from jomed_app.config.training import (
     AlignConfig,
     GraphConfig,
@@ -58,12 +66,14 @@ class JomedConfig(Section):
     retriever: RetrieverConfig = RetrieverConfig()
     index: IndexConfig = IndexConfig()
     simulation: SimulationConfig = SimulationConfig()
+    data: DataConfig = DataConfig()
     align: AlignConfig = AlignConfig()
     graph: GraphConfig = GraphConfig()
     train_reader: ReaderTrainingConfig = ReaderTrainingConfig()
     train_localizer: LocalizerTrainingConfig = LocalizerTrainingConfig()
     train_retriever: RetrieverTrainingConfig = RetrieverTrainingConfig()
     train_rewards: RewardTuningConfig = RewardTuningConfig()
+    train_text_rewards: TextRewardsConfig = TextRewardsConfig()
     train_questions: QuestionTrainingConfig = QuestionTrainingConfig()
     app: AppConfig = AppConfig()
 
@@ -87,16 +97,32 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> JomedConfig:
         >>> load_config(CONFIG_FOLDER / "embedded.toml", ["reader.lora_rank=8"]).reader.lora_rank
         8
     """
-    file = Path(path)
-    try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"a configuration file is required, cannot read '{file}'") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"'{file.name}' must be valid TOML: {error}") from error
+    return config_from_dict(_read_values(Path(path), overrides))
+
+
+def load_recipe(
+    path: Path | str, overrides: Sequence[str] = ()
+) -> JomedConfig | BackbonesConfig | ServedBackbonesConfig:
+    """Read what is to be trained: the embedded models, or those that a file names.
+
+    Args:
+        path: a TOML file; one whose table [reader] names a model, or a server, names its models.
+        overrides: as in `load_config`.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    values = _read_values(Path(path), overrides)
+    if names_models(values):
+        return backbones_from_dict(values, Path(path))
+    return config_from_dict(values)
+
+
+def _read_values(file: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    values = read_toml(file, "a configuration file")
     for override in overrides:
         _override(values, override)
-    return config_from_dict(values)
+    return values
 
 
 def config_from_dict(values: Mapping[str, object]) -> JomedConfig:
@@ -108,7 +134,7 @@ def config_from_dict(values: Mapping[str, object]) -> JomedConfig:
     return build_section(JomedConfig, values)
 
 
-def config_to_dict(config: JomedConfig) -> dict[str, Any]:
+def config_to_dict(config: Section) -> dict[str, Any]:
     """Return the resolved configuration as JSON would read it, for checkpoints and manifests."""
     return config.model_dump(mode="json")
 
@@ -137,9 +163,17 @@ def read_stored_config(path: Path) -> JomedConfig:
     """Read the resolved configuration that a run keeps, see `config_from_stored`.
 
     Raises:
-        ConfigError: as `config_from_dict`.
+        ConfigError: as `config_from_dict`, and if the file is damaged.
     """
-    return config_from_stored(json.loads(path.read_text(encoding="utf-8")))
+    try:
+        stored = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"'{path.name}' must be the JSON that a run keeps, found a damaged file; train again"
+        ) from error
+    if not isinstance(stored, dict) or not all(isinstance(each, dict) for each in stored.values()):
+        raise ConfigError(f"'{path.name}' must hold a table per section; train again")
+    return config_from_stored(stored)
 
 
 def _retired(key: str, value: object) -> bool:
@@ -155,7 +189,7 @@ def _override(values: dict[str, Any], override: str) -> None:
         raise ConfigError(f"an override must be section.key=value, found '{override}'")
     try:
         value: object = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         value = text.strip()
     for name in tables:
         if not isinstance(values.get(name), dict):

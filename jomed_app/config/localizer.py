@@ -13,8 +13,9 @@ class LocalizerTrainingConfig(Section):
     """The localizers (part of the stage `reader`).
 
     Attributes:
-        image_size: side of the input, px, a multiple of 32.
-        stride: of the map that both read-outs see, px.
+        image_size: side of the input, px, a multiple of the tower's coarsest stride: 32
+            (EfficientNet-Lite0) or 14 (DINOv2-S).
+        stride: of the map that both read-outs see, px: 8 or 16, or with DINOv2-S 7 or 14.
         simulated_steps, steps: optimizer steps on simulated cases, then on the mixture.
         batch_size: images per step; lr: peak learning rate.
         stage_factor: learning-rate factor of the tower's later stages.
@@ -27,8 +28,8 @@ class LocalizerTrainingConfig(Section):
         seed: of batches, views and initial weights.
     """
 
-    image_size: int = Field(default=320, ge=32, le=1024)
-    stride: Literal["8", "16"] = "16"
+    image_size: int = Field(default=320, ge=28, le=1024)
+    stride: int = Field(default=16, ge=7, le=16, strict=False)  # older bundles: a text
     simulated_steps: int = Field(default=200, ge=0)
     steps: int = Field(default=800, ge=1)
     batch_size: int = Field(default=8, ge=1)
@@ -46,7 +47,11 @@ class LocalizerTrainingConfig(Section):
 class RewardTuningConfig(Section):
     """Tuning with rewards after supervised training (stage `rewards`).
 
+    All but `tunes` and `ship` is of the localizers; a reader's own is the section
+    `train_text_rewards`.
+
     Attributes:
+        tunes: the localizers' queries, or the readers themselves on the text that they write.
         algorithm: a value network (`ppo`), or responses to a query against each other (`group`).
         rollouts: responses sampled per query; `group` needs 2 or more. They cost no forward of
             their own where one forward names every token, and few of them only add noise.
@@ -72,9 +77,10 @@ class RewardTuningConfig(Section):
         policies: tuned from the same start, with seeds from `seed` on, and averaged.
         start_share: share of the start in what is kept, in [0, 1]; 0 keeps the average alone.
         seed: of batches, rollouts and the value network.
-        ship: whether folds are read with, and the bundle carries, the tuned localizers.
+        ship: whether folds are read with, and the bundle carries, what was tuned.
     """
 
+    tunes: Literal["localizer", "reader"] = "localizer"
     algorithm: Literal["ppo", "group"] = "ppo"  # arXiv:2501.01377
     rollouts: int = Field(default=64, ge=1, le=1024)  # ours: measured, docs/adr/0006
     temperature: float = Field(default=0.5, ge=0.05, le=10.0)  # ours: measured, docs/adr/0006

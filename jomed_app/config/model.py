@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from jomed_app.config.section import Section
@@ -11,10 +13,18 @@ class TowerConfig(Section):
     """The vision tower that retriever and reader share.
 
     Attributes:
-        image_size: side of the square model input, px.
+        family: the general-purpose weights it starts from.
+        image_size: side of the square model input, px: a multiple of 32 (EfficientNet-Lite0) or of
+            14 (DINOv2-S).
+        tokens: patch tokens per side; 0 leaves as many as the tower makes. Only DINOv2-S averages
+            to fewer.
+        storage: how a bundle holds its linear layers; EfficientNet-Lite0 has none.
     """
 
-    image_size: int = Field(default=256, ge=32, le=1024)
+    family: Literal["efficientnet_lite0", "dinov2_small"] = "efficientnet_lite0"
+    image_size: int = Field(default=256, ge=28, le=1024)
+    tokens: int = Field(default=0, ge=0, le=64)
+    storage: Literal["bf16", "nf4"] = "bf16"
 
 
 class ReaderConfig(Section):

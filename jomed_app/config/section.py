@@ -7,7 +7,9 @@ storage follow from the declaration.
 from __future__ import annotations
 
 import difflib
+import tomllib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -54,6 +56,24 @@ def build_section(kind: type[SectionT], values: Mapping[str, object]) -> Section
         return kind.model_validate(values)
     except ValidationError as error:
         raise ConfigError("; ".join(_fault(each, kind) for each in error.errors())) from error
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """Read a TOML file as nested plain values.
+
+    Args:
+        path: the file.
+        what: it is, for the message.
+
+    Raises:
+        ConfigError: if it cannot be read, or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{what} is required, cannot read '{path}'") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"'{path.name}' must be valid TOML: {error}") from error
 
 
 def keys_of(kind: type[Section], prefix: str = "") -> Iterator[str]:

@@ -21,8 +21,9 @@ class AlignConfig(Section):
         use_extended: whether extended descriptions take part.
         localization_weight: of the loss that says which cells a lesion covers.
         head_lr_factor: learning-rate factor of freshly made layers.
-        trained: all of the tower, or its last stage on kept views.
-        num_views: views kept per image for `last`, the first one unchanged.
+        trained: all of the tower, its last stage on kept views, or none of it: then projections
+            learn on its kept tokens, which know no label.
+        num_views: views kept per image for `last` and `none`, the first one unchanged.
         sources: sets that triples come from: simulated, busi, slake, medpix.
         data: root of the public sets; needed for any source but `simulated`.
         fraction: share of the triples that is used, drawn by seed.
@@ -35,7 +36,7 @@ class AlignConfig(Section):
     loss: str = "infonce"
     graph_weight: float = Field(default=1.0, ge=0.0)  # arXiv:2410.02615: alpha = 1 is best
     use_extended: bool = True
-    trained: Literal["all", "last"] = "all"
+    trained: Literal["all", "last", "none"] = "all"
     num_views: int = Field(default=2, ge=1, le=64)
     sources: Texts = ("simulated",)
     data: str = ""
@@ -78,8 +79,65 @@ class GraphConfig(Section):
     use_barycenter: bool = True
 
 
-class ReaderTrainingConfig(Section):
-    """Supervised tuning of the reader, one row per candidate (stage `reader`).
+class RowsConfig(Section):
+    """Which rows a reader is tuned on: of each query, and of every candidate beside it.
+
+    Attributes:
+        weight_decay: of AdamW.
+        num_candidates: candidates per query, each its own row with the same answer.
+        candidate_depth: candidates are drawn from this many nearest cases.
+        hidden_share: share of candidate rows that hide query tokens.
+        query_dropout: least share of query tokens hidden there; the most is all of them.
+        random_share: share of candidates drawn from the whole corpus instead of the nearest.
+        comparison_share: share of queries asked whether the candidate has the same diagnosis.
+        plain_share: share of queries that are also read without a candidate.
+        seed: of batches, dropout and initial adapters.
+    """
+
+    weight_decay: float = Field(default=0.01, ge=0.0, le=1.0)  # ours
+    num_candidates: int = Field(default=4, ge=1, le=50)  # arXiv:2508.17394, authors' code: K = 4
+    candidate_depth: int = Field(default=12, ge=1)  # ours: drawn from these nearest
+    hidden_share: float = Field(default=0.35, ge=0.0, le=1.0)  # ours: or the candidate is ignored
+    query_dropout: float = Field(default=0.5, ge=0.0, le=1.0)  # ours
+    random_share: float = Field(default=0.15, ge=0.0, le=1.0)  # ours: relevance must be judged
+    comparison_share: float = Field(default=0.15, ge=0.0, le=1.0)  # ours
+    plain_share: float = Field(default=0.6, ge=0.0, le=1.0)  # ours: so that the query alone is read
+    seed: int = Field(default=0, ge=0)
+
+
+class LoraConfig(Section):
+    """The LoRA adapter that a large reader learns in.
+
+    Attributes:
+        rank: of the adapter; alpha: its change of a layer is scaled by alpha / rank.
+        dropout: on what goes into it.
+    """
+
+    rank: int = Field(default=8, ge=1, le=256)  # the authors' framework's default
+    alpha: int = Field(default=16, ge=1, le=1024)  # the same: twice the rank
+    dropout: float = Field(default=0.0, ge=0.0, le=0.9)  # the same
+
+
+class AdapterTrainingConfig(RowsConfig):
+    """Supervised tuning of a large reader's adapter (stage `reader`).
+
+    Attributes:
+        steps: optimizer steps; lr: peak learning rate; warmup: share of the steps before it.
+        batch_size: queries that are read side by side, each with all its rows.
+        batches_per_step: such batches whose gradients make a step, in each process.
+        checkpoint_every: steps between checkpoints.
+    """
+
+    steps: int = Field(default=2160, ge=1)  # arXiv:2508.17394, authors' code
+    lr: float = Field(default=1e-4, ge=1e-8, le=1.0)  # authors' code
+    warmup: float = Field(default=0.1, ge=0.0, le=1.0)  # authors' code
+    batch_size: int = Field(default=1, ge=1)  # ours: rows of one query fit 24 GB
+    batches_per_step: int = Field(default=8, ge=1)  # authors' code: 40 rows a step are 8 queries
+    checkpoint_every: int = Field(default=50, ge=0)
+
+
+class ReaderTrainingConfig(RowsConfig):
+    """Supervised tuning of the embedded reader (stage `reader`), and the cases of its run.
 
     Attributes:
         task: what is asked.
@@ -95,16 +153,11 @@ class ReaderTrainingConfig(Section):
         batch_size: queries per step; lr: peak learning rate (half of it on the mixture).
         real_share: share of real queries in the mixture.
         real_candidate_share: share of a real query's steps whose candidates are real cases.
-        weight_decay: of AdamW.
-        num_candidates: candidates per query, each its own row with the same answer.
-        candidate_depth: candidates are drawn from this many nearest cases.
-        hidden_share: share of candidate blocks that hide query tokens.
-        query_dropout: least share of query tokens hidden there; the most is all of them.
-        random_share: share of candidates drawn from the whole corpus instead of the nearest.
-        comparison_share: share of queries asked whether the candidate has the same diagnosis.
-        plain_share: share of queries that are also read without a candidate.
+        views: views kept per case, which its queries are drawn from: the tower runs once for all
+            folds; 0 sees every query in a fresh view, through the tower.
         label_smoothing: of the answer tokens that are not locations.
-        seed: of batches, dropout and initial adapters.
+        spelling_steps: steps in which the projector alone learns to point to the label's word,
+            before simulated cases and before the mixture; they take seconds.
     """
 
     task: str = "breast"
@@ -119,16 +172,9 @@ class ReaderTrainingConfig(Section):
     lr: float = Field(default=1e-3, ge=1e-8, le=1.0)
     real_share: float = Field(default=0.75, ge=0.0, le=1.0)  # ours
     real_candidate_share: float = Field(default=0.7, ge=0.0, le=1.0)  # ours
-    weight_decay: float = Field(default=0.01, ge=0.0, le=1.0)  # ours
-    num_candidates: int = Field(default=4, ge=1, le=50)  # arXiv:2508.17394, authors' code: K = 4
-    candidate_depth: int = Field(default=12, ge=1)  # ours: drawn from these nearest
-    hidden_share: float = Field(default=0.35, ge=0.0, le=1.0)  # ours: or the candidate is ignored
-    query_dropout: float = Field(default=0.5, ge=0.0, le=1.0)  # ours
-    random_share: float = Field(default=0.15, ge=0.0, le=1.0)  # ours: relevance must be judged
-    comparison_share: float = Field(default=0.15, ge=0.0, le=1.0)  # ours
-    plain_share: float = Field(default=0.6, ge=0.0, le=1.0)  # ours: so that the query alone is read
     label_smoothing: float = Field(default=0.05, ge=0.0, le=0.9)  # ours
-    seed: int = Field(default=0, ge=0)
+    views: int = Field(default=0, ge=0, le=64)  # ours: as many steps are cheaper through the tower
+    spelling_steps: int = Field(default=0, ge=0)  # ours; 0 as bundle 5 was made
 
 
 class QuestionTrainingConfig(Section):
@@ -182,17 +228,19 @@ class QuestionTrainingConfig(Section):
     seed: int = Field(default=0, ge=0)
 
 
-class RetrieverTrainingConfig(Section):
+class HeadTrainingConfig(Section):
     """The query heads, trained through the frozen reader's answers (stage `retriever`).
 
     Attributes:
         target: what teaches: the posterior from answer likelihoods, or what the authors released.
         prior: of the posterior over candidates.
         target_temperature: of the posterior; score_temperature: of the retriever's softmax.
+        candidates: what is searched for them where only some labels are learned: the cases of the
+            other labels, which the reader's weights have not seen (all, where those are of one
+            class); or the learned ones alone. Where all labels are learned both are the same.
         num_image, num_text: candidates read per training query, nearest by each head.
         steps: optimizer steps per head; batch_size: queries per step.
         lr: peak learning rate; weight_decay: of AdamW.
-        num_seeds: heads trained per fold, from `seed` on; the first ones are shipped.
         seed: of batches.
     """
 
@@ -200,11 +248,21 @@ class RetrieverTrainingConfig(Section):
     prior: Literal["uniform", "retriever"] = "retriever"  # arXiv:2508.17394, authors' code
     target_temperature: float = Field(default=1.0, ge=1e-3, le=10.0)  # authors' code
     score_temperature: float = Field(default=0.05, ge=1e-3, le=10.0)  # authors' code: 1
+    candidates: Literal["unseen", "labeled"] = "unseen"  # ours: the index grows after training
     num_image: int = Field(default=11, ge=1, le=200)  # ours: both heads' union; authors: 50 a head
     num_text: int = Field(default=5, ge=0, le=200)
     steps: int = Field(default=300, ge=1)
     batch_size: int = Field(default=64, ge=2)
     lr: float = Field(default=1e-3, ge=1e-8, le=1.0)
     weight_decay: float = Field(default=0.01, ge=0.0, le=1.0)  # authors' code: 1.0 by mistake
-    num_seeds: int = Field(default=3, ge=1, le=100)
     seed: int = Field(default=0, ge=0)
+
+
+class RetrieverTrainingConfig(HeadTrainingConfig):
+    """The same, fold by fold.
+
+    Attributes:
+        num_seeds: heads trained per fold, from `seed` on; the first ones are shipped.
+    """
+
+    num_seeds: int = Field(default=3, ge=1, le=100)

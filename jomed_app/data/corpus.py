@@ -13,6 +13,7 @@ from jomed_app.data.formats.coco import COCO_FILE, read_coco
 from jomed_app.data.formats.vindr import VINDR_FILE, read_vindr
 from jomed_app.data.records import RECORDS_FILE, CaseRecord, read_records
 from jomed_app.data.sources.busi import read_busi
+from jomed_app.data.sources.ham10000 import read_ham10000
 from jomed_app.data.sources.kvasir import POLYP, read_kvasir
 from jomed_app.data.sources.medpix import read_medpix
 from jomed_app.data.sources.retina import read_retina
@@ -30,6 +31,7 @@ BOXED_READERS: dict[str, Callable[[Path, Task], tuple[Path, list[CaseRecord]]]] 
 # A public set, by the name that a task calls it -> what reads it.
 READERS: dict[str, Callable[[Path], tuple[Path, list[CaseRecord]]]] = {
     "breast": read_busi,
+    "derma": read_ham10000,
     "medpix": read_medpix,
     "retina": read_retina,
     POLYP: read_kvasir,

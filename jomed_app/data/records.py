@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from pydantic import (
@@ -19,6 +19,7 @@ from pydantic import (
 
 from jomed_app.boxes import Box
 from jomed_app.errors import BoxError, RecordError, first_fault
+from jomed_app.storage.durable import write_file
 
 RECORDS_FILE = "records.jsonl"
 
@@ -44,7 +45,7 @@ class CaseRecord(BaseModel):
 
     Attributes:
         case_id: unique within a corpus.
-        image: path relative to the folder that holds `records.jsonl`.
+        image: path relative to the folder that holds `records.jsonl`, and inside of it.
         label: known class of the case.
         passage: text that a search may find and a reader may read.
         extended_passage: a longer wording of the same facts (at most twice as long).
@@ -77,6 +78,14 @@ class CaseRecord(BaseModel):
     questions: tuple[AskedQuestion, ...] = ()
     provenance: dict[str, str] = {}
 
+    @field_validator("image")
+    @classmethod
+    def _image_stays_inside(cls, value: str) -> str:
+        path = PurePosixPath(value)
+        if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in value:
+            raise ValueError("the path of an image must be relative and stay in the corpus folder")
+        return value
+
     @field_validator("boxes")
     @classmethod
     def _boxes_are_boxes(
@@ -107,6 +116,22 @@ class CaseRecord(BaseModel):
                 values.pop(name, None)
         return values
 
+    def image_in(self, folder: Path) -> Path:
+        """Return the image file of this case in the folder of its corpus.
+
+        Raises:
+            RecordError: if it is, or lies behind, a symbolic link: a corpus holds what it names.
+        """
+        path = folder
+        for part in PurePosixPath(self.image).parts:
+            path = path / part
+            if path.is_symlink():
+                raise RecordError(
+                    f"case '{self.case_id}' must have its image in the corpus folder, found a "
+                    "symbolic link; copy the file there"
+                )
+        return path
+
     @property
     def box_list(self) -> list[Box]:
         """The boxes as `Box` values."""
@@ -124,7 +149,13 @@ def read_records(folder: Path) -> list[CaseRecord]:
         raise RecordError(
             f"a corpus folder must hold {RECORDS_FILE}, found none in '{folder.name}'"
         )
-    return list(_parse_lines(path.read_text(encoding="utf-8").splitlines()))
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RecordError(
+            f"{RECORDS_FILE} must be UTF-8 text, found other bytes; write it again"
+        ) from error
+    return list(_parse_lines(text.splitlines()))
 
 
 def _parse_lines(lines: Iterable[str]) -> Iterator[CaseRecord]:
@@ -149,8 +180,7 @@ def _parse_lines(lines: Iterable[str]) -> Iterator[CaseRecord]:
 
 def write_records(folder: Path, records: Iterable[CaseRecord]) -> Path:
     """Write `records.jsonl`, one case a line, keys sorted; return its path."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / RECORDS_FILE
     lines = (json.dumps(record.model_dump(mode="json"), sort_keys=True) for record in records)
-    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    write_file(path, "".join(line + "\n" for line in lines))
     return path

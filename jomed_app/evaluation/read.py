@@ -17,7 +17,7 @@ from jomed_app.inference.conclusion.evidence import (
     counting_alike,
     gather,
 )
-from jomed_app.models.reader.packed import CandidateInput, ImageEncoding
+from jomed_app.models.reader.protocol import CandidateInput, Encoding
 from jomed_app.retrieval.corpus_view import CorpusView
 from jomed_app.retrieval.search import find_candidates
 from jomed_app.types import Head
@@ -42,7 +42,7 @@ Ask = Callable[[Sequence[str]], Answers]
 
 def ask_reader(
     reader: CaseReader,
-    query: ImageEncoding,
+    query: Encoding,
     inputs: Callable[[Sequence[str]], Sequence[CandidateInput]],
 ) -> Ask:
     """Ask the task's question of one query.

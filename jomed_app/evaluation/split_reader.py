@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
@@ -19,15 +21,17 @@ from jomed_app.evaluation.systems import (
     JOINT_SYSTEMS,
     conclude_systems,
 )
-from jomed_app.imaging import read_image
+from jomed_app.imaging.annotations import mask_annotations
+from jomed_app.imaging.content.text import find_text, paint_over
+from jomed_app.imaging.decoder import read_untrusted
 from jomed_app.inference.calibration.profile import Profile
-from jomed_app.inference.candidate_cache import CandidateCache, encode_images
+from jomed_app.inference.candidate_cache import CandidateCache
 from jomed_app.inference.case_reader import CaseReader
 from jomed_app.inference.index_labels import without_figures
 from jomed_app.inference.load import BundleParts
 from jomed_app.models.localizer.detection import Detection
 from jomed_app.models.pixels import Letterbox, letterbox
-from jomed_app.models.reader.packed import ImageEncoding
+from jomed_app.models.reader.protocol import Encoding
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.types import ImageRecord
 
@@ -42,15 +46,23 @@ class SplitReader:
         index: what is searched.
         task: what is asked.
         is_own: whether the bundle was trained for the task; else its settings do not apply.
+        masks: whether text and callipers in the images are painted over first.
     """
 
     def __init__(
-        self, parts: BundleParts, index: CandidateIndex, task: Task, *, is_own: bool
+        self,
+        parts: BundleParts,
+        index: CandidateIndex,
+        task: Task,
+        *,
+        is_own: bool,
+        masks: bool = False,
     ) -> None:
         self.parts = parts
         self.index = index
         self.task = task
         self.is_own = is_own
+        self.masks = masks
         self._reader = CaseReader(parts.reader, task)
         self._candidates = CandidateCache.of_index(parts.reader, index)
 
@@ -61,16 +73,37 @@ class SplitReader:
             known = self.parts.profile(self.index.info.simulated, standard=not trained)
         return without_figures(known, len(self.task.index_only))
 
-    def score(self, folder: Path, record: CaseRecord, systems: Sequence[str]) -> CaseScores:
-        """Score one case."""
-        image = read_image(folder / record.image)
-        query = encode_images(self.parts.reader, [image.model_input])[0]
+    def score(
+        self,
+        folder: Path,
+        record: CaseRecord,
+        systems: Sequence[str],
+        hidden: Collection[str] = frozenset(),
+    ) -> CaseScores:
+        """Score one case.
+
+        A case is clean where no case of its group stands in the index (none is ever a candidate of
+        it) and none of the others looks like it.
+
+        Args:
+            folder: where image paths start from.
+            record: the case.
+            systems: those that are scored.
+            hidden: cases of the index that are not there yet.
+        """
+        image = read_untrusted(record.image_in(folder))
+        if self.masks:
+            image = replace(image, model_input=without_marks(image.model_input))
+        query = self.parts.reader.encode([image.model_input])[0]
+        view = self.parts.retriever.look(image.model_input, query)
         located = self._locate(image)
         wanted = ADVERSARIAL in systems
-        standard = self._read(image, query, record, located, trained=False, misleads=wanted)
+        standard = self._read(
+            image, query, view, record, located, trained=False, misleads=wanted, hidden=hidden
+        )
         said = dict(conclude_systems(standard, self.profile(trained=False), systems))
         if set(systems) & set(JOINT_SYSTEMS):
-            joint = self._read(image, query, record, located, trained=True)
+            joint = self._read(image, query, view, record, located, trained=True, hidden=hidden)
             answers = conclude_systems(joint, self.profile(trained=True), tuple(JOINT_NAMES))
             said |= {JOINT_NAMES[name]: scores for name, scores in answers.items()}
         neighbors = standard.evidence.neighbor_scores
@@ -81,32 +114,34 @@ class SplitReader:
             label=self.task.labels.index(record.label),
             systems={name: said[name] for name in said if name in systems},
             boxes=tuple(record.box_list),
-            is_clean=similar < TWIN_PERCENTILE,
+            is_clean=similar < TWIN_PERCENTILE and not self.index.holds_group(record.group),
         )
 
     def _read(
         self,
         image: ImageRecord,
-        query: ImageEncoding,
+        query: Encoding,
+        view: Tensor,
         record: CaseRecord,
         located: tuple[Detection, Letterbox] | None,
         *,
         trained: bool,
         misleads: bool = False,
+        hidden: Collection[str] = frozenset(),
     ) -> HeldOutCase:
         """Search with or without the trained heads, read what was found, look at the image."""
         profile = self.profile(trained=trained)
         case = read_case(
             ask_reader(self._reader, query, self._candidates.inputs),
             self.index,
-            self.parts.retriever.query_from_tokens(query.tokens[None], trained=trained),
+            self.parts.retriever.query_vectors(view, trained=trained),
             self.task.labels,
             k_per_head=profile.settings.k_per_head,
-            backbone=self._backbone(query),
-            exclude_ids=self.index.ids_of_image(image.info.sha256),
+            backbone=self._backbone(view),
+            exclude_ids=self.index.ids_of_image(image.sha256) | frozenset(hidden),
             exclude_groups=frozenset({record.group} if record.group else ()),
             new=self.task.index_only,
-            seed=None if trained else int(image.info.sha256[:8], 16),
+            seed=None if trained else int(image.sha256[:8], 16),
             truth=record.label if misleads else None,
         )
         if located is None:
@@ -116,20 +151,30 @@ class SplitReader:
 
     def _locate(self, image: ImageRecord) -> tuple[Detection, Letterbox] | None:
         """What the localizer says, where it was trained for the task, and how the image lies."""
-        if not (self.is_own and self.task.has_boxes):
+        localizer = self.parts.localizer
+        if localizer is None or not (self.is_own and self.task.has_boxes):
             return None
-        side = self.parts.localizer.config.image_size
-        found = self.parts.localizer.find([letterbox(image.model_input, side)])[0]
-        return found, Letterbox(image.model_input.shape[0], image.model_input.shape[1], side)
+        side = localizer.config.image_size
+        found = localizer.find([letterbox(image.model_input, side)])[0]
+        return found, Letterbox.of_record(image, side)
 
-    def _backbone(self, query: ImageEncoding) -> NDArray[np.float64]:
+    def _backbone(self, view: Tensor) -> NDArray[np.float64]:
         """(C,) of the bundle's linear head; every label alike where it was fitted to others.
 
         A label of the index alone has no probability there.
         """
         count = len(self.task.labels)
-        if not self.is_own:
+        if self.parts.backbone is None or not self.is_own:
             return np.full(count, -np.log(count))
-        features = self.parts.retriever.features(query.tokens[None])
+        features = self.parts.retriever.features(view)
         known = np.asarray(self.parts.backbone.log_prob(features)[0], dtype=np.float64)
         return np.pad(known, (0, len(self.task.index_only)), constant_values=-np.inf)
+
+
+def without_marks(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Paint text, callipers and other burnt-in marks over with their surroundings.
+
+    Args:
+        image: (rows, columns, 3) RGB.
+    """
+    return mask_annotations(paint_over(image, find_text(image)))

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from jomed_app.evaluation.held_out import HeldOutCase
 from jomed_app.evaluation.report.scores import SystemScores
 from jomed_app.inference.calibration.profile import Profile, Settings
-from jomed_app.inference.conclusion.conclude import conclude
+from jomed_app.inference.conclusion.conclude import Conclusion, conclude
 from jomed_app.inference.conclusion.evidence import Evidence
+from jomed_app.types import ConsistencyState
 
 ADVERSARIAL = "adversarial_candidates"
 SYSTEMS = (
@@ -114,7 +115,15 @@ def _score(name: str, case: HeldOutCase, system: System) -> SystemScores:
             candidate_probabilities=np.exp(weighed.candidates),
             weights=np.exp(weighed.log_weights),
             candidate_labels=system.labels,
-            state=concluded.states.item(),
+            state=_state(concluded),
             boxes=case.boxes if name == "reader" else None,
         )
     return scores.with_located(case.located, case.seconds) if name == "rag" else scores
+
+
+def _state(concluded: Conclusion) -> ConsistencyState:
+    """The state that the screen shows."""
+    if concluded.abstains.item():
+        return ConsistencyState.ABSTAIN
+    state: ConsistencyState = concluded.states.item()
+    return state

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.imaging.grayscale import Lut, VoiFunction
-from jomed_app.types import Check, Window
+from jomed_app.types import Check, GrayValues, Region, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class DecodedFrame:
     Attributes:
         format: dicom, png, jpeg or tiff.
         photometric: DICOM (0028,0004) or the raster mode.
-        modality_values: (rows, columns) float32, finite; None for color.
+        modality_values: (rows, columns), finite; uint8 where `display_ready`, see `GrayValues`;
+            None for color.
         rgb: (rows, columns, 3) uint8 for color; None for gray.
         inverted: whether higher modality values are darker.
         keep_mask: (rows, columns), True where a pixel counts for statistics; None when all do.
@@ -31,12 +32,13 @@ class DecodedFrame:
         metadata: allow-listed facts.
         num_frames: frames in the file.
         pixel_spacing_mm: (row, column) spacing.
+        region: of B-mode, as the file names it.
         checks: what the reader noticed.
     """
 
     format: str
     photometric: str
-    modality_values: NDArray[np.float32] | None = None
+    modality_values: GrayValues | None = None
     rgb: NDArray[np.uint8] | None = None
     inverted: bool = False
     keep_mask: NDArray[np.bool_] | None = None
@@ -49,4 +51,5 @@ class DecodedFrame:
     metadata: dict[str, str] = field(default_factory=dict)
     num_frames: int = 1
     pixel_spacing_mm: tuple[float, float] | None = None
+    region: Region | None = None
     checks: tuple[Check, ...] = ()

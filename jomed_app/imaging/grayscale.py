@@ -5,15 +5,17 @@ Source: DICOM PS3.3 C.11.1 (modality LUT), C.11.2 (VOI LUT), C.7.6.3.1.2 (MONOCH
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jomed_app.types import Window
+from jomed_app.types import GrayValues, Window
 
+Kind = TypeVar("Kind", bound=np.generic)
 PERCENTILES = (0.5, 99.5)
 _CHUNK_PX = 1_000_000  # rows are mapped in blocks, so that float64 copies stay small
 _SAMPLE_PX = 4_000_000  # percentiles of larger frames are taken on an even sub-grid
@@ -96,20 +98,53 @@ def to_uint8(
     Returns:
         Same shape, 0 is black; rounded half to even.
     """
-    display = np.empty(values.shape, dtype=np.uint8)
-    for rows in _row_blocks(values.shape):
-        block = values[rows].astype(np.float64)
+
+    def shown(block: NDArray[np.floating | np.integer]) -> NDArray[np.float64]:
+        exact = block.astype(np.float64)
         if isinstance(curve, Lut):
-            unit = np.clip(curve(block) / (2**curve.bits - 1), 0.0, 1.0)
+            unit = np.clip(curve(exact) / (2**curve.bits - 1), 0.0, 1.0)
         else:
-            unit = window_to_unit(block, curve, function)
-        display[rows] = np.rint(255.0 * (1.0 - unit if invert else unit)).astype(np.uint8)
-    return display
+            unit = window_to_unit(exact, curve, function)
+        levels: NDArray[np.float64] = np.rint(255.0 * (1.0 - unit if invert else unit))
+        return levels
+
+    return by_rows(values, shown, np.uint8)
 
 
-def percentile_window(
-    values: NDArray[np.float32], keep_mask: NDArray[np.bool_] | None = None
-) -> Window:
+def by_rows(
+    values: NDArray[Any], change: Callable[[NDArray[Any]], NDArray[Any]], kind: type[Kind]
+) -> NDArray[Kind]:
+    """Map values block of rows by block, so that what a step in between holds stays small.
+
+    Args:
+        values: (rows, columns[, channels]).
+        change: keeps a block's shape.
+        kind: type of the result, to which each block is cast.
+    """
+    changed = np.empty(values.shape, dtype=kind)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+        for rows in row_blocks(values.shape):
+            changed[rows] = change(values[rows])
+    return changed
+
+
+def as_rgb(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Show (rows, columns) as (rows, columns, 3), read-only; the three channels share memory."""
+    return np.broadcast_to(gray[:, :, np.newaxis], (*gray.shape, 3))
+
+
+def is_gray(rgb: NDArray[np.uint8]) -> bool:
+    """Tell whether the three channels of (rows, columns, 3) are equal everywhere."""
+    if rgb.strides[2] == 0:
+        return True
+    return all(
+        np.array_equal(rgb[rows, :, 0], rgb[rows, :, channel])
+        for rows in row_blocks(rgb.shape)
+        for channel in (1, 2)
+    )
+
+
+def percentile_window(values: GrayValues, keep_mask: NDArray[np.bool_] | None = None) -> Window:
     """Return the window from the 0.5th to the 99.5th percentile (for LINEAR_EXACT).
 
     A frame whose percentiles coincide gets its full range, a constant frame a width of 1.
@@ -118,9 +153,8 @@ def percentile_window(
         values: (rows, columns), finite.
         keep_mask: (rows, columns), True where a pixel counts (padding does not).
     """
-    step = max(1, int(np.ceil(np.sqrt(values.size / _SAMPLE_PX))))
-    sample = values[::step, ::step]
-    if keep_mask is not None and (kept := sample[keep_mask[::step, ::step]]).size:
+    sample = sub_grid(values).astype(np.float32, copy=False)  # equal samples, equal percentiles
+    if keep_mask is not None and (kept := sample[sub_grid(keep_mask)]).size:
         sample = kept
     low, high = (float(value) for value in np.percentile(sample, PERCENTILES))
     if high <= low:
@@ -130,24 +164,34 @@ def percentile_window(
     return Window(center=(low + high) / 2, width=high - low, name="0.5-99.5 %")
 
 
-def to_finite_float32(values: NDArray[np.generic]) -> tuple[NDArray[np.float32], bool]:
-    """Return the values as finite float32 and whether any had to be mended.
+def sub_grid(values: NDArray[Kind]) -> NDArray[Kind]:
+    """Return every n-th row and column of (rows, columns[, channels]): 4 million at most."""
+    step = max(1, int(np.ceil(np.sqrt(values.shape[0] * values.shape[1] / _SAMPLE_PX))))
+    return values[::step, ::step]
 
-    Not-a-number becomes the smallest finite value; what float32 cannot hold is clipped.
+
+def to_finite_values(values: NDArray[np.generic]) -> tuple[GrayValues, bool]:
+    """Return finite values and whether any had to be mended.
+
+    Samples of 16 bits stay as they are, at half the memory of float32, which holds them exactly
+    too; all others become float32. Not-a-number becomes the smallest finite value; what float32
+    cannot hold is clipped.
     """
+    if values.dtype.kind in "iu" and values.dtype.itemsize == 2:
+        return values.astype(values.dtype.newbyteorder("="), copy=False), False
     if np.issubdtype(values.dtype, np.integer) or values.dtype == np.bool_:
         return values.astype(np.float32), False
     bound = float(np.finfo(np.float32).max)
     finite = np.isfinite(values)
-    if finite.all() and float(np.abs(values).max(initial=0)) <= bound:
-        return values.astype(np.float32), False
+    if finite.all() and -bound <= values.min(initial=0) and values.max(initial=0) <= bound:
+        return values.astype(np.float32, copy=False), False
     kept = values[finite]
     smallest = float(kept.min()) if kept.size else 0.0
     mended = np.nan_to_num(values, nan=smallest, posinf=bound, neginf=-bound)
     return np.clip(mended, -bound, bound).astype(np.float32), True
 
 
-def _row_blocks(shape: tuple[int, ...]) -> Iterator[slice]:
+def row_blocks(shape: tuple[int, ...]) -> Iterator[slice]:
     """Yield row slices of about one million samples each."""
     per_row = max(1, int(np.prod(shape[1:])))
     height = max(1, _CHUNK_PX // per_row)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +13,11 @@ from PIL import Image, ImageOps
 from jomed_app.errors import ImageError
 from jomed_app.imaging.codestream import read_codestream_header
 from jomed_app.imaging.frame import DecodedFrame
-from jomed_app.imaging.grayscale import to_finite_float32
+from jomed_app.imaging.grayscale import is_gray, row_blocks, to_finite_values
 from jomed_app.imaging.limits import MAX_PIXELS, MAX_SCANS, MAX_SIDE_PX
 from jomed_app.imaging.quiet import quiet_decoding
 from jomed_app.imaging.tiff import count_pages
-from jomed_app.types import Check
+from jomed_app.types import Check, GrayValues
 
 _DEEP_GRAY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 _COLOR = ("RGB", "RGBA", "RGBX", "RGBa", "P", "PA", "LA", "La", "CMYK", "YCbCr", "LAB", "HSV")
@@ -59,7 +61,7 @@ def decode_raster(data: bytes, kind: str, frame: int) -> DecodedFrame:
                     image.seek(frame)
                 _check_size(image.size)
                 decoded = _decode(image, kind, num_frames)
-        except ImageError:
+        except (ImageError, MemoryError):
             raise
         except Exception as error:  # a decoder may raise anything; its text may quote the file
             failure = type(error).__name__
@@ -99,27 +101,27 @@ def _decode(image: Image.Image, kind: str, num_frames: int) -> DecodedFrame:
     if turned:
         message = "The camera's orientation tag was applied."
         checks.append(Check(name="orientation", passed=True, message=message))
-    values: NDArray[np.float32] | None = None
+    values: GrayValues | None = None
     rgb: NDArray[np.uint8] | None = None
     bits = 8
     if mode in _DEEP_GRAY:
-        samples = np.asarray(upright)
-        values, mended = to_finite_float32(samples)
+        samples = _to_array(upright, mode)
+        values, mended = to_finite_values(samples)
         bits = 8 * samples.dtype.itemsize
         if mended:
             checks.append(
                 Check(name="finite", passed=False, message="Some pixels were not finite numbers.")
             )
     elif mode in ("1", "L"):
-        values = np.asarray(upright.convert("L")).astype(np.float32)
+        values = _to_array(upright, "L")
         bits = 1 if mode == "1" else 8
     elif mode in _COLOR:
         rgb, transparent = _to_rgb(upright)
         if transparent:
             message = "Transparent pixels were laid on black."
             checks.append(Check(name="transparency", passed=False, message=message))
-        if _is_gray(rgb):
-            values, rgb = rgb[:, :, 0].astype(np.float32), None
+        if is_gray(rgb):
+            values, rgb = np.ascontiguousarray(rgb[:, :, 0]), None
     else:
         raise ImageError(
             "an image must be gray, RGB, palette or CMYK, found another pixel type; "
@@ -142,16 +144,32 @@ def _decode(image: Image.Image, kind: str, num_frames: int) -> DecodedFrame:
 
 def _to_rgb(image: Image.Image) -> tuple[NDArray[np.uint8], bool]:
     """Return (rows, columns, 3) uint8, transparency laid on black, and whether there was any."""
-    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
-        rgba = np.asarray(image.convert("RGBA"))
+    if image.mode not in ("RGBA", "RGBa", "LA", "La", "PA") and "transparency" not in image.info:
+        return _to_array(image, "RGB"), False
+    columns, rows = image.size
+    rgb, transparent = np.empty((rows, columns, 3), np.uint8), False
+    for place, rgba in _blocks(image, "RGBA"):
         alpha = rgba[:, :, 3:].astype(np.uint16)
-        if bool((alpha < 255).any()):
-            return ((rgba[:, :, :3] * alpha + 127) // 255).astype(np.uint8), True
-        return np.ascontiguousarray(rgba[:, :, :3]), False
-    return np.array(image.convert("RGB")), False
+        rgb[place] = (rgba[:, :, :3] * alpha + 127) // 255
+        transparent = transparent or bool((alpha < 255).any())
+    return rgb, transparent
 
 
-def _is_gray(rgb: NDArray[np.uint8]) -> bool:
-    """Return whether the three channels are equal everywhere."""
-    first = rgb[:, :, 0]
-    return bool(np.array_equal(first, rgb[:, :, 1]) and np.array_equal(first, rgb[:, :, 2]))
+def _to_array(image: Image.Image, mode: str) -> NDArray[Any]:
+    """Return the samples of an image in a mode; Pillow's own way holds them three times."""
+    columns, rows = image.size
+    samples: NDArray[Any] | None = None
+    for place, block in _blocks(image, mode):
+        if samples is None:
+            samples = np.empty((rows, columns, *block.shape[2:]), block.dtype)
+        samples[place] = block
+    assert samples is not None, "an image has rows"
+    return samples
+
+
+def _blocks(image: Image.Image, mode: str) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Yield blocks of rows in a mode, and where each lies."""
+    columns, rows = image.size
+    for place in row_blocks((rows, columns)):
+        block = image.crop((0, place.start, columns, place.stop))
+        yield place, np.asarray(block if block.mode == mode else block.convert(mode))

@@ -5,27 +5,30 @@ The model input of a gray image is, in this order, the first rule that applies:
 2. the file's VOI LUT (0028,3010);
 3. the samples themselves when they are 8-bit display values (PNG, JPEG, ultrasound);
 4. the window from the 0.5th to the 99.5th percentile of the modality values, padding left out.
-It is then inverted once if higher values mean darker, rounded to 8 bits and copied to RGB at
-native size. A display window chosen by the user never changes it.
+It is then inverted once if higher values mean darker, rounded to 8 bits and shown as RGB at
+native size, of which the region that is read is cut (`content/region.py`). A display window chosen
+by the user never changes it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from jomed_app.errors import ImageError
+from jomed_app.imaging.content.region import look_at, with_region
 from jomed_app.imaging.dicom.image import decode_dicom
 from jomed_app.imaging.frame import DecodedFrame
-from jomed_app.imaging.grayscale import Lut, VoiFunction, percentile_window, to_uint8
+from jomed_app.imaging.grayscale import Lut, VoiFunction, as_rgb, percentile_window, to_uint8
 from jomed_app.imaging.limits import MAX_FILE_BYTES
-from jomed_app.imaging.quality import assess
+from jomed_app.imaging.quality import assess_frame
 from jomed_app.imaging.raster import decode_raster
-from jomed_app.types import ImageRecord, InputInfo, Window
+from jomed_app.types import ImageRecord, InputInfo, RegionWish, Window
 
 FULL_RANGE = Window(center=127.5, width=255.0, name="full range")
 
@@ -41,27 +44,38 @@ _RASTER_MAGIC = (
 _BARE_DICOM = (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
 
 
-def read_image(source: Path | bytes, *, frame: int = 0) -> ImageRecord:
+def read_image(
+    source: Path | bytes, *, frame: int = 0, region: RegionWish | None = "found"
+) -> ImageRecord:
     """Decode one frame of an image file to an `ImageRecord`; nothing of the file is kept.
 
     Args:
         source: a path, or the bytes of the file; at most 64 MiB.
         frame: which frame or page, from 0.
+        region: what of the picture is read, see `content.region.with_region`.
 
     Returns:
         The record; its `model_input` follows the rules on top of this module.
 
     Raises:
         ImageError: if the file is empty, too large, of another format, damaged, or has no such
-            frame.
+            frame or region.
         DicomError: the same for a DICOM file, and if it holds no image or needs a missing decoder.
     """
-    data = _load(source)
+    data = load_bytes(source)
     started = time.perf_counter()
     kind = sniff(data)
-    decoded = decode_dicom(data, frame) if kind == "dicom" else decode_raster(data, kind, frame)
-    digest = hashlib.sha256(data).hexdigest()
-    return _to_record(decoded, frame, digest, started)
+    with suppress(MemoryError):  # a cause would hold the picture's parts
+        decoded = decode_dicom(data, frame) if kind == "dicom" else decode_raster(data, kind, frame)
+        record = _to_record(decoded, frame, hashlib.sha256(data).hexdigest())
+        if region is not None:
+            record = replace(record, picture=look_at(record, decoded.region))
+        record = with_region(record, region)
+        return replace(record, decode_ms=(time.perf_counter() - started) * 1000.0)
+    raise ImageError(
+        "an image must decode within the memory of its process, found one that needs more; "
+        "export a smaller image"
+    )
 
 
 def sniff(data: bytes) -> str:
@@ -83,8 +97,12 @@ def sniff(data: bytes) -> str:
     )
 
 
-def _load(source: Path | bytes) -> bytes:
-    """Return the file's bytes after the size check; messages never carry the file name."""
+def load_bytes(source: Path | bytes) -> bytes:
+    """Return a file's bytes after the size check; messages never carry the file name.
+
+    Raises:
+        ImageError: if there is no file, or it is empty or larger than 64 MiB.
+    """
     if isinstance(source, bytes | bytearray | memoryview):
         data, size = bytes(source), len(source)
     else:
@@ -109,8 +127,8 @@ def _load(source: Path | bytes) -> bytes:
     return data
 
 
-def _to_record(decoded: DecodedFrame, frame: int, digest: str, started: float) -> ImageRecord:
-    """Fix the model input, the windows and the checks of one decoded frame."""
+def _to_record(decoded: DecodedFrame, frame: int, digest: str) -> ImageRecord:
+    """Fix the model input, the windows and the checks of one decoded frame, all of it."""
     windows = decoded.windows
     metadata = dict(decoded.metadata)
     if decoded.modality_values is None:
@@ -123,30 +141,30 @@ def _to_record(decoded: DecodedFrame, frame: int, digest: str, started: float) -
         rows, columns = values.shape
         function, curve, windows = _default_curve(decoded)
         metadata["VOILUTFunction"] = function.value
-        gray = to_uint8(values, curve, function, decoded.inverted)
-        model_input = _replicate(gray)
+        if values.dtype == np.uint8 and curve == FULL_RANGE and not decoded.inverted:
+            model_input = as_rgb(values.view(np.uint8))  # what that window gives back
+        else:
+            model_input = as_rgb(to_uint8(values, curve, function, decoded.inverted))
         values.setflags(write=False)
     model_input.setflags(write=False)
-    checks = assess(decoded, model_input)
     return ImageRecord(
         model_input=model_input,
         modality_values=decoded.modality_values,
         inverted=decoded.inverted,
         windows=windows,
+        sha256=digest,
         info=InputInfo(
-            sha256=digest,
             format=decoded.format,
             modality=decoded.modality,
             rows=int(rows),
             columns=int(columns),
             photometric=decoded.photometric,
-            checks=checks,
+            checks=assess_frame(decoded),
         ),
         metadata=metadata,
         num_frames=decoded.num_frames,
         frame=frame,
         pixel_spacing_mm=decoded.pixel_spacing_mm,
-        decode_ms=(time.perf_counter() - started) * 1000.0,
     )
 
 
@@ -165,8 +183,3 @@ def _default_curve(
         return exact, FULL_RANGE, (FULL_RANGE,)
     window = percentile_window(decoded.modality_values, decoded.keep_mask)
     return exact, window, (window,)
-
-
-def _replicate(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Copy (rows, columns) to (rows, columns, 3)."""
-    return np.repeat(gray[:, :, np.newaxis], 3, axis=2)

@@ -24,7 +24,7 @@ def count_pages(data: bytes) -> int:
     tags = 0
     try:
         (position,) = struct.unpack_from(offset_format, data, 8 if big else 4)
-        while position and position not in seen:
+        while 0 < position < len(data) and position not in seen:
             (count,) = struct.unpack_from(count_format, data, position)
             seen.add(position)
             tags += count

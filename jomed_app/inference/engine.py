@@ -13,16 +13,24 @@ from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
 from jomed_app.errors import CancelledError
 from jomed_app.inference.calibration.profile import Profile
-from jomed_app.inference.candidate_cache import CandidateCache, encode_images
-from jomed_app.inference.case_reader import CaseReader, Description, describe_shares
-from jomed_app.inference.checks import domain_check, refusal
+from jomed_app.inference.candidate_cache import CandidateCache
+from jomed_app.inference.case_reader import CaseReader, describe_shares
+from jomed_app.inference.checks import (
+    asking,
+    content_checks,
+    domain_check,
+    refusal,
+    with_checks,
+)
 from jomed_app.inference.clock import Clock
 from jomed_app.inference.conclusion.conclude import candidate_weights, combine, conclude, weigh
 from jomed_app.inference.conclusion.evidence import MOST_NEIGHBORS, gather
 from jomed_app.inference.image_alone import image_probability
 from jomed_app.inference.info import EngineInfo
+from jomed_app.inference.own_place import place_of_reader
 from jomed_app.inference.questions.open_questions import OpenQuestions
 from jomed_app.inference.result import (
+    described,
     found_candidate,
     read_candidate,
     refused,
@@ -36,9 +44,10 @@ from jomed_app.models.heads import DomainHead, LinearHead
 from jomed_app.models.localizer.detection import Detection
 from jomed_app.models.localizer.localizer import Localizer
 from jomed_app.models.pixels import Letterbox, letterbox
-from jomed_app.models.reader.packed import Reader
-from jomed_app.models.retriever.embedded import Retriever
+from jomed_app.models.reader.protocol import Description, Reader
+from jomed_app.models.retriever.protocol import Retriever
 from jomed_app.retrieval.index import CandidateIndex
+from jomed_app.retrieval.similarity import likeness_of
 from jomed_app.types import (
     BoxesReady,
     CandidateRead,
@@ -61,8 +70,10 @@ class Engine:
     """Runs cases. Holds no case: everything it keeps is read-only or a cache of the index.
 
     Args:
-        reader, retriever: models that share one vision tower; localizer: has one of its own.
-        backbone: the linear head on the tower; domain: refuses what is no image of the task.
+        reader, retriever: the models, by what they can do.
+        localizer: says where the finding is; None leaves it to the reader.
+        backbone: linear head on the retriever's features, None says nothing of the image alone;
+            domain: refuses what is no image of the task, None refuses nothing.
         index: candidates.
         task: what is asked.
         profile: from the bundle, fitted beside this kind of corpus.
@@ -75,9 +86,9 @@ class Engine:
         *,
         reader: Reader,
         retriever: Retriever,
-        localizer: Localizer,
-        backbone: LinearHead,
-        domain: DomainHead,
+        localizer: Localizer | None,
+        backbone: LinearHead | None,
+        domain: DomainHead | None,
         index: CandidateIndex,
         task: Task,
         profile: Profile,
@@ -126,6 +137,7 @@ class Engine:
         question: str | None = None,
         k: int | None = None,
         retrieval: Retrieval | None = None,
+        anyway: bool = False,
         cancel: Callable[[], bool] | None = None,
     ) -> Iterator[Event]:
         """Answer one case step by step.
@@ -136,6 +148,8 @@ class Engine:
             k: candidates to read, about half from each head; None takes the bundle's.
             retrieval: the search whose candidates are read, None for `info.opens_with`; the
                 other is made to compare. With untrained heads both are the standard one.
+            anyway: go past checks that ask whether this is an image of the task, for research; the
+                input of the result names them in `overruled`.
             cancel: asked between steps.
 
         Yields:
@@ -148,35 +162,47 @@ class Engine:
         clock = Clock(image.decode_ms)
         question = question or self.task.question
         retrieval = retrieval or self.info.opens_with
-        if not self.retriever.projections.has_trained_heads:
+        if not self.retriever.has_trained_heads:
             retrieval = "standard"
         profile = self.profile_of(retrieval)
         settings = profile.settings
-        query = encode_images(self.reader, [image.model_input])[0]
-        features = self.retriever.features(query.tokens[None])[0]
-        check = domain_check(self.domain, features, settings.domain_probability)
-        info = image.info.model_copy(update={"checks": (*image.info.checks, check)})
+        query = self.reader.encode([image.model_input])[0]
+        view = self.retriever.look(image.model_input, query)
+        features = self.retriever.features(view)[0]
+        checks = content_checks(self.task, image)
+        if self.domain is not None:
+            checks += (domain_check(self.domain, features, settings.domain_probability),)
+        info = with_checks(image.info, checks)
+        if anyway:
+            info = info.model_copy(update={"overruled": asking(info)})
         yield ChecksDone(info)
-        reason = refusal(self.task, info)
-        if reason is not None:
-            final, consistency = refused(reason)
+        stop = refusal(self.task, info)
+        if stop is not None:
+            final, consistency = refused(stop.reason, stop.asks)
             yield FinalReady(final, consistency)
             yield Completed(
                 self._result(info, question, (), final, consistency, {}, clock, retrieval)
             )
             return
 
-        own = self.index.ids_of_image(info.sha256)
+        own = self.index.ids_of_image(image.sha256)
         searched = search_both(
             self.retriever,
             self.index,
-            query.tokens[None],
+            view,
             retrieval=retrieval,
             k_per_head={each: self.profile_of(each).settings.k_per_head for each in RETRIEVALS},
             k=k,
             own=own,
         )
         hits, vector = searched.hits, searched.vectors["image"]
+        likeness = likeness_of(
+            self.index,
+            self.index.similarity,
+            self.retriever.query_vectors(view, trained=False)["image"],
+            [hit.candidate_id for hit in hits],
+            own,
+        )
         weights = np.exp(
             candidate_weights(
                 np.array([hit.relative_score for hit in hits]),
@@ -185,11 +211,17 @@ class Engine:
             )
         )
         found = [
-            found_candidate(self.index, hit, weight, searched.other_ranks.get(hit.candidate_id))
+            found_candidate(
+                self.index,
+                hit,
+                weight,
+                searched.other_ranks.get(hit.candidate_id),
+                likeness.percentiles.get(hit.candidate_id),
+            )
             for hit, weight in zip(hits, weights.tolist(), strict=True)
         ]
         clock.mark("retrieve")
-        yield CandidatesFound(tuple(found), searched.dropped)
+        yield CandidatesFound(tuple(found), searched.dropped, likeness.has_similar)
         _stop_if(cancel)
 
         reading = self._case_reader.read(
@@ -215,8 +247,10 @@ class Engine:
             yield CandidateRead(candidate)
         _stop_if(cancel)
 
-        square = letterbox(image.model_input, self.localizer.config.image_size)
-        located = self.localizer.find([square])[0]
+        located = None
+        if self.localizer is not None:
+            square = letterbox(image.model_input, self.localizer.config.image_size)
+            located = self.localizer.find([square])[0]
         alone = image_probability(self.task, located, self.backbone, features)
         conclusion = conclude(replace(evidence, image=alone), profile)
         label = self.task.labels[int(conclusion.log_prob.argmax())]
@@ -235,14 +269,19 @@ class Engine:
             reading,
             describe_shares(weights),
             self.task.labels.index(label),
-            box=located.box,
+            box=located.box if located else None,
             draft=draft,
         )
         clock.mark("read")
-        shown = self._shown(image, description, located, final, label, profile)
+        if located is None:
+            shown = described(description, self.task, label) | place_of_reader(
+                self.reader, query, question, image, self.task, final, label
+            )
+        else:
+            shown = self._shown(image, description, located, final, label, profile)
         result = self._result(
             info, question, read, final, consistency, shown, clock, retrieval
-        ).model_copy(update={"dropped": searched.dropped})
+        ).model_copy(update={"dropped": searched.dropped, "has_similar": likeness.has_similar})
         yield BoxesReady(result.boxes, result.findings, result.report)
         yield Completed(result)
 
@@ -296,8 +335,8 @@ class Engine:
         label: str,
         profile: Profile,
     ) -> dict[str, Any]:
-        rows, columns = image.model_input.shape[:2]
-        place = Letterbox(rows, columns, self.localizer.config.image_size)
+        assert self.localizer is not None, "it has located the finding"
+        place = Letterbox.of_record(image, self.localizer.config.image_size)
         score = profile.calibration.boxes
         return shown_findings(description, located, place, self.task, final, label, score)
 

@@ -11,6 +11,8 @@ from jomed_app.data.tasks import Task
 from jomed_app.inference.calibration.profile import Profile
 from jomed_app.types import OperatingPoint, Retrieval, Versions
 
+LEAST_CASES = 30  # ours: a rate of fewer cases would be read as more than it is
+
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
@@ -21,13 +23,15 @@ class EngineInfo:
         index_size: candidates.
         task: question, labels, descriptors.
         box_threshold: where the box slider starts.
-        error_rates: consistency state -> share of wrong answers on out-of-fold cases.
+        error_rates: `Standing` -> share of wrong answers on out-of-fold cases that stand so; none
+            for one that fewer than `LEAST_CASES` of them did.
         measured_on: those cases and the corpus they were read with, in words.
         standard: what is said of the search by similarity alone; None where the query heads are
             untrained, and there is no other search.
         box_operating_points: what box thresholds mean on validation cases, ascending.
         opens_with: the search that is made when none is asked for: the trained one, but not
             beside simulated cases, since the heads were taught beside real ones.
+        sent_to: machine that images are sent to, to be read; empty where they stay on this one.
         reader, retriever, number_type, precision, threads: what runs, and how; see `Versions`.
     """
 
@@ -41,6 +45,7 @@ class EngineInfo:
     standard: EngineInfo | None = None
     box_operating_points: tuple[OperatingPoint, ...] = ()
     opens_with: Retrieval = "joint"
+    sent_to: str = ""
     reader: str | None = None
     retriever: str | None = None
     number_type: str | None = None
@@ -63,7 +68,11 @@ class EngineInfo:
 
     def with_profile(self, profile: Profile) -> EngineInfo:
         """Say the same of another profile."""
-        rates = {name: rate.rate for name, rate in profile.calibration.error_rates.items()}
+        rates = {
+            name: measured.rate
+            for name, measured in profile.calibration.standing_errors.items()
+            if measured.num_cases >= LEAST_CASES
+        }
         return dataclasses.replace(
             self,
             box_threshold=profile.settings.box_threshold,

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from jomed_app.data.tasks import Task
 from jomed_app.data.wording.answers import report_sentence
 from jomed_app.inference.calibration.box_score import BoxScore
-from jomed_app.inference.case_reader import Description
 from jomed_app.inference.conclusion.aggregate import prediction_counts
 from jomed_app.inference.conclusion.conclude import Conclusion, Weighed
 from jomed_app.models.localizer.detection import Detection, heat_in_image
 from jomed_app.models.pixels import Letterbox
+from jomed_app.models.reader.protocol import Description
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.search import Hit
 from jomed_app.types import (
@@ -32,7 +32,11 @@ SMALLEST_PROBABILITY = 1e-12
 
 
 def found_candidate(
-    index: CandidateIndex, hit: Hit, weight: float, other_rank: int | None = None
+    index: CandidateIndex,
+    hit: Hit,
+    weight: float,
+    other_rank: int | None = None,
+    image_percentile: float | None = None,
 ) -> CandidateResult:
     """Describe a hit as the screen shows it, before it is read."""
     record = index.candidate(hit.candidate_id)
@@ -43,6 +47,7 @@ def found_candidate(
         retriever_score=hit.retriever_score,
         weight=weight,
         similarity_percentile=index.percentile(hit.retriever_score, hit.best_head),
+        image_percentile=image_percentile,
         label=record.label,
         passage=record.passage,
         provenance=record.provenance,
@@ -137,10 +142,10 @@ def word_conclusion(
     return final, consistency
 
 
-def refused(reason: str) -> tuple[FinalResult, Consistency]:
-    """No answer at all, and why."""
+def refused(reason: str, asks: tuple[str, ...] = ()) -> tuple[FinalResult, Consistency]:
+    """No answer at all, why, and which failed checks may be gone past."""
     return (
-        FinalResult(prediction=None, probabilities={}, abstained=True, reason=reason),
+        FinalResult(prediction=None, probabilities={}, abstained=True, reason=reason, asks=asks),
         Consistency(state=ConsistencyState.ABSTAIN),
     )
 
@@ -192,14 +197,17 @@ def shown_findings(
     score: BoxScore,
 ) -> dict[str, Any]:
     """Boxes, heat map, findings and report as a result holds them; see `box_results`."""
-    findings = description.findings
-    top = {name: _likeliest(values) for name, values in findings.items()}
-    return {
+    return described(description, task, label) | {
         "boxes": box_results(found, place, task, final, label, score),
         "heatmap": heat_map(found, place),
-        "findings": findings,
-        "report": report_sentence(task, label, top),
     }
+
+
+def described(description: Description, task: Task, label: str) -> dict[str, Any]:
+    """Findings and report as a result holds them."""
+    findings = description.findings
+    top = {name: _likeliest(values) for name, values in findings.items()}
+    return {"findings": findings, "report": report_sentence(task, label, top)}
 
 
 def box_results(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jomed_app.models.retriever.embedded import Retriever
+from jomed_app.models.retriever.protocol import Retriever
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.search import Hit, deep_ranks, find_candidates
 from jomed_app.types import DroppedCandidate, Head, Retrieval
@@ -38,7 +38,7 @@ class Searched:
 def search_both(
     retriever: Retriever,
     index: CandidateIndex,
-    tokens: Tensor,
+    view: Tensor,
     *,
     retrieval: Retrieval,
     k_per_head: Mapping[Retrieval, int],
@@ -53,7 +53,7 @@ def search_both(
     Args:
         retriever: encodes the query both ways.
         index: what is searched.
-        tokens: (1, P, C) patch tokens of the query.
+        view: of the query, by this retriever.
         retrieval: the search that will be read.
         k_per_head: hits of each head, by search.
         k: candidates to show, about half from each head; None follows `k_per_head`.
@@ -61,12 +61,12 @@ def search_both(
     """
 
     def search(each: Retrieval) -> tuple[list[Hit], dict[Head, NDArray[np.float32]]]:
-        vectors = retriever.query_from_tokens(tokens, trained=each == "joint")
+        vectors = retriever.query_vectors(view, trained=each == "joint")
         wanted = k_per_head[each] if k is None else max(1, (k + 1) // 2)
         return find_candidates(index, vectors, wanted, exclude_ids=own)[:k], vectors
 
     hits, vectors = search(retrieval)
-    if not retriever.projections.has_trained_heads:
+    if not retriever.has_trained_heads:
         return Searched(hits, vectors, {hit.candidate_id: hit.rank for hit in hits})
     others, other_vectors = search("standard" if retrieval == "joint" else "joint")
     shown = {hit.candidate_id for hit in hits}

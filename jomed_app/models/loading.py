@@ -1,4 +1,4 @@
-"""Loading weights: the one door to bitsandbytes and PEFT, and the choice of precision.
+"""Loading weights: the one door to bitsandbytes, and the choice of precision.
 
 Weights are stored in one form (NF4 in the embedded bundle) and run in another, which a rule chooses
 from what the machine is (docs/number_types.md).
@@ -31,11 +31,10 @@ from jomed_app.models.cpu.grouped_attention import NAME as GROUPED
 from jomed_app.models.cpu.grouped_attention import register_grouped_attention
 from jomed_app.models.cpu.packed_linear import pack_linears
 from jomed_app.models.number_type import chosen_dtype, dtype_name, rule_dtype
-from jomed_app.models.vision_tower import EfficientNetLiteModel, register_vision_tower
+from jomed_app.models.towers.families import VisionTower, load_tower, register_towers
 
 logger = logging.getLogger(__name__)
 
-LANGUAGE_LINEARS = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
 KEPT_WHOLE = [r".*vision_tower", r".*multi_modal_projector", "lm_head"]  # never quantized
 MEMORY_SHARE = 0.5  # of the machine's memory that weights may fill; ours: the rest is for answers
 
@@ -91,8 +90,15 @@ def _total_memory_gib() -> float:
     return float(psutil.virtual_memory().total) / 2**30
 
 
-def quantization_config(precision: Precision) -> BitsAndBytesConfig | None:
-    """Return how transformers should quantize while loading; None for fp32 and bf16."""
+def quantization_config(
+    precision: Precision, kept_whole: Sequence[str] = tuple(KEPT_WHOLE)
+) -> BitsAndBytesConfig | None:
+    """Return how transformers should quantize while loading; None for fp32 and bf16.
+
+    Args:
+        precision: that is wanted.
+        kept_whole: parts that are never quantized.
+    """
     match precision:
         case Precision.NF4:
             return BitsAndBytesConfig(
@@ -100,31 +106,39 @@ def quantization_config(precision: Precision) -> BitsAndBytesConfig | None:
                 bnb_4bit_quant_type="nf4",
                 bnb_4bit_use_double_quant=True,
                 bnb_4bit_compute_dtype=torch.bfloat16,
-                llm_int8_skip_modules=KEPT_WHOLE,
+                llm_int8_skip_modules=list(kept_whole),
             )
         case Precision.INT8:
-            return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=KEPT_WHOLE)
+            return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=list(kept_whole))
         case _:
             return None
 
 
-def load_image_text_model(folder: Path | str, precision: Precision) -> PreTrainedModel:
+def load_image_text_model(
+    folder: Path | str, precision: Precision, kept_whole: Sequence[str] = tuple(KEPT_WHOLE)
+) -> PreTrainedModel:
     """Load an image-text-to-text model in a precision, whatever form it is stored in.
+
+    Args:
+        folder: of the model.
+        precision: not auto.
+        kept_whole: parts that are never quantized; a stored model says so itself.
 
     Raises:
         ConfigError: if a model that is stored in 4 bits is asked for in int8.
     """
-    register_vision_tower()
+    register_towers()
     config = AutoConfig.from_pretrained(folder)
     stored = getattr(config, "quantization_config", None) is not None
     if stored and precision is Precision.INT8:
         raise ConfigError("a model stored in NF4 can run as nf4, bf16 or fp32, not as int8")
     dtype = torch.float32 if precision is Precision.FP32 else torch.bfloat16
     # A stored model brings its own settings; even `None` would take their place.
-    settings = {} if stored else {"quantization_config": quantization_config(precision)}
+    settings = {} if stored else {"quantization_config": quantization_config(precision, kept_whole)}
     model = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype, **settings)
     if stored and precision in (Precision.BF16, Precision.FP32):
         model = model.dequantize().to(dtype)
+    keep_unpackable_layers(model)
     model.eval()
     return model
 
@@ -141,18 +155,20 @@ def prepare_for_answers(model: PreTrainedModel) -> None:
     register_grouped_attention()
     model.model.language_model.set_attn_implementation(GROUPED)
     pack_linears(model.model.language_model)
-    _pack_four_bit_layers(model)
+    pack_linears(model.model.vision_tower)
+    pack_four_bit_layers(model)
 
 
 @torch.no_grad()
-def _pack_four_bit_layers(model: nn.Module) -> None:
+def pack_four_bit_layers(model: nn.Module) -> None:
     """Let bitsandbytes lay 4-bit weights out now, on CPUs with AVX512-BF16.
 
     It does so in a layer's first forward. Two first answers at once, as a page may ask for, would
     read weights that are half laid out: one failed and the other was wrong (bitsandbytes 0.50).
     """
     for module in model.modules():
-        if getattr(module, "support_avx512bf16_for_cpu", False):
+        is_here = module.weight.device.type == "cpu" if hasattr(module, "weight") else False
+        if is_here and getattr(module, "support_avx512bf16_for_cpu", False):
             module(torch.zeros(1, int(module.in_features), dtype=torch.bfloat16))  # type: ignore[arg-type]
 
 
@@ -178,24 +194,23 @@ def store_quantized_encoder(folder: Path, out: Path) -> None:
 
 def build_llava(tower: Path, language: Path, image_token_id: int) -> LlavaForConditionalGeneration:
     """Join a vision tower and a language model, as folders, with a fresh projector (fp32)."""
-    register_vision_tower()
-    vision = EfficientNetLiteModel.from_pretrained(tower, dtype=torch.float32)
+    vision = load_tower(tower)
     text = LlamaForCausalLM.from_pretrained(language, dtype=torch.float32)
     return join_llava(vision, text, image_token_id)
 
 
 def join_llava(
-    vision: EfficientNetLiteModel, text: LlamaForCausalLM, image_token_id: int
+    vision: VisionTower, text: LlamaForCausalLM, image_token_id: int
 ) -> LlavaForConditionalGeneration:
     """Join a vision tower and a language model that are in memory, with a fresh projector."""
-    register_vision_tower()
+    register_towers()
     config = LlavaConfig(
         vision_config=vision.config,
         text_config=text.config,
         image_token_index=image_token_id,
-        image_seq_length=vision.config.grid**2,
+        image_seq_length=vision.config.num_leading + vision.config.grid**2,
         vision_feature_layer=-1,
-        vision_feature_select_strategy="full",
+        vision_feature_select_strategy="full",  # a class token is read too
         tie_word_embeddings=True,
     )
     model = LlavaForConditionalGeneration(config)
@@ -205,32 +220,17 @@ def join_llava(
     return model
 
 
-def attach_lora(model: PreTrainedModel, rank: int, alpha: int, dropout: float = 0.0) -> nn.Module:
-    """Freeze the model, add LoRA to all linear layers of the language model, free the projector.
+def keep_unpackable_layers(model: nn.Module) -> None:
+    """Keep 4-bit layers plain whose shape bitsandbytes cannot lay out on CPUs with AVX512-BF16.
 
-    Ours: the token embeddings learn too, since location tokens and task words start untrained.
-
-    Returns:
-        The PEFT model; `merge_lora` turns it back into a plain one.
+    There, a layer fails at its first forward if its inputs are no multiple of 64 or its outputs
+    none of 32 (bitsandbytes 0.50).
     """
-    from peft import LoraConfig, get_peft_model
-
-    disable_repacking(model)
-    config = LoraConfig(
-        r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=LANGUAGE_LINEARS
-    )
-    adapted = get_peft_model(model, config)
-    model.model.multi_modal_projector.float().requires_grad_(True)
-    model.get_input_embeddings().float().requires_grad_(True)
-    return adapted
-
-
-def merge_lora(adapted: nn.Module) -> PreTrainedModel:
-    """Fold the adapters into the weights and return the plain model."""
-    merged = adapted.merge_and_unload()  # type: ignore[operator]
-    merged.requires_grad_(False)
-    merged.eval()
-    return merged  # type: ignore[no-any-return]
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu") and (
+            int(module.in_features) % 64 or int(module.out_features) % 32  # type: ignore[arg-type]
+        ):
+            module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]
 
 
 def disable_repacking(model: nn.Module) -> None:
@@ -244,15 +244,27 @@ def disable_repacking(model: nn.Module) -> None:
             module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]
 
 
-def store_quantized(folder: Path, out: Path, names: Sequence[str] = ()) -> None:
+def is_repacked(model: nn.Module) -> bool:
+    """Whether a 4-bit layer was laid out for answers, so that no gradient passes it."""
+    states = (
+        getattr(getattr(each, "weight", None), "quant_state", None) for each in model.modules()
+    )
+    return any(getattr(state, "packing_format_for_cpu", False) for state in states)
+
+
+def store_quantized(
+    folder: Path, out: Path, names: Sequence[str] = (), *, tower: Precision = Precision.BF16
+) -> None:
     """Load a plain model folder in NF4 and write it so; tokenizer files are copied.
 
     Args:
         folder: transformers folder with plain weights.
         out: folder to write.
         names: further file names to copy.
+        tower: how the vision tower's linear layers are held: bf16 or nf4.
     """
-    model = load_image_text_model(folder, Precision.NF4)
+    whole = KEPT_WHOLE[1:] if tower is Precision.NF4 else KEPT_WHOLE
+    model = load_image_text_model(folder, Precision.NF4, whole)
     model.save_pretrained(out)
     _copy_tokenizer(folder, out, names)
 

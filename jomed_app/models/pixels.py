@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from jomed_app.boxes import Box
+from jomed_app.types import ImageRecord
 
 PIXEL_MEAN = 127.0  # EfficientNet-Lite was trained on (x - 127) / 128, RGB
 PIXEL_SCALE = 128.0
@@ -19,11 +20,23 @@ PIXEL_SCALE = 128.0
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """How an image of `rows` x `columns` px lies, centered, in a black square of `side` px."""
+    """How an image of `rows` x `columns` px lies, centered, in a black square of `side` px.
+
+    Its boxes are in px of the file that it was cut from, at `left`, `top`.
+    """
 
     rows: int
     columns: int
     side: int
+    left: int = 0
+    top: int = 0
+
+    @classmethod
+    def of_record(cls, image: ImageRecord, side: int) -> Letterbox:
+        """Return how the region that is read of a picture lies in the square."""
+        rows, columns = image.size_px
+        region = image.info.region
+        return cls(rows, columns, side, region.x0 if region else 0, region.y0 if region else 0)
 
     @property
     def scale(self) -> float:
@@ -42,18 +55,23 @@ class Letterbox:
         return (self.side - width) // 2, (self.side - height) // 2
 
     def to_unit(self, box: Box) -> Box:
-        """Image px -> unit square."""
+        """Px of the file -> unit square."""
         (width, height), (left, top) = self.size, self.offset
-        moved = box.scaled(width / self.columns, height / self.rows).shifted(left, top)
+        moved = (
+            box.shifted(-self.left, -self.top)
+            .scaled(width / self.columns, height / self.rows)
+            .shifted(left, top)
+        )
         return moved.scaled(1 / self.side, 1 / self.side)
 
     def to_image(self, box: Box) -> Box | None:
-        """Unit square -> image px, clipped to the image; None when it lies in the margin."""
+        """Unit square -> px of the file, clipped to the image; None when it is in the margin."""
         (width, height), (left, top) = self.size, self.offset
         moved = box.scaled(self.side, self.side).shifted(-left, -top)
-        return moved.scaled(self.columns / width, self.rows / height).clipped(
+        inside = moved.scaled(self.columns / width, self.rows / height).clipped(
             self.columns, self.rows
         )
+        return inside.shifted(self.left, self.top) if inside else None
 
 
 def letterbox(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -64,7 +82,16 @@ def letterbox(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
         return image
     square = Image.new("RGB", (side, side))
     # Halving first keeps antialiasing and makes large films cheap to shrink.
-    resized = Image.fromarray(image).resize(place.size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    # Channel by channel, and one alone where all share it: the same levels, and a large picture is
+    # not copied into Pillow's four bytes a pixel.
+    shown = range(1) if image.strides[2] == 0 else range(3)
+    channels = [
+        Image.fromarray(np.ascontiguousarray(image[:, :, each])).resize(
+            place.size, Image.Resampling.BILINEAR, reducing_gap=2.0
+        )
+        for each in shown
+    ]
+    resized = channels[0].convert("RGB") if len(channels) == 1 else Image.merge("RGB", channels)
     square.paste(resized, place.offset)
     return np.asarray(square)
 

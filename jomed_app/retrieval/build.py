@@ -1,7 +1,7 @@
 """Build an index from case records, or add cases to one. Written beside, then put in place whole.
 
-Images come in through `imaging.read_image`, the same door that a query takes, so that query and
-corpus are prepared identically.
+Images come in through `retrieval.case_image`, by the same steps that a query takes, so that query
+and corpus are prepared identically.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.data.records import CaseRecord
-from jomed_app.errors import ImageError, IndexMismatchError, RecordError
-from jomed_app.imaging import read_image
+from jomed_app.errors import IndexMismatchError, RecordError
 from jomed_app.retrieval.candidates import encode_thumb
+from jomed_app.retrieval.case_image import read_case_image
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.manifest import HEADS
 from jomed_app.retrieval.search import CaseEncoder
@@ -29,7 +29,7 @@ from jomed_app.retrieval.write import (
     require_free,
     write_index,
 )
-from jomed_app.types import Head
+from jomed_app.types import Head, RegionSource
 
 NUM_SAMPLE_QUERIES = 128
 
@@ -149,13 +149,14 @@ def _encode(
         batch = records[start : start + batch_size]
         images = []
         for number, record in enumerate(batch, start=start + 1):
-            image, image_hash = _read_case(record, number, folder)
-            images.append(image)
-            rows.image_hashes.append(image_hash)
-            rows.jpegs.append(encode_thumb(image, thumb_px))
+            case = read_case_image(record, number, folder)
+            images.append(case.pixels)
+            rows.records.append(case.record)
+            rows.image_hashes.append(case.sha256)
+            rows.regions[case.source] += 1
+            rows.jpegs.append(encode_thumb(case.pixels, thumb_px))
             if record.case_id in sampled:
-                rows.queries[record.case_id] = _checked_query(encoder, image)
-        rows.records.extend(batch)
+                rows.queries[record.case_id] = _checked_query(encoder, case.pixels)
         encoded: dict[Head, NDArray[np.float32]] = {
             "image": encoder.encode_images(images),
             "text": encoder.encode_passages([record.passage for record in batch]),
@@ -165,23 +166,6 @@ def _encode(
         if on_progress is not None:
             on_progress(len(rows.records), len(records))
     return rows
-
-
-def _read_case(record: CaseRecord, number: int, folder: Path) -> tuple[NDArray[np.uint8], str]:
-    try:
-        decoded = read_image(folder / record.image)
-    except ImageError as error:
-        raise RecordError(
-            f"case {number} ('{record.case_id}') must have a readable image: {error}"
-        ) from error
-    rows, columns = decoded.model_input.shape[:2]
-    if (rows, columns) != (record.rows, record.columns):
-        raise RecordError(
-            f"case {number} ('{record.case_id}') must state the size of its image, found "
-            f"{record.rows} x {record.columns} for an image of {rows} x {columns} px; "
-            "correct rows and columns in its record"
-        )
-    return decoded.model_input, decoded.info.sha256
 
 
 def _checked(
@@ -213,11 +197,13 @@ def _checked_query(
 
 def _merge(old: CandidateIndex, new: EncodedCases, sampled: frozenset[str]) -> EncodedCases:
     """Old and new rows in one, sorted by id."""
+    known: Counter[RegionSource] = Counter(old.info.regions or {"whole": old.info.count})
     rows = EncodedCases(
         records=[*map(old.candidate, old.ids), *new.records],
         image_hashes=[*map(old.image_sha256, old.ids), *new.image_hashes],
         jpegs=[*map(old.thumb_jpeg, old.ids), *new.jpegs],
         vectors={head: [*old.vectors(head), *new.vectors[head]] for head in HEADS},
+        regions=known + new.regions,
     )
     order = sorted(range(len(rows.records)), key=lambda row: rows.records[row].case_id)
     rows.records = [rows.records[row] for row in order]

@@ -145,6 +145,14 @@ class CorpusView:
         """Return the (N, D) unit rows of one head, in the order of `ids`."""
         return self._stores[head].vectors()
 
+    def vectors_of(self, head: Head, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Return the (R, D) unit rows of some cases in one head; errors as `candidate`."""
+        return self._stores[head].some([self._row(name) for name in ids])
+
+    def holds_group(self, group: str) -> bool:
+        """Whether a case of that group is here; the empty group is none."""
+        return bool(group) and group in self._rows_of_group
+
     def others(
         self, exclude_ids: Collection[str], exclude_groups: Collection[str]
     ) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ Rows are sorted by case id, so the order in which a corpus was read never matter
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,10 @@ from jomed_app.retrieval.manifest import (
     REBUILD,
     IndexManifest,
     check_index_files,
+    read_index_file,
     read_manifest,
 )
+from jomed_app.retrieval.similarity import SimilarityScale, measure_similarity
 from jomed_app.retrieval.store import STORES, StoreKind, VectorStore
 from jomed_app.types import Head
 
@@ -74,9 +77,11 @@ class CandidateIndex(CorpusView):
                 f"'{manifest.encoder_fingerprint}', loaded retriever is '{fingerprint}'. {REBUILD}"
             )
         check_index_files(path, manifest)
-        store_type = STORES[manifest.store]
         stores: dict[Head, VectorStore] = {
-            head: store_type.load(path / store_file(head, manifest.store)) for head in HEADS
+            head: STORES[manifest.store].load(
+                read_index_file(path, store_file(head, manifest.store), manifest)
+            )
+            for head in HEADS
         }
         records, image_hashes = read_candidates(path)
         thumbs = Thumbs(path)
@@ -128,8 +133,17 @@ class CandidateIndex(CorpusView):
         """Return the hex hash of the file a candidate's image was read from; errors as `image`."""
         return self._image_hashes[self._row(candidate_id)]
 
+    @cached_property
+    def similarity(self) -> SimilarityScale | None:
+        """What image similarities mean in this index, measured when it is first asked for."""
+        return measure_similarity(self)
+
     def percentile(self, score: float, head: Head) -> float:
-        """Return the share of random corpus pairs less similar than `score`, in [0, 100] %."""
+        """Return the share of random corpus pairs less similar than `score`, in [0, 100] %.
+
+        Of one head and of queries as they were encoded when the index was built; cases of several
+        searches are compared by `similarity`.
+        """
         values, levels = self._percentiles[head]
         return float(np.interp(score, values, levels, left=0.0, right=100.0))
 

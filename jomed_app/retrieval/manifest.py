@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from jomed_app.errors import IndexMismatchError
 from jomed_app.retrieval.store import StoreKind
-from jomed_app.storage.sealing import SealedManifest, SealError, check_files, read_sealed
-from jomed_app.types import Head
+from jomed_app.storage.durable import left_aside
+from jomed_app.storage.sealing import (
+    SealedManifest,
+    SealError,
+    check_files,
+    read_checked,
+    read_sealed,
+)
+from jomed_app.types import Head, RegionSource
 
 INDEX_FORMAT_VERSION = 1
 HEADS: tuple[Head, ...] = ("image", "text")
@@ -39,6 +46,19 @@ class IndexManifest(SealedManifest):
     source: str = Field(description="where the cases come from, in words")
     thumb_px: int = Field(gt=0, description="longest side of a thumbnail")
     similarity_quantiles: dict[Head, tuple[float, ...]]
+    regions: dict[RegionSource, int] | None = Field(
+        default=None,
+        description="images by who says which part is read: tag, detected, or whole; None in "
+        "indexes that read every image whole, without a look for a region",
+    )
+
+    @model_serializer(mode="wrap")
+    def _leave_out_what_is_not_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """An older manifest stays as it was, and so does its seal."""
+        values: dict[str, Any] = handler(self)
+        if self.regions is None:
+            values.pop("regions", None)
+        return values
 
 
 def read_manifest(folder: Path) -> IndexManifest:
@@ -48,9 +68,10 @@ def read_manifest(folder: Path) -> IndexManifest:
         IndexMismatchError: if the folder or manifest is missing, damaged or of another version.
     """
     if not folder.is_dir():
-        aside = sorted(folder.parent.glob(f".{folder.name}.*.old")) if folder.name else []
+        aside = left_aside(folder)
         way_out = (
-            f"An interrupted build left the older index at '{aside[0].name}': rename that folder"
+            f"An interrupted build left the older index at '{aside}': rename that folder, or "
+            "build again"
             if aside
             else "Build one: python -m jomed_app index build ..."
         )
@@ -71,6 +92,18 @@ def check_index_files(folder: Path, manifest: IndexManifest) -> None:
     """
     try:
         check_files(folder, manifest.files)
+    except SealError as error:
+        raise altered_index(manifest.name, error) from error
+
+
+def read_index_file(folder: Path, name: str, manifest: IndexManifest) -> bytes:
+    """Return the bytes of a file of an index, their hash checked.
+
+    Raises:
+        IndexMismatchError: if the file is missing or altered.
+    """
+    try:
+        return read_checked(folder, name, manifest.files)
     except SealError as error:
         raise altered_index(manifest.name, error) from error
 

@@ -51,7 +51,7 @@ class QuestionSearch:
         self._last: tuple[str | None, NDArray[np.float64]] = None, np.zeros(0)
         self._asked = [each for record in records for each in record.questions]
         self._starts = np.cumsum([0, *(len(record.questions) for record in records)])
-        self._vectorizer = TfidfVectorizer(
+        self._vectorizer = TfidfVectorizer(  # nosec B106  # a pattern of words
             ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+"
         )
         texts = [each.question for each in self._asked]

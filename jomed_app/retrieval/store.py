@@ -7,8 +7,7 @@ many machines share; it needs the optional packages `pymilvus` (and `milvus-lite
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
-from pathlib import Path
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, Protocol, Self
 
 import faiss
@@ -54,15 +53,18 @@ class VectorStore(Protocol):
     def vectors(self) -> Vectors:
         """All rows, (N, D), in row order."""
 
-    def save(self, path: Path) -> None:
-        """Write what `load` needs to one file."""
+    def some(self, rows: Sequence[int]) -> Vectors:
+        """The rows of these numbers, (R, D), in that order."""
+
+    def dump(self) -> bytes:
+        """Return what `load` needs, as the bytes of one file."""
 
     def close(self) -> None:
         """Let go of memory or of a connection; the store is not used after."""
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Open what `save` wrote."""
+    def load(cls, content: bytes) -> Self:
+        """Open what `dump` returned; faiss trusts what it reads, so its hash is checked before."""
 
 
 class FaissStore:
@@ -112,25 +114,31 @@ class FaissStore:
         rows: Vectors = self._index.reconstruct_n(0, self.size)
         return rows
 
-    def save(self, path: Path) -> None:
-        """Write the faiss index to one file."""
-        faiss.write_index(self._index, str(path))
+    def some(self, rows: Sequence[int]) -> Vectors:
+        """The rows of these numbers, (R, D), in that order."""
+        found: Vectors = self._index.reconstruct_batch(np.array(rows, dtype=np.int64))
+        return found
+
+    def dump(self) -> bytes:
+        """The faiss index as the bytes of one file."""
+        content: bytes = faiss.serialize_index(self._index).tobytes()
+        return content
 
     def close(self) -> None:
         """Free the vectors."""
         self._index.reset()
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a file that `save` wrote."""
-        index = faiss.read_index(str(path))
+    def load(cls, content: bytes) -> Self:
+        """Read what `dump` returned; see `VectorStore.load`."""
+        index = faiss.deserialize_index(np.frombuffer(content, dtype=np.uint8))
         store = cls(index.d)
         store._index = index
         return store
 
 
 class MilvusStore:
-    """A Milvus collection with a FLAT index; Milvus keeps the vectors, `save` writes a reference.
+    """A Milvus collection with a FLAT index; Milvus keeps the vectors, `dump` gives a reference.
 
     Args:
         dim: numbers per vector.
@@ -220,22 +228,27 @@ class MilvusStore:
 
     def vectors(self) -> Vectors:
         """All rows, (N, D), in row order."""
-        rows = np.empty((self.size, self._dim), dtype=np.float32)
-        for start in range(0, len(rows), _MILVUS_BATCH_ROWS):
-            ids = list(range(start, min(start + _MILVUS_BATCH_ROWS, len(rows))))
-            for entity in self._client.get(self._collection, ids, output_fields=["vector"]):
-                rows[entity["row"]] = entity["vector"]
-        return rows
+        return self.some(range(self.size))
 
-    def save(self, path: Path) -> None:
-        """Write address, collection and dimension as JSON."""
+    def some(self, rows: Sequence[int]) -> Vectors:
+        """The rows of these numbers, (R, D), in that order."""
+        found: dict[int, Any] = {}
+        for start in range(0, len(rows), _MILVUS_BATCH_ROWS):
+            ids = list(rows[start : start + _MILVUS_BATCH_ROWS])
+            for entity in self._client.get(self._collection, ids, output_fields=["vector"]):
+                found[entity["row"]] = entity["vector"]
+        vectors = [found[row] for row in rows]
+        return np.array(vectors, dtype=np.float32).reshape(len(rows), self._dim)
+
+    def dump(self) -> bytes:
+        """Address, collection and dimension as JSON."""
         reference = {"uri": self._uri, "collection": self._collection, "dim": self._dim}
-        path.write_text(json.dumps(reference, sort_keys=True) + "\n", encoding="utf-8")
+        return (json.dumps(reference, sort_keys=True) + "\n").encode()
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Connect to the collection that a file written by `save` names."""
-        reference = json.loads(path.read_text(encoding="utf-8"))
+    def load(cls, content: bytes) -> Self:
+        """Connect to the collection that the bytes of `dump` name."""
+        reference = json.loads(content)
         return cls(reference["dim"], uri=reference["uri"], collection=reference["collection"])
 
     def close(self) -> None:

@@ -1,12 +1,10 @@
-"""Write a whole index: all files to a folder beside, then one rename. An older index survives."""
+"""Write a whole index: all files to a folder beside, then put in place. An older one survives."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
-import os
-import shutil
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
@@ -23,8 +21,9 @@ from jomed_app.retrieval.index import store_file
 from jomed_app.retrieval.manifest import HEADS, IndexManifest
 from jomed_app.retrieval.search import CaseEncoder
 from jomed_app.retrieval.store import FaissStore, MilvusStore, StoreKind, VectorStore
+from jomed_app.storage.durable import clear_interrupted, require_writable, whole_folder
 from jomed_app.storage.sealing import MANIFEST_FILE, hash_folder, write_sealed
-from jomed_app.types import Head
+from jomed_app.types import Head, RegionSource
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +42,7 @@ class EncodedCases:
         jpegs: thumbnails.
         vectors: per head (D,) unit rows.
         queries: case id -> head -> (D,) query vector, of the sampled cases only.
+        regions: images by who said which part of them is read.
     """
 
     records: list[CaseRecord] = field(default_factory=list)
@@ -52,6 +52,7 @@ class EncodedCases:
         default_factory=lambda: {head: [] for head in HEADS}
     )
     queries: dict[str, dict[Head, NDArray[np.float32]]] = field(default_factory=dict)
+    regions: Counter[RegionSource] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ def write_index(
 ) -> None:
     """Write all files to a folder beside `out`, then put it in the place of `out`.
 
-    Between the two renames of `_put_in_place` a killed process leaves the older index aside, whole;
-    `read_manifest` then says where.
+    A process killed while the folders change places leaves the older index aside, whole;
+    `read_manifest` then says where, and the next build puts it back.
 
     Args:
         rows: the cases sorted by id, with at least one sampled query.
@@ -81,16 +82,15 @@ def write_index(
 
     Raises:
         RecordError: if all cases are of one group.
+        StorageError: if there is no room or no permission.
     """
-    partial = out.parent / f".{out.name}.{uuid.uuid4().hex[:8]}.partial"
-    partial.mkdir(parents=True)
-    try:
+    with whole_folder(out) as partial:
         vectors = {head: np.stack(rows.vectors[head]) for head in HEADS}
         quantiles = _similarity_quantiles(rows, vectors)
         for head in HEADS:
             store = _new_store(settings, encoder.dim, head)
             store.add(vectors[head])
-            store.save(partial / store_file(head, settings.store))
+            (partial / store_file(head, settings.store)).write_bytes(store.dump())
             store.close()
         write_candidates(partial, rows.records, rows.image_hashes)
         write_thumbs(partial, rows.jpegs)
@@ -112,20 +112,21 @@ def write_index(
             source=settings.source,
             thumb_px=settings.thumb_px,
             similarity_quantiles=quantiles,
+            regions=dict(sorted(rows.regions.items())),
         )
         write_sealed(partial, manifest)
-        _put_in_place(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     logger.info("index '%s' written: %d cases", settings.name, len(rows.records))
 
 
 def require_free(out: Path) -> None:
-    """Check that writing to `out` can destroy nothing but an older index.
+    """Check that writing to `out` can destroy nothing but an older index; clear what a kill left.
 
     Raises:
         IndexMismatchError: if `out` is a file, or a folder with other files in it.
+        StorageError: if it cannot be written to.
     """
+    require_writable(out.parent)
+    clear_interrupted(out)
     if not out.exists() or (out / MANIFEST_FILE).is_file():
         return
     if out.is_file() or any(out.iterdir()):
@@ -177,18 +178,3 @@ def _corpus_hash(rows: EncodedCases) -> str:
         line = json.dumps([record.model_dump(mode="json"), image_hash], sort_keys=True)
         digest.update(line.encode() + b"\n")
     return digest.hexdigest()
-
-
-def _put_in_place(partial: Path, out: Path) -> None:
-    """Rename `partial` to `out`; an older `out` stands aside until that worked."""
-    if not out.exists():
-        os.replace(partial, out)
-        return
-    aside = out.parent / f".{out.name}.{uuid.uuid4().hex[:8]}.old"
-    os.replace(out, aside)
-    try:
-        os.replace(partial, out)
-    except BaseException:
-        os.replace(aside, out)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)

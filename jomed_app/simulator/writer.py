@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -13,6 +14,7 @@ from PIL import Image
 from jomed_app.data.records import RECORDS_FILE, CaseRecord, read_records, write_records
 from jomed_app.errors import ConfigError, RecordError
 from jomed_app.simulator.case import SIMULATOR, check_request, simulate_case
+from jomed_app.storage.durable import write_file
 
 CASES_PER_SEED = 1_000_000
 _PARTIAL = "partial"
@@ -68,9 +70,7 @@ def write_cases(
     partial = out / _PARTIAL
     partial.mkdir(exist_ok=True)
     for record in _made(missing, out, size_px, workers):
-        draft = partial / f"{record.case_id}.part"
-        draft.write_text(record.model_dump_json(), encoding="utf-8")
-        draft.replace(draft.with_suffix(".json"))
+        write_file(partial / f"{record.case_id}.json", record.model_dump_json())
         known[int(record.provenance["seed"])] = record
         done += 1
         if on_case is not None:
@@ -86,8 +86,8 @@ def write_cases(
 def _known(out: Path, wanted: set[int], size_px: int) -> dict[int, CaseRecord]:
     """Return the finished cases of the folder by seed, after checking that they belong here."""
     records = read_records(out) if (out / RECORDS_FILE).is_file() else []
-    for path in sorted((out / _PARTIAL).glob("*.json")):
-        records.append(CaseRecord.model_validate_json(path.read_text(encoding="utf-8")))
+    for path in sorted((out / _PARTIAL).glob("[!.]*.json")):
+        records.append(CaseRecord.model_validate_json(path.read_bytes()))
     known: dict[int, CaseRecord] = {}
     for record in records:
         made = (record.provenance.get("simulator"), record.provenance.get("size_px"))
@@ -127,8 +127,7 @@ def _made(seeds: list[int], out: Path, size_px: int, workers: int) -> Iterator[C
 def _write_case(seed: int, out: Path, size_px: int) -> CaseRecord:
     """Simulate one case and write its image; an unfinished file never bears the final name."""
     case = simulate_case(seed, size_px=size_px)
-    path = out / case.record.image
-    draft = path.with_suffix(".part")
-    Image.fromarray(case.image).save(draft, format="PNG", compress_level=4)
-    draft.replace(path)
+    content = io.BytesIO()
+    Image.fromarray(case.image).save(content, format="PNG", compress_level=4)
+    write_file(out / case.record.image, content.getvalue())
     return case.record

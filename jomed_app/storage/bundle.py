@@ -1,19 +1,22 @@
 """The bundle: one folder with everything learned, sealed by `manifest.json`.
 
 Layout: manifest.json, MODEL_CARD.md, retriever/, reader/, heads/ ... A bundle whose hashes fail
-does not load. No torch here: a bundle is checked before any weight is read.
+does not load. No torch here: a bundle is checked before any weight is read. One of large models
+holds what was learned beside them, and pins the models themselves (`storage.pinned`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pydantic import Field, JsonValue, ValidationError
 
 from jomed_app import __version__
 from jomed_app.errors import BundleError, first_fault
+from jomed_app.storage.durable import left_aside
+from jomed_app.storage.pinned import PinnedModel, PinnedPart
 from jomed_app.storage.sealing import (
     MANIFEST_FILE,
     SealedManifest,
@@ -27,6 +30,7 @@ from jomed_app.types import CorpusKind, Frozen
 
 BUNDLE_FORMAT_VERSION = 2
 BUNDLE_LIMIT_BYTES = 64 * 2**20
+HELD = (".safetensors", ".json", ".jinja", ".txt", ".md")
 _EXPORT = "python -m jomed_app bundle export"
 
 
@@ -39,11 +43,15 @@ class TrainingInfo(Frozen):
 
 
 class TrainingData(Frozen):
-    """One data set that training saw: name, hash of its records and number of cases."""
+    """One data set that training saw: name, hash of its records and number of cases.
+
+    `licence` is stated where its terms allow non-commercial use only, else empty.
+    """
 
     name: str
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     cases: int = Field(ge=0)
+    licence: str = Field(default="", exclude_if=lambda value: not value)
 
 
 class BaseWeights(Frozen):
@@ -58,7 +66,8 @@ class BundleManifest(SealedManifest):
     """What a bundle is made of and made from.
 
     `profiles` holds, by kind of corpus, what was fitted with that corpus as known cases; it is read
-    by `inference.calibration.profile`.
+    by `inference.calibration.profile`. `pinned` names models that lie outside; empty where the
+    bundle holds all weights.
     """
 
     format_version: int = BUNDLE_FORMAT_VERSION
@@ -73,6 +82,7 @@ class BundleManifest(SealedManifest):
     metrics: dict[str, JsonValue] = Field(default={})
     code_version: str
     base_weights: tuple[BaseWeights, ...] = ()
+    pinned: dict[PinnedPart, PinnedModel] = Field(default={}, exclude_if=lambda value: not value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +124,7 @@ def write_manifest(
     training_data: Sequence[TrainingData] = (),
     metrics: Mapping[str, JsonValue] | None = None,
     base_weights: Sequence[BaseWeights] = (),
+    pinned: Mapping[PinnedPart, PinnedModel] | None = None,
     code_version: str = __version__,
 ) -> BundleManifest:
     """Hash every file below `folder` and write its sealed manifest; an older one is replaced.
@@ -130,6 +141,7 @@ def write_manifest(
         training_data: data sets that training saw.
         metrics: measured figures; JSON values, finite.
         base_weights: pretrained weights and their licences.
+        pinned: models that lie outside.
         code_version: of the app that wrote the bundle.
 
     Returns:
@@ -152,6 +164,7 @@ def write_manifest(
                 "training_data": tuple(training_data),
                 "metrics": dict(metrics or {}),
                 "base_weights": tuple(base_weights),
+                "pinned": dict(pinned or {}),
                 "code_version": code_version,
                 "files": hash_folder(folder),
             }
@@ -172,11 +185,12 @@ def open_bundle(folder: Path, verify: bool = True) -> Bundle:
 
     Raises:
         BundleError: if the folder, the manifest or a file is missing, a file is extra or altered,
-            or the format version is another one.
+            may hold code, or the format version is another one.
     """
     _require_folder(folder)
     try:
         manifest = read_sealed(folder, BundleManifest, format_version=BUNDLE_FORMAT_VERSION)
+        _require_harmless(manifest)
         check_files(folder, manifest.files, hashes=verify)
     except SealError as error:
         raise BundleError(
@@ -214,8 +228,23 @@ def check_size_limit(manifest: BundleManifest, limit_bytes: int = BUNDLE_LIMIT_B
     )
 
 
+def _require_harmless(manifest: BundleManifest) -> None:
+    """Refuse files that a library could take for a pickle or for code, whoever sealed them."""
+    for name in sorted(manifest.files):
+        if PurePosixPath(name).suffix not in HELD:
+            raise BundleError(
+                f"bundle '{manifest.name}' may hold no files but {', '.join(HELD)}, "
+                f"found '{name}'; weights must be safetensors"
+            )
+
+
 def _require_folder(folder: Path) -> None:
     if not folder.is_dir():
-        raise BundleError(
-            f"a bundle must be a folder, found none at '{folder.name}'. Make one: {_EXPORT} ..."
+        aside = left_aside(folder)
+        way_out = (
+            f"An interrupted export left the older bundle at '{aside}': rename that folder, or "
+            "export again"
+            if aside
+            else f"Make one: {_EXPORT} ..."
         )
+        raise BundleError(f"a bundle must be a folder, found none at '{folder.name}'. {way_out}")

@@ -1,6 +1,7 @@
 """Sealed folders: a manifest that holds the hash of every file beside it, and of itself.
 
-Indexes and bundles share this. One flipped byte in any file, the manifest included, is found.
+Indexes and bundles share this. One flipped byte in any file, the manifest included, is found. It
+is no signature: who can write to the folder can seal it anew (`storage.signature`).
 """
 
 from __future__ import annotations
@@ -8,16 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import uuid
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any, Self, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
 
 from jomed_app.errors import first_fault
+from jomed_app.storage.durable import write_file
 from jomed_app.types import Frozen
 
 MANIFEST_FILE = "manifest.json"
+SIGNATURE_FILE = "manifest.json.sig"  # may lie beside the manifest; see `storage.signature`
+NOT_SEALED = (MANIFEST_FILE, SIGNATURE_FILE)
 _CHUNK_BYTES = 1 << 20
 
 
@@ -77,13 +81,20 @@ def _canonical(content: dict[str, Any]) -> str:
     return json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def hash_file(path: Path) -> FileEntry:
-    """Return SHA-256 and size of a file, read in pieces of 1 MiB."""
+def hash_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> FileEntry:
+    """Return SHA-256 and size of a file, read in pieces of 1 MiB.
+
+    Args:
+        path: of the file.
+        on_bytes: called with the size of every piece that was read.
+    """
     digest, size = hashlib.sha256(), 0
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             digest.update(chunk)
             size += len(chunk)
+            if on_bytes is not None:
+                on_bytes(len(chunk))
     return FileEntry(sha256=digest.hexdigest(), size=size)
 
 
@@ -97,11 +108,11 @@ def write_sealed(folder: Path, manifest: ManifestType) -> ManifestType:
 
     Raises:
         ValueError: if a number in it is not finite.
+        StorageError: if it cannot be written.
     """
     sealed = manifest.sealed()
-    partial = folder.parent / f".{MANIFEST_FILE}.{uuid.uuid4().hex[:8]}"
-    partial.write_text(sealed.to_text(), encoding="utf-8")
-    os.replace(partial, folder / MANIFEST_FILE)
+    write_file(folder / MANIFEST_FILE, sealed.to_text())
+    (folder / SIGNATURE_FILE).unlink(missing_ok=True)  # it was that of another manifest
     return sealed
 
 
@@ -114,12 +125,12 @@ def read_sealed(
         SealError: if it is missing, unreadable, of another version, or was altered.
     """
     path = folder / MANIFEST_FILE
-    if not path.is_file():
+    if not path.is_file() or path.is_symlink():
         raise SealError(f"file '{MANIFEST_FILE}' is missing")
     try:
         text = path.read_bytes().decode("utf-8")
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SealError(f"file '{MANIFEST_FILE}' is not readable JSON") from error
     found = content.get("format_version") if isinstance(content, dict) else None
     if found != format_version:
@@ -139,7 +150,8 @@ def check_files(folder: Path, files: dict[str, FileEntry], *, hashes: bool = Tru
     """Check that a folder holds exactly these files; with `hashes`, bit for bit.
 
     Raises:
-        SealError: naming the first file that is missing, extra or altered.
+        SealError: naming the first file that is missing, extra or altered, or that is none: a link
+            leads outside of what was sealed, and a pipe never ends.
     """
     present = set(_file_names(folder))
     for name in sorted(files.keys() - present):
@@ -149,14 +161,41 @@ def check_files(folder: Path, files: dict[str, FileEntry], *, hashes: bool = Tru
     if not hashes:
         return
     for name, expected in sorted(files.items()):
-        found = hash_file(folder / name)
-        if found != expected:
-            raise SealError(
-                f"file '{name}' was altered, expected sha256 {expected.sha256[:12]} "
-                f"({expected.size} bytes), found {found.sha256[:12]} ({found.size} bytes)"
-            )
+        _require_same(name, hash_file(folder / name), expected)
+
+
+def read_checked(folder: Path, name: str, files: dict[str, FileEntry]) -> bytes:
+    """Return the bytes of a file once their own hash was found to be the manifest's.
+
+    For readers that trust what they get: nothing can change between the check and the use.
+
+    Raises:
+        SealError: if the file is missing or altered.
+    """
+    if name not in files or not (folder / name).is_file():
+        raise SealError(f"file '{name}' is missing")
+    content = (folder / name).read_bytes()
+    found = FileEntry(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+    _require_same(name, found, files[name])
+    return content
+
+
+def _require_same(name: str, found: FileEntry, expected: FileEntry) -> None:
+    if found != expected:
+        raise SealError(
+            f"file '{name}' was altered, expected sha256 {expected.sha256[:12]} "
+            f"({expected.size} bytes), found {found.sha256[:12]} ({found.size} bytes)"
+        )
 
 
 def _file_names(folder: Path) -> list[str]:
-    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted(name for name in names if name != MANIFEST_FILE)
+    """Names of all files below a folder but of what seals it; anything that is none is refused."""
+    names = []
+    for place, folders, files in os.walk(folder):
+        for path in (Path(place) / name for name in (*folders, *files)):
+            name = path.relative_to(folder).as_posix()
+            if path.is_symlink() or not (path.is_dir() or path.is_file()):
+                raise SealError(f"'{name}' must be a file or a folder, found a link or a device")
+            if path.is_file() and name not in NOT_SEALED:
+                names.append(name)
+    return sorted(names)

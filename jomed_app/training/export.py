@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,18 +14,21 @@ from numpy.typing import NDArray
 
 from jomed_app.config.load import config_to_dict, read_stored_config
 from jomed_app.data.corpus import corpus_hash
+from jomed_app.data.licences import is_noncommercial, licence_of
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.sources.foreign import foreign_images
 from jomed_app.data.wording.prompts import NO_REFERENCE, candidate_text, query_text
 from jomed_app.errors import BundleError
 from jomed_app.inference.calibration.profile import read_profile
+from jomed_app.models.adapters import merge_lora
 from jomed_app.models.heads import save_heads
-from jomed_app.models.loading import merge_lora, store_quantized, store_quantized_encoder
+from jomed_app.models.loading import Precision, store_quantized, store_quantized_encoder
 from jomed_app.models.localizer.localizer import load_localizer
 from jomed_app.models.number_type import compute_dtype
 from jomed_app.models.pixels import letterbox, to_pixel_values
-from jomed_app.models.reader.packed import Reader
-from jomed_app.models.retriever.embedded import RetrieverProjections, pool_tokens, store_fingerprint
+from jomed_app.models.reader.packed import PackedReader
+from jomed_app.models.retriever.embedded import RetrieverProjections, store_fingerprint
+from jomed_app.models.towers.tokens import pool_tokens
 from jomed_app.progress import OnProgress
 from jomed_app.storage.bundle import (
     BaseWeights,
@@ -36,10 +38,11 @@ from jomed_app.storage.bundle import (
     check_size_limit,
     write_manifest,
 )
+from jomed_app.storage.durable import whole_folder, write_file
+from jomed_app.training.base_weights.towers import packages_of
 from jomed_app.training.cases.table import load_reader_table
 from jomed_app.training.heads import fit_domain_head, fit_linear_head
 from jomed_app.training.model_card import write_card
-from jomed_app.training.run.base_weights import BASE_PACKAGES
 from jomed_app.training.run.loop import no_progress
 from jomed_app.training.run.workspace import Workspace
 from jomed_app.types import CorpusKind
@@ -48,16 +51,13 @@ logger = logging.getLogger(__name__)
 
 CONFIG_FILE = "config.json"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
-BASE_LICENCE = "Apache-2.0"
 STEPS = ("reader", "heads", "seal")
 FOLDER_KEYS = {"data", "start", "start_from"}  # settings that name a folder
 
 
 def write_config(run: Path, config: Any) -> None:
     """Keep the resolved configuration beside what it produced."""
-    run.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(config_to_dict(config), indent=1)
-    (run / CONFIG_FILE).write_text(text, encoding="utf-8")
+    write_file(run / CONFIG_FILE, json.dumps(config_to_dict(config), indent=1))
 
 
 def make_bundle(
@@ -79,6 +79,7 @@ def make_bundle(
 
     Raises:
         BundleError: if a part of the run is missing, or the bundle exceeds 64 MiB.
+        StorageError: if there is no room or no permission.
     """
     _require(run, CONFIG_FILE)
     work = Workspace(run, read_stored_config(run / CONFIG_FILE))
@@ -87,16 +88,27 @@ def make_bundle(
     located = work.chosen_localizer(checkpoint)
     parts = [f"reader/{checkpoint}", located.relative_to(run).as_posix()]
     _require(run, *parts, *(["cv/settings.json"] if has_real else []))
-    folder = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    reader, adapted = work.trainable_reader(work.reader(checkpoint))
+    with whole_folder(out) as folder:
+        manifest = _fill(folder, work, name, version, on_progress)
+        check_size_limit(manifest)
+    on_progress(3, len(STEPS))
+    return manifest
+
+
+def _fill(
+    folder: Path, work: Workspace, name: str, version: str, on_progress: OnProgress
+) -> BundleManifest:
+    """Write every part of a bundle into an empty folder and seal it."""
+    run, checkpoint, has_real = work.root, work.shipped, bool(work.config.train_reader.data)
+    located = work.chosen_localizer(checkpoint)
+    reader, adapted = work.trainable_reader(work.chosen_reader(checkpoint))
     merge_lora(adapted)
     reader.model.to(torch.bfloat16)  # type: ignore[arg-type]
     plain = run / "export"
     reader.model.save_pretrained(plain)
     reader.tokenizer.save_pretrained(plain)
-    store_quantized(plain, folder / "reader", TOKENIZER_FILES)
+    stored = Precision(work.config.tower.storage)
+    store_quantized(plain, folder / "reader", TOKENIZER_FILES, tower=stored)
     store_quantized_encoder(work.base("passages"), folder / "retriever" / "passages")
     _forget_folders(folder)
     reader.model.to(compute_dtype())  # type: ignore[arg-type]
@@ -111,15 +123,16 @@ def make_bundle(
         RetrieverProjections.from_pretrained(heads) if has_heads else table.fold_projections(fold)
     )
     projections.save_pretrained(folder / "retriever" / "projections")
-    position_dim = int(reader.model.config.vision_config.position_dim)
-    features = pool_tokens(table.tokens, position_dim).numpy()
+    features = pool_tokens(table.tokens, reader.tower.config).numpy()
     labels = np.array([work.task.labels.index(r.label) for r in table.records], dtype=np.intp)
-    rows = table.training_rows(fold) if has_real else table.simulated
+    rows = table.taught_rows(fold)
     root = Path(work.config.train_reader.data) if has_real else None
-    outside = _features_of(reader, foreign_images(root), position_dim)
-    inside = features[np.union1d(table.simulated, rows)]
+    outside = _features_of(reader, foreign_images(root))
+    seen = table.training_rows(fold) if has_real else rows  # which image is one is no label
+    inside = features[np.union1d(table.simulated, seen)]
     domain = fit_domain_head(inside, outside)
-    save_heads(folder / "heads", fit_linear_head(features[rows], labels[rows]), domain)
+    head = fit_linear_head(features[rows], labels[rows], num_labels=len(work.task.labels))
+    save_heads(folder / "heads", head, domain)
     on_progress(2, len(STEPS))
 
     load_localizer(located, torch.bfloat16).save_pretrained(folder / "localizer")
@@ -131,10 +144,10 @@ def make_bundle(
     }
     (folder / "reader.json").write_text(json.dumps(values), encoding="utf-8")
     metrics = _metrics(run)
-    real = [table.records[int(row)] for row in rows] if has_real else []
+    real = [table.records[int(row)] for row in table.labeled_rows(fold)] if has_real else []
     data = _training_data(work, real)
     write_card(folder, name, version, work, data, metrics)
-    manifest = write_manifest(
+    return write_manifest(
         folder,
         name=name,
         version=version,
@@ -159,16 +172,10 @@ def make_bundle(
         training_data=data,
         metrics=metrics,
         base_weights=[
-            BaseWeights(name=package, version=release, licence=BASE_LICENCE)
-            for package, release in BASE_PACKAGES.values()
+            BaseWeights(name=each.name, version=each.version, licence=each.licence)
+            for each in packages_of(work.config.tower)
         ],
     )
-    check_size_limit(manifest)
-    shutil.rmtree(out, ignore_errors=True)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder.rename(out)
-    on_progress(3, len(STEPS))
-    return manifest
 
 
 def _profiles(run: Path, k_per_head: int, has_heads: bool) -> dict[CorpusKind, dict[str, Any]]:
@@ -176,7 +183,7 @@ def _profiles(run: Path, k_per_head: int, has_heads: bool) -> dict[CorpusKind, d
 
     Without trained heads in the bundle, what was fitted for the standard search is its profile.
     """
-    stored = json.loads((run / "cv" / "settings.json").read_text(encoding="utf-8"))
+    stored = _read_json(run / "cv" / "settings.json")
     found: dict[CorpusKind, dict[str, Any]] = {}
     for kind, each in stored.items():
         standard = each.get("standard")
@@ -211,14 +218,12 @@ def _require(run: Path, *names: str) -> None:
 
 
 @torch.inference_mode()
-def _features_of(
-    reader: Reader, images: Iterator[NDArray[np.uint8]], position_dim: int
-) -> NDArray[np.float32]:
+def _features_of(reader: PackedReader, images: Iterator[NDArray[np.uint8]]) -> NDArray[np.float32]:
     rows = []
     for image in images:
         pixels = to_pixel_values([letterbox(image, reader.image_size)])
         tokens = reader.encode_pixels(pixels)[0].tokens
-        rows.append(pool_tokens(tokens[None], position_dim)[0].numpy())
+        rows.append(pool_tokens(tokens[None], reader.tower.config)[0].numpy())
     return np.stack(rows).astype(np.float32)
 
 
@@ -249,8 +254,24 @@ def _training_data(work: Workspace, real: Sequence[CaseRecord]) -> list[Training
         )
     if real:
         source = real[0].provenance.get("source", "real cases")
-        data.append(TrainingData(name=source, sha256=corpus_hash(real), cases=len(real)))
+        data.append(
+            TrainingData(
+                name=source,
+                sha256=corpus_hash(real),
+                cases=len(real),
+                licence=licence_of(real[0]) if is_noncommercial(real[0]) else "",
+            )
+        )
     return data
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise BundleError(
+            f"a bundle requires what its run measured, found '{path.name}' damaged; measure again"
+        ) from error
 
 
 def _metrics(run: Path) -> dict[str, Any]:
@@ -259,7 +280,7 @@ def _metrics(run: Path) -> dict[str, Any]:
     for name in ("report", "report.binary", "report.index", "report.index.binary"):
         if not (run / "cv" / f"{name}.json").is_file():
             continue
-        report = json.loads((run / "cv" / f"{name}.json").read_text(encoding="utf-8"))
+        report = _read_json(run / "cv" / f"{name}.json")
         kept = ("accuracy", "auroc", "inconsistent_rate", "oracle_accuracy", "mean_iou", "iou50")
         metrics[f"{report['task']}, {report['index']}"] = {
             system: {key: values[key] for key in kept if values.get(key) is not None}

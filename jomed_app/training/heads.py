@@ -14,14 +14,20 @@ DOMAIN_MARGIN = 1.15  # ours: held-out images reach a little farther than those 
 
 
 def fit_linear_head(
-    features: NDArray[np.float32], labels: NDArray[np.intp], regularization: float = REGULARIZATION
+    features: NDArray[np.float32],
+    labels: NDArray[np.intp],
+    regularization: float = REGULARIZATION,
+    num_labels: int | None = None,
 ) -> LinearHead:
     """Fit multinomial logistic regression on standardized features.
 
+    A class without a case has no probability.
+
     Args:
         features: (N, F) pooled tower features.
-        labels: (N,) class indexes, every class from 0 to C - 1 present.
+        labels: (N,) class indexes in [0, C), two of them present.
         regularization: inverse strength, > 0.
+        num_labels: C; None takes one more than the largest index.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -31,6 +37,10 @@ def fit_linear_head(
     weight, bias = model.coef_, model.intercept_
     if len(weight) == 1:  # two classes: scikit-learn keeps one row
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    whole = np.zeros((num_labels or int(labels.max()) + 1, weight.shape[1]), dtype=weight.dtype)
+    start = np.full(len(whole), -np.inf, dtype=bias.dtype)
+    whole[model.classes_], start[model.classes_] = weight, bias
+    weight, bias = whole, start
     return LinearHead(*(np.asarray(each, dtype=np.float32) for each in (mean, scale, weight, bias)))
 
 
@@ -51,7 +61,7 @@ def fit_domain_head(
     held, fitted = inside[order[:count]], inside[order[count:]]
     both = np.concatenate([outside, fitted])
     labels = np.repeat([0, 1], [len(outside), len(fitted)]).astype(np.intp)
-    classifier = fit_linear_head(both, labels, 0.001)
+    classifier = fit_linear_head(both, labels, regularization=0.001)
     analysis = PCA(min(DOMAIN_COMPONENTS, len(fitted) - 1, inside.shape[1])).fit(fitted)
     head = DomainHead(
         classifier,

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from jomed_app.imaging.grayscale import is_gray
+
 MAX_DISPLAY_PX = 1024
 
 
@@ -19,15 +21,19 @@ def png_data_url(pixels: NDArray[np.uint8]) -> str:
     Args:
         pixels: (rows, columns) or (rows, columns, 3) uint8; equal channels are sent as gray.
     """
-    if pixels.ndim == 3 and bool((pixels == pixels[..., :1]).all()):
+    if pixels.ndim == 3 and is_gray(pixels):
         pixels = pixels[..., 0]
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    longer = max(image.size)
-    if longer > MAX_DISPLAY_PX:
-        factor = MAX_DISPLAY_PX / longer
-        size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-        image = image.resize(size, Image.Resampling.LANCZOS)
-    return data_url(image)
+    rows, columns = pixels.shape[:2]
+    factor = MAX_DISPLAY_PX / max(rows, columns)
+    if factor >= 1:
+        return data_url(Image.fromarray(np.ascontiguousarray(pixels)))
+    size = (max(1, round(columns * factor)), max(1, round(rows * factor)))
+    # By channel: Pillow would copy a large color image into four bytes a pixel.
+    channels = [
+        Image.fromarray(np.ascontiguousarray(channel)).resize(size, Image.Resampling.LANCZOS)
+        for channel in ([pixels] if pixels.ndim == 2 else np.moveaxis(pixels, 2, 0))
+    ]
+    return data_url(Image.merge("L" if pixels.ndim == 2 else "RGB", channels))
 
 
 def data_url(image: Image.Image, **settings: Any) -> str:

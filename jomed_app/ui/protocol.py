@@ -56,8 +56,20 @@ class InfoView(Protocol):
         """The search that is made when none is asked for."""
 
     @property
+    def sent_to(self) -> str:
+        """Machine that images are sent to, to be read; empty where they stay on this one."""
+
+    @property
+    def reader(self) -> str | None:
+        """The reader, with its commit where a bundle pins one; None where nobody says."""
+
+    @property
+    def precision(self) -> str | None:
+        """How its weights are held; None where a server holds them."""
+
+    @property
     def error_rates(self) -> Mapping[str, float]:
-        """Consistency state -> share of wrong answers on validation data, in [0, 1]."""
+        """`Standing` -> share of wrong answers on validation data that stands so, in [0, 1]."""
 
     @property
     def measured_on(self) -> str:
@@ -91,6 +103,7 @@ class ReadingEngine(Protocol):
         question: str | None = None,
         k: int | None = None,
         retrieval: Retrieval | None = None,
+        anyway: bool = False,
         cancel: Callable[[], bool] | None = None,
     ) -> Iterator[Event]:
         """Yield typed events; the last is `Completed`."""

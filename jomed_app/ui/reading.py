@@ -34,6 +34,7 @@ class Reading:
         retrieval: the search that found the candidates.
         candidates: in rank order, filled in as the reader gets to them.
         dropped: cases that the other search shows instead.
+        has_similar: whether the nearest case of the collection is a similar one, where measured.
         final, consistency: None until the marginal diagnosis is known.
         boxes: None until localization has run; empty means that none was returned.
         findings: descriptor -> value -> probability in [0, 1].
@@ -46,6 +47,7 @@ class Reading:
     retrieval: Retrieval = "joint"
     candidates: tuple[CandidateResult, ...] = ()
     dropped: tuple[DroppedCandidate, ...] = ()
+    has_similar: bool | None = None
     final: FinalResult | None = None
     consistency: Consistency | None = None
     boxes: tuple[BoxResult, ...] | None = None
@@ -59,8 +61,8 @@ class Reading:
         match event:
             case ChecksDone(info=info):
                 return replace(self, info=info)
-            case CandidatesFound(candidates=candidates, dropped=dropped):
-                return replace(self, candidates=candidates, dropped=dropped)
+            case CandidatesFound(candidates=candidates, dropped=dropped, has_similar=similar):
+                return replace(self, candidates=candidates, dropped=dropped, has_similar=similar)
             case CandidateRead(candidate=read):
                 merged = tuple(
                     read if known.candidate_id == read.candidate_id else known
@@ -87,6 +89,7 @@ def reading_of(result: Result) -> Reading:
         retrieval=result.retrieval,
         candidates=result.candidates,
         dropped=result.dropped,
+        has_similar=result.has_similar,
         final=result.final,
         consistency=result.consistency,
         boxes=result.boxes,

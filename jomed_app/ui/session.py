@@ -6,12 +6,15 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from jomed_app.types import ImageRecord, Result, Retrieval
+from jomed_app.ui.overwriting import overwrite, whole_arrays
 
 MAX_SESSIONS = 200  # ours: equals `state_session_capacity` of the server
+SECRET_COOKIE = "jomed_session"  # nosec B105  # a name; beside the session id, see `server.privacy.session_secret`
 
 
 @dataclass(slots=True)
@@ -21,22 +24,30 @@ class Case:
     Attributes:
         image: the decoded frame.
         file_bytes: the upload, kept in memory only while another frame may be asked for, else None.
+        sender: who sent it, see `UploadStore`.
         token: unguessable key that the page sends with display requests.
         retrieval: the search that is shown.
         results: the engine's results by search, before any candidate was removed.
         removed: ids of candidates that the reader took out.
         is_simulated: whether it is one of the shipped examples.
+        anyway: whether the reader goes past checks that ask, for research.
     """
 
     image: ImageRecord
     file_bytes: bytes | None = None
+    sender: str = ""
     is_simulated: bool = False
+    anyway: bool = False
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     retrieval: Retrieval = "joint"
     results: dict[Retrieval, Result] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
     _pictures: dict[str, str] = field(default_factory=dict)
     _cancelled: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _num_users: int = 0
+    _is_forgotten: bool = False
+    _kept_arrays: set[int] = field(default_factory=set)
 
     @property
     def result(self) -> Result | None:
@@ -54,12 +65,44 @@ class Case:
             self._pictures[pane] = make()
         return self._pictures[pane]
 
-    def forget(self) -> None:
-        """Stop the run and drop what the case holds beside its decoded frame."""
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep the pixels as they are meanwhile; of a forgotten case they go with the last user."""
+        with self._lock:
+            self._num_users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._num_users -= 1
+            self._overwrite_if_unused()
+
+    def forget(self, successor: Case | None = None) -> None:
+        """Stop the run, let go of what the case holds, and overwrite its pixels once unused.
+
+        Python cannot overwrite the rest: the file's bytes, the encoded pictures and the results.
+
+        Args:
+            successor: a case that goes on with some of the pixels; those stay.
+        """
         self.cancel()
         self.file_bytes = None
         self.results.clear()
         self._pictures.clear()
+        kept = set() if successor is None else {id(each) for each in whole_arrays(successor.image)}
+        with self._lock:
+            self._is_forgotten = True
+            self._kept_arrays |= kept
+        self._overwrite_if_unused()
+
+    def _overwrite_if_unused(self) -> None:
+        """Overwrite the pixels of a forgotten case, unless a run or a drawing still reads them."""
+        with self._lock:
+            if not self._is_forgotten or self._num_users:
+                return
+        for whole in whole_arrays(self.image):
+            if id(whole) not in self._kept_arrays:
+                overwrite(whole)
 
     def cancel(self) -> None:
         """Ask a run of this case to stop at its next step."""
@@ -94,7 +137,7 @@ class CaseStore:
     def open(self, session: str, case: Case) -> None:
         """Make `case` the session's only case; the one before it is cancelled and forgotten."""
         with self._lock:
-            self._forget(session)
+            self._forget(session, successor=case)
             self._cases[session] = (self._clock(), case)
             while len(self._cases) > self._max_sessions:
                 self._forget(next(iter(self._cases)))
@@ -144,18 +187,23 @@ class CaseStore:
             self._forget(session)
             self._searches.pop(session, None)
 
+    def sweep(self) -> None:
+        """Forget the cases that were not touched within the lifetime."""
+        with self._lock:
+            self._sweep()
+
     def __len__(self) -> int:
         """Return the number of cases held now."""
         with self._lock:
             self._sweep()
             return len(self._cases)
 
-    def _forget(self, session: str) -> bool:
+    def _forget(self, session: str, successor: Case | None = None) -> bool:
         """Drop one session's case; the lock is held."""
         entry = self._cases.pop(session, None)
         if entry is None:
             return False
-        entry[1].forget()
+        entry[1].forget(successor)
         return True
 
     def _sweep(self) -> None:

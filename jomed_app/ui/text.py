@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jomed_app.errors import CancelledError, JomedError
-from jomed_app.types import ConsistencyState, Retrieval
+from jomed_app.types import CandidateResult, Head, Retrieval, Standing
 
 NAME = "JOMED"
 TITLE = "JOMED - diagnosis beside similar cases (research demo)"
@@ -11,28 +13,67 @@ DISCLAIMER = (
     "Research demo - not a medical device. Do not use for diagnosis. "
     "Do not upload patient-identifying images."
 )
+LEAVES = "Images leave this machine: each one is sent to {machine} to be read."
 SIMULATED = "simulated"
+STARTING_TITLE = "The models are being loaded"
+STARTING_BAR = "Share of this step that is done"
+STARTING_NOTE = "Images can be opened once that is done; this page then opens by itself."
+STARTING_NO_SCRIPT = "Without scripts, load this page again in a minute."
+NOT_LOADED = (
+    "A case needs the models, which are still being loaded ({words}); try again in a minute."
+)
 
 EMPTY_TITLE = "No case open"
 EMPTY_TEXT = (
     "Open an image (DICOM, PNG, JPEG or TIFF), drop one anywhere on this page, "
     "or choose a simulated example."
 )
+THIS_PATIENT = "This patient"
+OTHER_PATIENT = "Other patient #{rank}"
+COUNTER_TITLE = "Other patient, counter-case"
 PANEL_EMPTY = (
-    "The candidates' agreement, the diagnosis and how it arose will appear here. "
-    "Each similar case is read on its own beside your image; the final answer is their "
-    "weighted sum."
+    "The diagnosis, what speaks for and against it, and how it arose will appear here. "
+    "Your image is read alone and beside each similar case; a bar shows how much of the answer "
+    "either is."
 )
 
 STATUS_IDLE = "Ready."
-STATUS_DECODED = "Image decoded; the uploaded file was deleted. Waiting for the model."
+STATUS_DECODED = "Image decoded; its file was not written to disk. Waiting for the model."
+STATUS_REGION = "Another part of the picture is read. Waiting for the model."
 STATUS_WAITING = "Waiting for the model."
 STATUS_CHECKED = "Input checked. Searching for similar cases."
+STATUS_GOES_ON = "Going on for research. Waiting for the model."
+STATUS_INVERTED = "Black and white exchanged. Waiting for the model."
 STATUS_FINAL = "Diagnosis ready. Locating the finding."
 STATUS_CANCELLED = "Stopped. Nothing of this run was kept; the image is still open."
-STATUS_PURGED = "Case purged: image, file bytes, result and removals were deleted from memory."
+STATUS_PURGED = (
+    "Case purged: its pixels are overwritten in memory; the file's bytes, the pictures and the "
+    "result are no longer held."
+)
 STATUS_NOTHING = "Nothing to purge: no case was open."
-STATUS_RESTORED = "All candidates restored; the diagnosis is that of the full run again."
+STATUS_RESTORED = "All cases restored; the diagnosis is that of the full run again."
+
+# What a check is called on the page, where its name in a result is no clinician's word.
+CHECK_NAMES = {"domain": "kind of image", "annotation": "burned-in text", "aspect": "proportions"}
+CHECKS_IN_WORDS = ("domain",)  # its figure alone says nothing; the message does
+
+OTHERS_TITLE = "Other patients"
+OTHERS_SIMULATED = (
+    "This collection is simulated: a program drew its {count} cases and set their diagnoses "
+    "beforehand, none is a patient. They show how your image is read and are no evidence about "
+    "it; how much of the answer they are stands beside the diagnosis."
+)
+NO_SIMILAR = (
+    "No similar case in this collection: of its own cases, 19 of 20 have a nearer neighbour in it "
+    "than your image has. Those below are only the nearest there are."
+)
+KNOWN_MEANS = "the diagnosis of that case in the collection."
+READ_MEANS = "what the model says of your image when it reads it beside that case."
+
+FOLDED_ONE = "1 more similar case: the reading beside it is less than {least} of the answer."
+FOLDED_MORE = (
+    "{count} more similar cases: the reading beside each is less than {least} of the answer."
+)
 
 NOT_NORMAL = "This does not mean normal."  # an empty overlay would be read as normal
 NO_BOX_RETURNED = f"No box was returned. {NOT_NORMAL}"
@@ -80,54 +121,72 @@ SAME_SET = "Both searches find the same cases, in another order."
 STATUS_SWITCHED = "Showing the result of the other search, as it was read before."
 STATUS_SEARCHING = "Reading the cases of the other search."
 SEARCH_NOT_READY = "The search can be switched once the run has finished."
-ONE_SEARCH = "This bundle has one search only: its query heads are untrained."
+ONE_SEARCH = "This bundle has one search only: it was not trained to search otherwise."
 
 NO_CASE = "This case is no longer held here (it was purged or its time ran out). Open it again."
-NOT_FINISHED = "Candidates can be removed once the run has finished."
+NOT_FINISHED = "Cases can be removed once the run has finished."
 LAST_CANDIDATE = (
-    "At least one candidate must remain: a diagnosis needs a case to rest on. "
-    "Restore another first."
+    "At least one case must remain: a diagnosis needs a case to rest on. Restore another first."
 )
 UPLOAD_GONE = "The upload did not arrive as one file, or was taken already. Send it again."
 UPLOAD_FAILED = (
     "The upload did not arrive. Files up to {limit} are accepted; check it and try again."
 )
+NO_SECRET = (  # nosec B105  # a sentence
+    "This page needs a cookie of its own to keep your case apart from those of others, and found "
+    "none. Allow cookies for it and load it again."
+)
 UNKNOWN_EXAMPLE = "This example is not part of the installation. Choose another."
 
 
-STATE_TITLES = {
-    ConsistencyState.CONSISTENT: "Candidates agree",
-    ConsistencyState.MIXED: "Candidates agree, confidence varies",
-    ConsistencyState.DISAGREE: "Candidates disagree",
-    ConsistencyState.ABSTAIN: "No result",
+STANDING_TITLES = {
+    Standing.CONSISTENT: "The readings agree",
+    Standing.MIXED: "The readings agree, with varying confidence",
+    Standing.DISAGREE: "The readings disagree",
+    Standing.CONTRADICTED: "The known diagnoses speak against the answer",
+    Standing.OVERRULED: "No reading gives the final answer",
+    Standing.ABSTAIN: "No result",
 }
-
-STATE_MARKS = {
-    ConsistencyState.CONSISTENT: "=",
-    ConsistencyState.MIXED: "≈",
-    ConsistencyState.DISAGREE: "≠",
-    ConsistencyState.ABSTAIN: "∅",
+STANDING_MARKS = {
+    Standing.CONSISTENT: "=",
+    Standing.MIXED: "≈",
+    Standing.DISAGREE: "≠",
+    Standing.CONTRADICTED: "≠",
+    Standing.OVERRULED: "≠",
+    Standing.ABSTAIN: "∅",
 }
-FINAL_DIFFERS = ", the final answer differs"  # behind a state's title
+KNOWN_TITLE = "Known diagnoses of the similar cases"
+READ_TITLE = "Your image, read beside each"
 
 NO_REASON = "not stated"
 ABSTAIN_ADVICE = (
     "What to do: check that the image is of the kind this bundle was made for and shows one view "
     "without overlays; then try another frame or image."
 )
+GO_ON = "Go on anyway, for research"
+READ_INVERTED = "Read inverted"
+GO_ON_ADVICE = "No figure of this app was measured on such images."
+OVERRULED = "For research only: read although a check did not pass."
 ABSTAIN_CASES = "The similar cases, and what was read beside each, stay visible for orientation."
 UNDECIDED = "Too close to name one:"
 
 WEIGHTED_SUM = "weighted sum"
 CALIBRATED = "after calibration"
 NEAREST_LABELS = "labels of nearest cases"
+# How much of an answer each part is, whatever it says.
+SHARE_IMAGE = "your image alone"
+SHARE_VOTE = "known diagnoses of the nearest"
+SHARE_READ = "read beside similar cases"
 # Two voices that see no similar case: the reader, and the classifier that is a part of the sum.
-READER_ALONE = "The reader, without any candidate"
+READER_ALONE = "The reader, without any similar case"
 IMAGE_HEAD = "image classifier, no similar case"
 SHARED_WITH_INDEX = "beside labels of the index alone"
 INDEX_ONLY = (
     "Known from the similar cases alone, never trained on: {names}. Only the labels of the nearest "
     "cases speak for it."
+)
+STANDS_APART = (
+    "Over all these cases together, not over those in which so much speaks against the answer."
 )
 NOT_MEASURED = "Not calibrated: no bundle figures exist for this kind of index."
 
@@ -150,6 +209,17 @@ def incident_sentence(incident: str) -> str:
     )
 
 
+def waiting_status(place: int, seconds: float | None) -> str:
+    """Return the status line of a case that waits.
+
+    Args:
+        place: 1 is next.
+        seconds: until its turn; None where nothing is known yet.
+    """
+    about = "" if seconds is None else f", about {max(1, round(seconds))} s"
+    return f"Waiting for the model: {ordinal(place)} in line{about}."
+
+
 def reading_status(num_read: int, num_candidates: int) -> str:
     """Return the status line while candidates are read."""
     return f"Reading your image beside each similar case: {num_read} of {num_candidates} done."
@@ -165,7 +235,7 @@ def done_status(milliseconds: float, num_candidates: int) -> str:
 def removed_status(num_removed: int, num_candidates: int) -> str:
     """Return the status line after a removal."""
     left = num_candidates - num_removed
-    return f"Recomputed from {left} of {num_candidates} candidates; the model did not run again."
+    return f"Recomputed from {left} of {num_candidates} similar cases; the model did not run again."
 
 
 def ordinal(number: int) -> str:
@@ -174,13 +244,38 @@ def ordinal(number: int) -> str:
     return f"{number}{'th' if number % 100 in (11, 12, 13) else ending}"
 
 
-def percentile_words(percentile: float) -> str:
-    """Return what a similarity percentile means; never 100 % of pairs.
+def share_words(share: float) -> str:
+    """Return a share of the answer, in [0, 1], in percent; a small one with a decimal, never 0."""
+    percent = 100 * share
+    if 0 < percent < 0.1:
+        return "under 0.1 %"
+    return f"{percent:.0f} %" if percent >= 9.95 else f"{percent:.1f} %"
 
-    Args:
-        percentile: share of random corpus pairs that are less similar, 0 to 100.
+
+def found_words(heads: Sequence[Head]) -> str:
+    """Return which searches found a case: by image, by text, or both."""
+    return f"found by {' and by '.join(heads)}"
+
+
+def less_alike(candidate: CandidateResult) -> str:
+    """Return the share of random pairs that are less alike than a case and the image, in percent.
+
+    Image to image; in a result that does not hold it, by the search that found the case. Never
+    100 %.
     """
-    return f"closer than {min(percentile, 99.9):.1f} % of random corpus pairs"
+    percentile = candidate.image_percentile
+    if percentile is None:
+        percentile = candidate.similarity_percentile
+    return f"{min(percentile, 99.9):.1f} %"
+
+
+def similarity_words(candidate: CandidateResult) -> str:
+    """Return which search found a case, and how alike it is."""
+    scale = "in that search" if candidate.image_percentile is None else "image to image"
+    return (
+        f"{found_words(candidate.heads)}; closer than {less_alike(candidate)} of random pairs, "
+        f"{scale}"
+    )
 
 
 def measured_words(measured_on: str) -> str:

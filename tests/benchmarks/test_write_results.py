@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import README, RESULTS, write_results
 from benchmarks.kept import FOLDER, KeptReports, Measured
+from benchmarks.reliability.records import FOLDER as RECORDED
 from benchmarks.write_results import keep_run, main, publish, write_pages
 from jomed_app.errors import RecordError
 from jomed_app.evaluation.metrics.free_answers import AnsweredQuestion
@@ -58,9 +59,9 @@ def test_every_picture_is_drawn_from_its_report_and_shown_by_a_page(made):
     assert set(re.findall(rf"!\[[^]]*\]\({PICTURES}/([^)]+)\)", text)) == kept.keys()
 
 
-def test_the_results_hold_pages_pictures_and_reports_alone():
+def test_the_results_hold_pages_pictures_reports_and_recorded_runs_alone():
     beside = {path.name for path in RESULTS.iterdir() if path.suffix != ".md"}
-    assert beside == {FOLDER, PICTURES}
+    assert beside == {FOLDER, PICTURES, RECORDED.name}
 
 
 def test_every_kept_report_says_what_it_was_measured_with():

@@ -5,14 +5,15 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from jomed_app.cli import main as cli
-from jomed_app.cli import serving
 from jomed_app.config.load import CONFIG_FOLDER
 from jomed_app.errors import BundleError
 from jomed_app.types import (
@@ -30,7 +31,7 @@ from jomed_app.types import (
 
 pytestmark = pytest.mark.usefixtures("log_elsewhere")
 REPOSITORY = Path(__file__).resolve().parents[2]
-INFO = InputInfo(sha256="0" * 64, format="png", rows=4, columns=4, photometric="L")
+INFO = InputInfo(format="png", rows=4, columns=4, photometric="L")
 RESULT = Result(
     versions=Versions(app="0", bundle="b", index="i"),
     input=INFO,
@@ -61,9 +62,11 @@ def engine(stand_in):
     asked = {}
 
     class Engine:
-        def run(self, image, *, question=None, k=None, retrieval="joint", cancel=None):
-            asked.update(question=question, k=k, retrieval=retrieval)
-            asked.update(shape=image.model_input.shape)
+        info = SimpleNamespace(sent_to="")
+
+        def run(self, image, *, question=None, k=None, retrieval="joint", anyway=False):
+            asked.update(question=question, k=k, retrieval=retrieval, anyway=anyway)
+            asked.update(shape=image.model_input.shape, first=int(image.model_input[0, 0, 0]))
             sys.stdout.write("noise of a library\n")
             yield ChecksDone(INFO)
             yield Completed(RESULT)
@@ -71,7 +74,7 @@ def engine(stand_in):
         def warm(self, *, cancel):
             pass
 
-    def load_engine(bundle, index, *, precision):
+    def load_engine(bundle, index, *, precision, on_load=None):
         asked.update(bundle=bundle, index=index, precision=precision)
         return Engine()
 
@@ -91,7 +94,7 @@ def test_json_is_all_that_stdout_gets(engine, image, capsys):
     assert cli.main(["diagnose", str(image), "--json"]) == 0
     captured = capsys.readouterr()
     assert captured.out.count("\n") == 1
-    assert json.loads(captured.out)["versions"]["schema"] == "jomed.result/2"
+    assert json.loads(captured.out)["versions"]["schema"] == "jomed.result/4"
     assert Result.model_validate_json(captured.out) == RESULT
     assert "noise of a library" in captured.err
     assert engine["bundle"] == REPOSITORY / "assets" / "bundle"
@@ -99,10 +102,20 @@ def test_json_is_all_that_stdout_gets(engine, image, capsys):
     assert engine["shape"] == (64, 80, 3)
 
 
+def test_an_image_is_inverted_and_read_anyway_as_asked(engine, image, capsys):
+    assert cli.main(["diagnose", str(image), "--json"]) == 0
+    first = engine["first"]
+    assert not engine["anyway"]
+    assert cli.main(["diagnose", str(image), "--json", "--invert", "--anyway"]) == 0
+    assert engine["first"] == 255 - first
+    assert engine["anyway"]
+
+
 @pytest.mark.parametrize(("words", "asked"), [((), "auto"), (("--precision", "nf4"), "nf4")])
-def test_a_precision_is_handed_on(engine, stand_in, image, words, asked, monkeypatch):
-    monkeypatch.setattr(serving, "_check_address", lambda host, port: None)
-    stand_in("jomed_app.ui.layout", serve=lambda engine, settings: None)
+def test_a_precision_is_handed_on(engine, stand_in, image, words, asked):
+    stand_in("jomed_app.server.run", serve=lambda *_: None, listen=lambda *_: nullcontext())
+    loads_at_once = {"load_while_serving": lambda load, *_, **__: load(None)}
+    stand_in("jomed_app.server.starting.run", **loads_at_once)
     assert cli.main(["diagnose", str(image), "--json", *words]) == 0
     assert engine.pop("precision") == asked
     assert cli.main(["serve", *words]) == 0
@@ -120,10 +133,31 @@ def test_the_table_warns_before_it_diagnoses(engine, image, capsys):
     assert cli.main(words) == 0
     out = capsys.readouterr().out
     assert "not a medical device" in out
-    assert out.index("CANDIDATES DISAGREE: 1 malignant, 1 benign") < out.index("Final: malignant")
+    assert out.index("SPEAK AGAINST THE ANSWER") < out.index("Final: malignant")
+    assert "read beside each: 1 malignant, 1 benign" in out
     assert "case-7" in out
     assert "Box mass 0.80: x 1-3, y 2-4 px" in out
     assert (engine["question"], engine["k"], engine["retrieval"]) == ("Is it a cyst?", 3, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "shape"), [("whole", (64, 80, 3)), ("found", (64, 80, 3)), ("8,4,70,60", (56, 62, 3))]
+)
+def test_a_region_is_what_is_read(engine, image, words, shape):
+    assert cli.main(["diagnose", str(image), "--region", words, "--json"]) == 0
+    assert engine["shape"] == shape
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ("left half", "a region must be 'found'"),
+        ("0,0,90,64", "must lie in the picture of 80 x 64"),
+    ],
+)
+def test_a_region_that_cannot_be_read_is_bad_input(engine, image, words, complaint, capsys):
+    assert cli.main(["diagnose", str(image), "--region", words]) == 2
+    assert complaint in capsys.readouterr().err
 
 
 def test_standard_asks_for_the_search_by_similarity_alone(engine, image, capsys):
@@ -178,7 +212,7 @@ def test_a_file_that_is_no_image_is_bad_input(engine, tmp_path, capsys):
 
 
 def test_our_fault_is_an_incident_and_exit_1(stand_in, image, capsys, caplog):
-    def broken(bundle, index, *, precision):
+    def broken(bundle, index, *, precision, on_load):
         raise RuntimeError("patient DOE^JOHN")
 
     stand_in("jomed_app.inference.load", load_engine=broken)
@@ -191,7 +225,7 @@ def test_our_fault_is_an_incident_and_exit_1(stand_in, image, capsys, caplog):
 
 
 def test_an_error_of_ours_keeps_its_sentence(stand_in, image, capsys):
-    def broken(bundle, index, *, precision):
+    def broken(bundle, index, *, precision, on_load):
         raise BundleError("a bundle must match its manifest,\nfound another hash")
 
     stand_in("jomed_app.inference.load", load_engine=broken)
@@ -200,7 +234,7 @@ def test_an_error_of_ours_keeps_its_sentence(stand_in, image, capsys):
 
 
 def test_ctrl_c_is_no_fault(stand_in, image, capsys):
-    def stopped(bundle, index, *, precision):
+    def stopped(bundle, index, *, precision, on_load):
         raise KeyboardInterrupt
 
     stand_in("jomed_app.inference.load", load_engine=stopped)
@@ -217,12 +251,14 @@ def test_simulate_writes_cases(tmp_path, capsys):
 
 
 def test_evaluate_prints_a_column_per_system(stand_in, tmp_path, capsys):
-    def evaluate_task(*given):
+    def evaluate_task(*given, **more):
         task, _, split, _, _, systems, _, out, on_progress, precision = given
         on_progress(1, 1)
         assert precision == "fp32"
         figures = {"accuracy": 0.5, "accuracy_ci": [0.25, 0.75], "auroc": None}
-        report = {"task": task, "split": split, "n": 4, "systems": dict.fromkeys(systems, figures)}
+        systems = dict.fromkeys(systems, figures) | {"rag": figures | {"selective": {"ci": None}}}
+        systems["knn"] = figures | {"selective": None}
+        report = {"task": task, "split": split, "n": 4, "systems": systems}
         out.write_text(json.dumps(report))
         return report
 
@@ -233,6 +269,7 @@ def test_evaluate_prints_a_column_per_system(stand_in, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "breast val: 4 cases" in out
     assert "0.250 - 0.750" in out
+    assert "selective" not in out, "a table in a table is for the file"
     assert out.index("knn") < out.index("rag")
 
 

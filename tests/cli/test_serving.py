@@ -19,6 +19,8 @@ from jomed_app.cli import main as cli
 from jomed_app.cli.serving import HOST_VARIABLE, PORT_VARIABLE, app_settings
 from jomed_app.config import AppConfig
 from jomed_app.errors import ConfigError
+from jomed_app.server import run
+from jomed_app.server.upload_folder import PREFIX
 from jomed_app.ui import text
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -46,15 +48,7 @@ def port():
 
 
 @pytest.fixture
-def _heard_interrupts():
-    """A suite started in the background ignores interrupts, and so would what it starts."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.fixture
-def served(stand_in):
+def served(stand_in, monkeypatch):
     """How the page was asked to be served; nothing is."""
     asked = {"warmed": threading.Event()}
 
@@ -63,12 +57,16 @@ def served(stand_in):
             asked["warmed"].set()
             asked["stopped"] = until(cancel)
 
-    def load_engine(bundle, index, *, precision):
+    def load_engine(bundle, index, *, precision, on_load):
         asked.update(bundle=bundle, index=index, precision=precision)
         return Engine()
 
     stand_in("jomed_app.inference.load", load_engine=load_engine)
-    stand_in("jomed_app.ui.layout", serve=lambda engine, settings: asked.update(settings=settings))
+
+    def serve(engine, settings, listener, is_warm, gate):
+        asked.update(settings=settings, address=listener.getsockname(), gate=gate)
+
+    monkeypatch.setattr(run, "serve", serve)
     return asked
 
 
@@ -110,8 +108,18 @@ def test_the_app_and_the_command_serve_alike(served, file, port, tmp_path, start
     assert start([*places, "--config", str(file), "--host", "127.0.0.1", "--port", str(port)]) == 0
     assert (served["bundle"], served["index"]) == (tmp_path / "b", tmp_path / "i")
     assert served["settings"] == AppConfig(host="127.0.0.1", port=port, max_file_mb=3)
+    assert served["address"] == ("127.0.0.1", port), "and the address is taken from the beginning"
     assert served["warmed"].wait(timeout=20), "candidates are encoded meanwhile"
     assert served["stopped"], "and no longer than the page is served"
+
+
+def test_a_space_names_bundle_and_index_by_variables(served, port, tmp_path, monkeypatch):
+    monkeypatch.setenv("JOMED_BUNDLE", str(tmp_path / "b"))
+    monkeypatch.setenv("JOMED_INDEX", str(tmp_path / "i"))
+    assert app.main(["--port", str(port)]) == 0
+    assert (served["bundle"], served["index"]) == (tmp_path / "b", tmp_path / "i")
+    assert app.main(["--port", str(port), "--bundle", str(tmp_path / "c")]) == 0
+    assert served["bundle"] == tmp_path / "c", "a flag wins"
 
 
 def test_a_taken_address_is_said_before_anything_is_loaded(served, port, capsys):
@@ -121,28 +129,86 @@ def test_a_taken_address_is_said_before_anything_is_loaded(served, port, capsys)
     assert "bundle" not in served
 
 
-@pytest.mark.usefixtures("_heard_interrupts")
-def test_the_app_serves_the_page_until_it_is_interrupted(tiny_bundle, tiny_index, port, tmp_path):
-    """`python app.py` as a person starts it: the page answers, Ctrl-C ends it without a fault."""
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--port", "99999"], "less than or equal to 65535"),
+        (["--port", "many"], "a valid integer"),
+        (["--host", "192.0.2.77"], "found 192.0.2.77:7860 taken or foreign"),
+        (["--host", "not a name"], "taken or foreign"),
+        (["--host", "a" * 300], "taken or foreign"),
+        (["--host", "\N{SNOWMAN}.example.."], "taken or foreign"),
+    ],
+)
+def test_an_address_that_is_none_is_one_sentence(served, capsys, words, complaint):
+    assert cli.main(["serve", *words]) == 2
+    said = capsys.readouterr().err
+    assert complaint in said
+    assert said.count("\n") == 1
+    assert "bundle" not in served
+
+
+@pytest.fixture
+def start(tiny_bundle, tiny_index, port, tmp_path):
+    """Start `python app.py` as a person does, with a folder of its own for temporary files."""
     file = tmp_path / "app.toml"
     file.write_text(f"[app]\nport = {port}\n")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     words = ["--bundle", str(tiny_bundle), "--index", str(tiny_index), "--config", str(file)]
-    with subprocess.Popen(
-        [sys.executable, str(REPOSITORY / "app.py"), *words],
-        cwd=tmp_path,
-        env=os.environ | {"JOMED_LOG_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
-        try:
-            page = wait_for_page(f"http://127.0.0.1:{port}/", server)
-            server.send_signal(signal.SIGINT)
-            _, complaints = server.communicate(timeout=60)
-        finally:
-            server.kill()
-    assert text.TITLE in page
-    assert (server.returncode, "Traceback" in complaints) == (0, False)
+    started = []
+
+    def run_app() -> subprocess.Popen[str]:
+        server = subprocess.Popen(
+            [sys.executable, str(REPOSITORY / "app.py"), *words],
+            cwd=tmp_path,
+            env=os.environ
+            | {
+                "JOMED_LOG_DIR": str(tmp_path),
+                "OMP_NUM_THREADS": "1",
+                "TMPDIR": str(temporary),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(server)
+        return server
+
+    yield run_app
+    for server in started:
+        server.kill()
+        server.communicate()
+
+
+def test_the_app_serves_the_page_and_leaves_no_upload_behind(start, port, tmp_path):
+    """The page and the probes answer; what a killed app left goes at the next start, a stopped
+    one leaves nothing. An interrupted one is a stranger's, in tests/test_own_model.py.
+    """
+    page = f"http://127.0.0.1:{port}/"
+    url = f"{page}readyz"  # before that, the page only tells how far it is
+    server = start()
+    assert text.TITLE in wait_for_page(page, server)
+    assert "ok" in wait_for_page(f"{page}healthz", server)
+    wait_for_page(url, server)
+    (killed,) = (tmp_path / "temporary").glob(f"{PREFIX}*")
+    (killed / "left").write_text("an upload")
+    assert ended(server, signal.SIGKILL)[0] == -signal.SIGKILL
+    assert (killed / "left").exists()
+    server = start()
+    wait_for_page(url, server)
+    (own,) = (tmp_path / "temporary").glob(f"{PREFIX}*")
+    assert own != killed
+    (own / "left").write_text("an upload")
+    assert ended(server, signal.SIGTERM) == (0, f"The page is at {page[:-1]}\n", "")
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def ended(server: subprocess.Popen[str], how: int) -> tuple[int, str, str]:
+    """Exit code of a server after a signal, and what it said on its two streams."""
+    server.send_signal(how)
+    said, complaints = server.communicate(timeout=120)
+    return server.returncode, said, complaints
 
 
 def wait_for_page(url: str, server: subprocess.Popen[str]) -> str:

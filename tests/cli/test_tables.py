@@ -19,6 +19,7 @@ from jomed_app.types import (
     Result,
     Versions,
 )
+from jomed_app.ui import text
 
 
 def candidate(rank, name, other_rank):
@@ -38,7 +39,7 @@ def candidate(rank, name, other_rank):
 def result(*other_ranks, retrieval="joint", dropped=()):
     return Result(
         versions=Versions(app="0", bundle="b", index="i"),
-        input=InputInfo(sha256="0" * 64, format="png", rows=4, columns=4, photometric="L"),
+        input=InputInfo(format="png", rows=4, columns=4, photometric="L"),
         question="What is it?",
         candidates=tuple(
             candidate(rank, f"case-{rank}", other) for rank, other in enumerate(other_ranks, 1)
@@ -90,11 +91,25 @@ def test_where_nothing_differs_there_is_nothing_to_compare(same):
     assert "from" not in out
 
 
-@pytest.mark.parametrize(("counts", "warns"), [({"malignant": 2}, True), ({"benign": 1}, False)])
-def test_an_answer_that_no_candidate_gives_is_a_warning(counts, warns):
-    found = Consistency(state=ConsistencyState.CONSISTENT, counts=counts)
-    out = shown(result(1, 2).model_copy(update={"consistency": found}))
-    assert ("WARNING: no candidate gives the final answer" in out) is warns
+@pytest.mark.parametrize(
+    ("label", "said", "words"),
+    [
+        ("benign", "benign", "readings agree\nThe image, read beside each: 2 benign"),
+        ("benign", "malignant", "NO READING GIVES THE FINAL ANSWER"),
+        ("malignant", "benign", "KNOWN DIAGNOSES SPEAK AGAINST THE ANSWER"),
+    ],
+)
+def test_what_speaks_against_the_answer_is_a_warning(label, said, words):
+    case = result(1, 2)
+    read = tuple(
+        each.model_copy(update={"label": label, "prediction": said}) for each in case.candidates
+    )
+    found = Consistency(state=ConsistencyState.CONSISTENT, counts={said: 2})
+    out = shown(case.model_copy(update={"candidates": read, "consistency": found}))
+    assert words in out
+    assert f"Known diagnoses of the similar cases: 2 {label}" in out
+    assert "Made of: image alone 0%" in out
+    assert "read beside similar cases 100%" in out
 
 
 def test_costs_are_a_row_per_stage():
@@ -108,3 +123,25 @@ def test_costs_are_a_row_per_stage():
     (row,) = (line for line in lines if "reader" in line)
     assert all(cell in row for cell in ("0:01:01", "0:01:40", " 7 ", "1.00"))
     assert any(" all " in line and "0:02:02" in line for line in lines)
+
+
+def test_similarity_is_that_of_the_page():
+    value = result(1, 2)
+    cases = tuple(
+        each.model_copy(update={"image_percentile": share, "heads": heads})
+        for each, share, heads in zip(
+            value.candidates, (35.2, 12.9), (("image", "text"), ("text",)), strict=True
+        )
+    )
+    found = value.model_copy(update={"candidates": cases, "has_similar": False})
+    out = io.StringIO()
+    show_result(found, Console(file=out, width=240))
+    for case in cases:
+        assert text.less_alike(case) in out.getvalue()
+        assert text.less_alike(case) in text.similarity_words(case)
+    assert "image and text" in out.getvalue()
+    assert text.NO_SIMILAR in " ".join(out.getvalue().split())
+    assert "No similar case" not in shown(value.model_copy(update={"has_similar": True}))
+    assert "closer than 99.4 % of random pairs, in that search" in text.similarity_words(
+        value.candidates[0]
+    ), "an older result has no other scale"

@@ -119,6 +119,13 @@ class Package:
             return known.attributes[name]
         return next((t for base in known.bases if (t := self.attribute(base, name))), "")
 
+    def declarer(self, kind: str, name: str) -> str:
+        """The class that declares a field: this one, or one of its bases."""
+        known = self.classes.get(kind, Class())
+        if name in known.fields:
+            return kind
+        return next((c for base in known.bases if (c := self.declarer(base, name))), "")
+
     def is_section(self, kind: str) -> bool:
         """Whether a class is a section."""
         return kind.endswith(".Section") or any(
@@ -199,7 +206,9 @@ class _Reader(ast.NodeVisitor):
         held = self.type_of(node.value)
         if isinstance(node.ctx, ast.Load) and self.package.is_section(held):
             derived = self.package.classes[held].derived.get(node.attr, set())
-            self.reads.keys |= {(held, name) for name in (node.attr, *derived)}
+            self.reads.keys |= {
+                (self.package.declarer(held, name), name) for name in (node.attr, *derived)
+            }
 
     def visit_Compare(self, node: ast.Compare) -> None:
         self.generic_visit(node)

@@ -8,11 +8,13 @@ from typing import Literal, get_args, get_origin
 import pytest
 
 from jomed_app.config import JomedConfig
-from jomed_app.config.section import Section, keys_of
+from jomed_app.config.backbones import BackbonesConfig, ServedBackbonesConfig
+from jomed_app.config.section import Section
 from tests.config.key_reads import Package, idle_choices, read_outside, unread_keys
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 INSIDE = "jomed_app.config"
+ROOTS = (JomedConfig, BackbonesConfig, ServedBackbonesConfig)
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +39,20 @@ def literals(section: type[Section]) -> dict[tuple[str, str], tuple[str, ...]]:
     return found
 
 
+def declared(section: type[Section]) -> set[tuple[type, str]]:
+    """Every key of a section, and of the sections in it, with the class that declares it."""
+    found: set[tuple[type, str]] = set()
+    for name, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            found |= declared(field.annotation)
+        else:
+            found.add((next(c for c in section.__mro__ if name in c.__annotations__), name))
+    return found
+
+
 def test_the_syntax_trees_show_every_key(package):
     counted = sum(len(keys) for keys in package.sections().values())
-    assert counted == len(list(keys_of(JomedConfig))) > 100
+    assert counted == len(set[tuple[type, str]]().union(*map(declared, ROOTS))) > 100
 
 
 def test_every_key_is_read(package, reads):
@@ -47,7 +60,7 @@ def test_every_key_is_read(package, reads):
 
 
 def test_every_choice_changes_something(reads):
-    choices = literals(JomedConfig)
+    choices = {key: words for root in ROOTS for key, words in literals(root).items()}
     assert len(choices) >= 9
     assert idle_choices(choices, reads) == []
 
@@ -61,6 +74,8 @@ class Tower(Section):
     width: int = Field(default=3, ge=1)
     depth: int = 2
     solver: str = "a"
+class High(Tower):
+    pass
 class Reader(Section):
     width: int = 3
     @property
@@ -78,7 +93,7 @@ def faults(tmp_path):
 
     def find(code: str) -> tuple[list[str], list[str]]:
         for name, text in {
-            "pack/config/__init__.py": "from pack.config.load import All, Reader, Tower",
+            "pack/config/__init__.py": "from pack.config.load import All, High, Reader, Tower",
             "pack/config/load.py": SECTIONS + "def derived(tower: Tower):\n    return tower.depth",
             "pack/code.py": code,
         }.items():
@@ -95,7 +110,7 @@ def faults(tmp_path):
     return find
 
 
-HEAD = "from pack.config import All, Reader, Tower\n"
+HEAD = "from pack.config import All, High, Reader, Tower\n"
 ALL_KEYS = ["Tower.width", "Tower.depth", "Tower.solver", "Reader.width"]
 
 
@@ -105,6 +120,7 @@ ALL_KEYS = ["Tower.width", "Tower.depth", "Tower.solver", "Reader.width"]
         ("", ()),
         ("def f(tower: Tower):\n    return tower.width", ("Tower.width",)),
         ("def f(tower: Tower | None):\n    return tower.width", ("Tower.width",)),
+        ("def f(tower: High):\n    return tower.width", ("Tower.width",)),
         ("def f(tower):\n    return tower.width", ()),
         ("def f(other: Reader):\n    return other.depth, other.solver", ()),
         ("class Box:\n    width = 1\ndef f(box: Box):\n    return box.width", ()),

@@ -41,7 +41,7 @@ def write(tmp_path):
 
 
 def test_the_configurations_ship():
-    assert [path.stem for path in SHIPPED] == ["embedded", "retina", "vqa"]
+    assert [path.stem for path in SHIPPED] == ["dinov2", "embedded", "retina", "vqa"]
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -103,7 +103,8 @@ def test_stored_values_are_plain_and_come_back_equal(write):
         ("[reader]\nlora_rank = 0", "'reader.lora_rank' must be between 1 and 256, found 0"),
         ("[reader]\nlora_rank = true", "'reader.lora_rank' must be a whole number, found True"),
         ("[align]\ndata = 7", "'align.data' must be a text, found 7"),
-        ("[align]\ntrained = 'most'", "'align.trained' must be 'all' or 'last', found 'most'"),
+        ("[align]\ntrained = 'most'", "'align.trained' must be 'all', 'last' or 'none', found "
+         "'most'"),
         ("[align]\nlr = nan", "'align.lr' must be between 1e-08 and 1.0, found nan"),
         ("[align]\nsteps = 0", "'align.steps' must be at least 1, found 0"),
         ("[align", "'run.toml' must be valid TOML"),

@@ -7,15 +7,14 @@ import torch
 
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import load_task
-from jomed_app.models.reader.packed import Reader
+from jomed_app.models.reader.packed import PackedReader
 from jomed_app.models.retriever.embedded import pool_tokens
 from jomed_app.training.cases.image_set import ImageSet
 from jomed_app.training.cases.table import ReaderTable
-from jomed_app.training.reader.train import encode_corpus_tokens
+from jomed_app.training.cases.tower_tokens import encode_corpus_tokens
 from tests.tiny_models import build_tiny_retriever
 
 TASK = load_task("breast")
-POSITION_DIM = 8
 TWINS = {6: "pair", 7: "pair"}
 
 
@@ -33,7 +32,7 @@ def noise_record(place: int) -> CaseRecord:
     )
 
 
-def noise_table(reader: Reader) -> ReaderTable:
+def noise_table(reader: PackedReader) -> ReaderTable:
     """Folds are 0, 1, 2 in turn but for the twins."""
     rng = np.random.default_rng(0)
     squares = [rng.integers(0, 256, (64, 64, 3), dtype=np.uint8) for _ in range(18)]
@@ -47,7 +46,7 @@ def noise_table(reader: Reader) -> ReaderTable:
     return ReaderTable(
         images,
         tokens,
-        pool_tokens(tokens, POSITION_DIM),
+        pool_tokens(tokens, reader.tower.config),
         retriever.encode_passages([each.passage for each in records]),
         retriever.projections,
         np.arange(3),

@@ -4,17 +4,20 @@ import json
 import shutil
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from jomed_app.data.records import read_records, write_records
 from jomed_app.errors import ConfigError, RecordError
 from jomed_app.evaluation.evaluate import evaluate_task
 from jomed_app.evaluation.report.build import read_report
-from jomed_app.evaluation.split_reader import SplitReader
+from jomed_app.evaluation.report.predictions import read_predictions
+from jomed_app.evaluation.split_reader import SplitReader, without_marks
 from jomed_app.evaluation.systems import SYSTEMS
 from jomed_app.imaging import read_image
 from jomed_app.inference.load import load_bundle, load_engine
 from jomed_app.retrieval.build import build_index
+from tests.few_trials import RESAMPLES, few_trials
 from tests.tiny_bundle import write_tiny_corpus, write_tiny_index
 
 NEW = "phyllodes"
@@ -39,13 +42,14 @@ def data(tmp_path_factory):
 def evaluate(tiny_bundle, tiny_index, tmp_path_factory):
     """Evaluate with the tiny bundle; returns the report and its file."""
 
-    def call(data, split="val", systems=None, limit=None, task="breast", index=tiny_index):
+    def call(data, split="val", systems=None, limit=None, task="breast", index=tiny_index, **more):
         out = tmp_path_factory.mktemp("report") / "deep" / "report.json"
         steps = []
-        values = evaluate_task(
-            task, data, split, tiny_bundle, index, systems, limit, out,
-            lambda done, total, **_: steps.append((done, total)), "fp32",
-        )  # fmt: skip
+        with few_trials():
+            values = evaluate_task(
+                task, data, split, tiny_bundle, index, systems, limit, out,
+                lambda done, total, **_: steps.append((done, total)), "fp32", **more,
+            )  # fmt: skip
         return values, out, steps
 
     return call
@@ -61,6 +65,7 @@ def test_all_systems_are_scored_side_by_side(evaluated):
     report = read_report(out)
     assert tuple(report.systems) == SYSTEMS
     assert (report.n, report.split, report.task) == (6, "val", "breast")
+    assert report.num_resamples == RESAMPLES
     assert report.bundle == "tiny 1"
     assert report.index == "tiny index"
     assert report.labels == ("normal", "benign", "malignant")
@@ -91,6 +96,48 @@ def test_systems_and_cases_can_be_chosen(evaluate, data):
     assert values["differences"] == []
 
 
+def test_a_growing_index_is_a_curve(evaluate, data, tiny_index):
+    """The last point is the report itself; a case read once more says the same."""
+    wanted = ["knn", "rag", "image_alone"]
+    values, out, steps = evaluate(data, systems=wanted, limit=3, index_sizes=[4, 2])
+    whole = len(pq.read_table(tiny_index / "candidates.parquet"))
+    assert [point["cases"] for point in values["curve"]] == [2, 4, whole]
+    assert steps[-1] == (9, 9)
+    last = values["curve"][-1]["systems"]
+    assert set(last) == set(wanted)
+    for name in wanted:
+        assert last[name]["accuracy"] == values["systems"][name]["accuracy"]
+    few = read_predictions(out.with_suffix(".2.json")).to_pylist()
+    assert len(few) == 9
+    assert {len(row["candidate_labels"]) for row in few if row["system"] == "rag"} <= {1, 2}
+    alone = [
+        [row["probabilities"] for row in rows if row["system"] == "image_alone"]
+        for rows in (few, read_predictions(out).to_pylist())
+    ]
+    assert alone[0] == alone[1]
+    assert evaluate(data, systems=wanted, limit=3)[0]["curve"] == []
+
+
+def test_text_and_marks_can_be_painted_over(evaluate, data, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "jomed_app.evaluation.split_reader.without_marks",
+        lambda image: seen.append(image.shape) or np.zeros_like(image),
+    )
+    masked, *_ = evaluate(data, systems=["backbone"], limit=2, masks=True)
+    assert (masked["is_masked"], len(seen)) == (True, 2)
+    plain, *_ = evaluate(data, systems=["backbone"], limit=2)
+    assert (plain["is_masked"], len(seen)) == (False, 2)
+
+
+def test_marks_are_painted_over():
+    image = np.full((96, 96, 3), 40, dtype=np.uint8)
+    image[40:49, 44], image[44, 40:49] = (255, 255, 0), (255, 255, 0)
+    assert without_marks(image).max() < 100
+    plain = np.full((96, 96, 3), 40, dtype=np.uint8)
+    assert (without_marks(plain) == plain).all()
+
+
 def test_several_splits_are_one_list(evaluate, data):
     assert evaluate(data, split="val, test", systems=["knn"])[0]["n"] == 8
 
@@ -110,7 +157,7 @@ def test_a_case_of_the_index_is_never_its_own_candidate(evaluate, tiny_corpus, t
     """Every label of the corpus is told by the nearest case, were the case itself not left out."""
     folder, records = tiny_corpus
     copy = [each.model_copy(update={"split": "val"}) for each in records]
-    (tmp_path / "images").symlink_to(folder / "images")
+    shutil.copytree(folder / "images", tmp_path / "images")
     write_records(tmp_path, copy)
     values, *_ = evaluate(tmp_path, systems=["knn", "rag"], limit=5)
     assert values["systems"]["rag"]["label_agreement_at_k"] < 1

@@ -18,10 +18,11 @@ from jomed_app.imaging import read_image
 from jomed_app.inference.load import load_engine
 from jomed_app.inference.questions.free_answers import CLOSED_OPTIONS
 from tests.evaluation.questions.asked_images import write_asked_images, write_asked_task
+from tests.few_trials import few_trials
 from tests.tiny_bundle import write_tiny_corpus
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-NUM_CASES = 30
+NUM_CASES, NUM_TINY = 30, 12  # of the shipped bundle, of the tiny one
 SEARCHES = {"rag": "standard", "joint": "joint"}
 
 
@@ -31,9 +32,9 @@ def silent(*steps, **figures):
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory):
-    """Thirty fresh simulated cases as a labelled split."""
+    """A dozen fresh simulated cases as a labelled split."""
     folder = tmp_path_factory.mktemp("parity")
-    records = write_tiny_corpus(folder, NUM_CASES, seed=17)
+    records = write_tiny_corpus(folder, NUM_TINY, seed=17)
     write_records(folder, [each.model_copy(update={"split": "val"}) for each in records])
     return folder
 
@@ -54,9 +55,10 @@ def answered(engine, image, retrieval):
 def report(cases, moved_bundle, tiny_index, tmp_path_factory):
     """The command's report on all of them."""
     out = tmp_path_factory.mktemp("report") / "report.json"
-    evaluate_task(
-        "breast", cases, "val", moved_bundle, tiny_index, ["rag", "joint"], None, out, silent
-    )
+    with few_trials():
+        evaluate_task(
+            "breast", cases, "val", moved_bundle, tiny_index, ["rag", "joint"], None, out, silent
+        )
     return out
 
 
@@ -67,7 +69,7 @@ def test_a_report_says_what_the_app_answers(system, cases, report, moved_bundle,
     engine.profile = engine.profile.with_settings(domain_probability=0.0)
     engine.standard = engine.standard.with_settings(domain_probability=0.0)
     found = predicted(report, system)
-    assert len(found) == NUM_CASES
+    assert len(found) == NUM_TINY
     for record in read_records(cases):
         said = answered(engine, cases / record.image, SEARCHES[system])
         np.testing.assert_allclose(found[record.case_id], said, rtol=0, atol=1e-6)

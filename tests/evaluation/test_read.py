@@ -111,8 +111,8 @@ def test_a_reader_is_asked_the_task_s_question_beside_each():
     ]
     query, first, second = reader.reader.encode_pixels(to_pixel_values(squares))
     inputs = {
-        "a": reader.candidate(first, "benign", "A mass."),
-        "b": reader.candidate(second, "normal", "No mass."),
+        "a": reader.reader.candidate(first, "benign", "A mass."),
+        "b": reader.reader.candidate(second, "normal", "No mass."),
     }
     said = ask_reader(reader, query, lambda ids: [inputs[each] for each in ids])(["b", "a"])
     case = reader.read(query, task.question, [inputs["b"], inputs["a"]])

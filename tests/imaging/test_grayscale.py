@@ -6,8 +6,11 @@ from hypothesis import strategies as st
 from jomed_app.imaging.grayscale import (
     Lut,
     VoiFunction,
+    as_rgb,
+    by_rows,
+    is_gray,
     percentile_window,
-    to_finite_float32,
+    to_finite_values,
     to_uint8,
     window_to_unit,
 )
@@ -106,9 +109,57 @@ def test_a_constant_frame_has_a_window_of_width_one():
 
 def test_what_is_not_finite_is_mended_and_reported():
     values = np.array([[np.nan, 2.0], [np.inf, -np.inf]])
-    finite, mended = to_finite_float32(values)
+    finite, mended = to_finite_values(values)
     assert mended
     assert np.isfinite(finite).all()
     assert finite[0, 0] == 2.0
-    assert to_finite_float32(np.array([[1e300]]))[1]
-    assert not to_finite_float32(np.array([[2**31]], np.int64))[1]
+    assert to_finite_values(np.array([[1e300]]))[1]
+    assert not to_finite_values(np.array([[2**31]], np.int64))[1]
+
+
+@pytest.mark.parametrize("kind", ["<u2", ">u2", "<i2", ">i2"])
+def test_samples_of_16_bits_stay_as_they_are(kind):
+    samples = np.array([[0, 1, 32767]], kind)
+    values, mended = to_finite_values(samples)
+    assert not mended
+    assert values.dtype == np.dtype(kind).newbyteorder("=")
+    np.testing.assert_array_equal(values, [[0, 1, 32767]])
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int16])
+def test_16_bits_are_shown_as_the_same_samples_in_float32(kind):
+    samples = np.random.default_rng(0).integers(0, 32767, (200, 300)).astype(kind)
+    exact = samples.astype(np.float32)
+    window = percentile_window(samples)
+    assert window == percentile_window(exact)
+    for invert in (False, True):
+        np.testing.assert_array_equal(
+            to_uint8(samples, window, VoiFunction.SIGMOID, invert),
+            to_uint8(exact, window, VoiFunction.SIGMOID, invert),
+        )
+
+
+def test_rows_are_mapped_block_by_block_to_the_same_values():
+    values = np.arange(3_000_000, dtype=np.uint16).reshape(1500, 2000)
+    seen = []
+
+    def halved(block):
+        seen.append(block.size)
+        return block / 2
+
+    np.testing.assert_array_equal(by_rows(values, halved, np.float32), values / 2)
+    assert len(seen) == 3
+    assert max(seen) <= 1_000_000
+
+
+def test_gray_shown_as_rgb_takes_no_memory_of_its_own():
+    gray = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    rgb = as_rgb(gray)
+    assert rgb.shape == (3, 4, 3)
+    assert np.shares_memory(rgb, gray)
+    assert not rgb.flags.writeable
+    assert is_gray(rgb)
+    assert is_gray(rgb.copy())
+    colored = rgb.copy()
+    colored[2, 1, 1] ^= 1
+    assert not is_gray(colored)

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from jomed_app.imaging import read_image
-from jomed_app.imaging.quality import count_border_marks
 from tests.imaging.datasets import dicom_bytes, gradient, raster_bytes
 
 
@@ -47,22 +46,3 @@ def test_frames_polarity_and_depth_are_said():
     assert check_of(record, "frames").message.startswith("The file holds 4 frames")
     assert check_of(record, "inversion").value == "inverted"
     assert check_of(record, "bit_depth").value == 16
-
-
-@pytest.mark.parametrize("corner", [(8, 8), (300, 8), (8, 455)])
-@pytest.mark.parametrize("scale", [1, 3])
-def test_text_near_a_border_is_flagged(corner, scale):
-    picture = Image.fromarray(speckle(1) // 4)
-    ImageDraw.Draw(picture).text(corner, "DOE JOHN 1950", fill=255)
-    picture = picture.resize((480 * scale, 480 * scale))
-    record = read_image(raster_bytes(picture, "PNG"))
-    annotation = check_of(record, "annotation")
-    assert not annotation.passed
-    assert annotation.value >= 6
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_speckle_and_smooth_pictures_are_not_flagged(seed):
-    assert count_border_marks(speckle(seed).astype(np.float32)) < 6
-    assert count_border_marks(gradient(top=255).astype(np.float32)) == 0
-    assert count_border_marks(np.zeros((20, 20), np.float32)) == 0

@@ -114,6 +114,14 @@ def test_tiff_pages_are_frames():
             read_image(data, frame=frame)
 
 
+@pytest.mark.parametrize("offset", [2**63 - 1, 2**63, 2**64 - 1])
+def test_an_offset_past_any_file_ends_the_chain(offset):
+    data = b"II+\0" + struct.pack("<HHQ", 8, 0, offset) + bytes(64)
+    assert count_pages(data) == 1
+    with pytest.raises(ImageError, match="complete TIFF file is required"):
+        read_image(data)
+
+
 def test_a_png_has_one_frame():
     with pytest.raises(ImageError, match="frame must be from 0 to 0"):
         read_image(raster_bytes(Image.fromarray(GRAY), "PNG"), frame=1)

@@ -6,19 +6,20 @@ import pytest
 import torch
 
 from jomed_app.inference import candidate_cache as module
-from jomed_app.inference.candidate_cache import CandidateCache, encode_images
+from jomed_app.inference.candidate_cache import CandidateCache
 
 
 @pytest.fixture
-def seen(monkeypatch):
+def seen(monkeypatch, tiny_engine):
     """How many images each call encodes."""
     counts = []
+    encode = tiny_engine.reader.encode
 
-    def counting(reader, images):
+    def counting(images):
         counts.append(len(images))
-        return encode_images(reader, images)
+        return encode(images)
 
-    monkeypatch.setattr(module, "encode_images", counting)
+    monkeypatch.setattr(tiny_engine.reader, "encode", counting)
     return counts
 
 
@@ -48,7 +49,7 @@ def test_batches_change_nothing(cache, tiny_engine, seen, monkeypatch):
     ids = tiny_engine.index.ids[:5]
     held = cache.inputs(ids)
     assert seen == [2, 2, 1]
-    whole = encode_images(tiny_engine.reader, [tiny_engine.index.image(each) for each in ids])
+    whole = tiny_engine.reader.encode([tiny_engine.index.image(each) for each in ids])
     for found, encoding in zip(held, whole, strict=True):
         expected = tiny_engine.reader.pool_features(encoding.features)
         torch.testing.assert_close(found.features, expected, atol=1e-4, rtol=1e-3)
@@ -66,3 +67,23 @@ def test_warming_can_be_stopped_between_batches(cache, seen, monkeypatch):
     answers = iter([False, False, True])
     assert cache.warm(cancel=lambda: next(answers)) == 4
     assert seen == [2, 2]
+
+
+def test_what_was_not_asked_for_longest_is_dropped(cache, tiny_engine, seen, monkeypatch):
+    first, second, third = tiny_engine.index.ids[:3]
+    each = tiny_engine.reader.num_bytes(cache.inputs([first])[0])
+    monkeypatch.setattr(module, "MOST_BYTES", 2 * each)
+    cache.inputs([second])
+    cache.inputs([first, third])
+    cache.inputs([first, third])
+    assert seen == [1, 1, 1]
+    cache.inputs([second])
+    assert seen == [1, 1, 1, 1]
+
+
+def test_more_than_fits_is_read_all_the_same(cache, tiny_engine, monkeypatch):
+    monkeypatch.setattr(module, "MOST_BYTES", 1)
+    ids = tiny_engine.index.ids[:4]
+    assert [each.passage for each in cache.inputs(ids)] == [
+        tiny_engine.candidate(each).passage for each in ids
+    ]

@@ -34,7 +34,7 @@ def encodings(reader):
 @pytest.fixture(scope="module")
 def candidates(reader, encodings):
     texts = [("benign", "An oval mass."), ("malignant", "A mass."), ("normal", "")]
-    return [reader.candidate(e, *text) for e, text in zip(encodings[1:], texts, strict=True)]
+    return [reader.reader.candidate(e, *text) for e, text in zip(encodings[1:], texts, strict=True)]
 
 
 def test_every_row_is_normalized_over_the_labels(reader, encodings, candidates):
@@ -127,7 +127,7 @@ def test_a_description_follows_the_row_that_has_all_the_weight(reader, encodings
 )
 def test_a_draft_saves_passes_and_never_changes_the_answer(encodings, words):
     reader = CaseReader(build_tiny_reader(3, words), TASK)
-    inputs = [reader.candidate(encodings[1], "benign", "A mass.")]
+    inputs = [reader.reader.candidate(encodings[1], "benign", "A mass.")]
 
     def described(draft):
         case = reader.read(encodings[0], QUESTION, inputs)

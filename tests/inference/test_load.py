@@ -6,9 +6,10 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import save_file
+from transformers import AutoModelForImageTextToText
 
 from jomed_app.data.tasks import load_task
-from jomed_app.errors import BundleError, ConfigError, IndexMismatchError
+from jomed_app.errors import BundleError, ConfigError, IndexMismatchError, MemoryShortError
 from jomed_app.inference.calibration.profile import CorpusProfile
 from jomed_app.inference.load import READER_FILE, TASK_FILE, load_bundle, load_engine
 from jomed_app.models.number_type import VARIABLE, dtype_name
@@ -58,10 +59,19 @@ def test_an_engine_says_what_it_runs_on(tiny_engine, tiny_index):
     assert info.index == f"tiny index ({manifest['corpus_sha256'][:8]})"
     assert info.index_size == 12
     assert info.box_threshold == 0.5
-    assert info.error_rates == {"consistent": 0.2}
+    assert info.error_rates == {"consistent": 0.2}, "of 29 cases none is said"
     assert info.measured_on == "40 tiny images"
     assert [each.threshold for each in info.box_operating_points] == [0.25, 0.5]
     assert info.box_operating_points[1].found_share == 0.8
+
+
+def test_weights_that_do_not_fit_name_the_precision(tiny_bundle, monkeypatch):
+    def fail(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+
+    monkeypatch.setattr(AutoModelForImageTextToText, "from_pretrained", fail)
+    with pytest.raises(MemoryShortError, match=r"lower --precision \(nf4 needs least\)$"):
+        load_bundle(tiny_bundle, "fp32")
 
 
 @pytest.mark.parametrize(
@@ -150,6 +160,23 @@ def test_a_bundle_sealed_without_a_part_is_incomplete(copy, name):
     (copy / name).unlink()
     with pytest.raises(BundleError, match=f"a bundle must hold '{name}', found none; export it"):
         load_bundle(sealed_again(copy))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "must be JSON with the numbers location_bins"),
+        ("[" * 100_000, "must be JSON with the numbers location_bins"),
+        ("[1]", "must be JSON with the numbers location_bins"),
+        ('{"location_bins": 8}', "must be JSON with the numbers location_bins"),
+        ('{"location_bins": 8, "candidate_pool": "wide"}', "must be JSON with the numbers"),
+        ('{"location_bins": 8, "candidate_pool": 0}', "must hold numbers of 1 or more, found 0"),
+    ],
+)
+def test_settings_of_the_reader_that_make_no_sense_are_refused(copy, text, words):
+    (copy / READER_FILE).write_text(text, encoding="utf-8")
+    with pytest.raises(BundleError, match=f"a bundle's '{READER_FILE}' {words}"):
+        load_bundle(sealed_again(copy), "fp32")
 
 
 def test_a_threshold_of_another_version_is_refused(copy):

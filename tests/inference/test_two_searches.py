@@ -52,6 +52,31 @@ def test_the_standard_search_is_that_of_the_untrained_bundle(tiny_engine, query,
         assert here.probabilities == pytest.approx(there.probabilities)
 
 
+def test_similarity_is_on_one_scale_whichever_search_found_a_case(moved_engine, query, both):
+    index = moved_engine.index
+    view = moved_engine.retriever.look(
+        query.model_input, moved_engine.reader.encode([query.model_input])[0]
+    )
+    vector = moved_engine.retriever.query_vectors(view, trained=False)["image"]
+    shares = {
+        name: 100 * (index.similarity.pairs < score).mean()
+        for name, score in zip(index.ids, index.vectors("image") @ vector, strict=True)
+    }
+    few = 200 / len(index.similarity.pairs)  # ties are settled by rounding: two pairs at most
+    for result in both.values():
+        assert {head for each in result.candidates for head in each.heads} == {"image", "text"}
+        for each in result.candidates:
+            assert each.image_percentile == pytest.approx(shares[each.candidate_id], abs=few)
+    nearest = max(index.vectors("image") @ vector)
+    expected = index.similarity.is_similar(nearest)
+    assert both["joint"].has_similar == both["standard"].has_similar == expected
+    events = list(moved_engine.run(query))
+    (found,) = [event for event in events if isinstance(event, CandidatesFound)]
+    assert found.has_similar == expected
+    kept = moved_engine.recompute(events[-1].result, {found.candidates[0].candidate_id})
+    assert kept.has_similar == expected
+
+
 def test_each_result_knows_where_its_candidates_stand_in_the_other(both):
     for here, there in (("joint", "standard"), ("standard", "joint")):
         ranks = {each.candidate_id: each.rank for each in both[there].candidates}

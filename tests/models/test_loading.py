@@ -11,13 +11,12 @@ import torch
 
 from jomed_app.errors import ConfigError
 from jomed_app.models import loading
+from jomed_app.models.adapters import attach_lora, merge_lora
 from jomed_app.models.loading import (
     Precision,
-    attach_lora,
     build_llava,
     choose_precision,
     load_image_text_model,
-    merge_lora,
     parse_precision,
     prepare_for_answers,
     quantization_config,

@@ -7,8 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from jomed_app.boxes import Box
+from jomed_app.imaging.grayscale import as_rgb
 from jomed_app.models.pixels import Letterbox, letterbox, to_pixel_values
 
 SIDES = st.integers(40, 700)
@@ -26,6 +28,13 @@ def test_a_wide_image_lies_in_the_middle():
 def test_a_fitting_square_is_untouched():
     image = np.zeros((64, 64, 3), dtype=np.uint8)
     assert letterbox(image, 64) is image
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(301, 97), (64, 48), (20, 700)])
+def test_channels_in_the_same_memory_change_nothing(rows, columns):
+    gray = np.random.default_rng(rows).integers(0, 256, (rows, columns), dtype=np.uint8)
+    shared = as_rgb(gray)
+    np.testing.assert_array_equal(letterbox(shared, 64), letterbox(shared.copy(), 64))
 
 
 def test_box_to_unit_by_hand():
@@ -77,3 +86,20 @@ def test_pixel_values_by_hand():
     values = to_pixel_values([square])
     assert values.shape == (1, 3, 2, 2)
     torch.testing.assert_close(values[0, :, 0, 1], torch.tensor([0.0, 1.0, -127 / 128]))
+
+
+def test_boxes_of_a_part_are_in_px_of_its_file():
+    part, whole = Letterbox(50, 100, 64, left=30, top=20), Letterbox(50, 100, 64)
+    box = part.to_image(Box(0.0, 0.25, 0.5, 0.5))
+    assert box == whole.to_image(Box(0.0, 0.25, 0.5, 0.5)).shifted(30, 20)
+    assert part.to_unit(box).as_tuple() == pytest.approx((0.0, 0.25, 0.5, 0.5))
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(37, 91), (224, 224), (480, 640), (1500, 1111)])
+def test_colors_are_resized_apart_to_the_same_levels(rows, columns):
+    image = np.random.default_rng(0).integers(0, 256, (rows, columns, 3), dtype=np.uint8)
+    place = Letterbox(rows, columns, 128)
+    at_once = Image.fromarray(image).resize(place.size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    (left, top), (width, height) = place.offset, place.size
+    apart = letterbox(image, 128)[top : top + height, left : left + width]
+    np.testing.assert_array_equal(apart, np.asarray(at_once))

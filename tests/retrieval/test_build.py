@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import random
 import shutil
 from collections.abc import Sequence
@@ -13,12 +14,13 @@ from numpy.typing import NDArray
 
 from jomed_app import __version__
 from jomed_app.data.records import CaseRecord
-from jomed_app.errors import IndexMismatchError, RecordError
+from jomed_app.errors import IndexMismatchError, RecordError, StorageError
 from jomed_app.retrieval import write
 from jomed_app.retrieval.build import add_to_index, build_index
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.manifest import HEADS
 from jomed_app.retrieval.search import find_candidates
+from jomed_app.storage import durable
 from jomed_app.storage.sealing import hash_folder
 from jomed_app.types import Head
 from tests.retrieval.drawn import DrawnEncoder, draw_case
@@ -162,7 +164,7 @@ def test_an_interrupted_build_leaves_the_older_index(corpus: Corpus, index_copy:
     assert CandidateIndex.load(index_copy, "a1b2").info.name == "drawn"
 
 
-@pytest.mark.parametrize("step", ["write_candidates", "write_sealed", "_put_in_place"])
+@pytest.mark.parametrize("step", ["write_candidates", "write_sealed"])
 def test_a_failure_while_writing_leaves_the_older_index_and_no_rest(
     corpus: Corpus, index_copy: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -183,17 +185,18 @@ def test_a_failing_rename_puts_the_older_index_back(
 ) -> None:
     folder, records = corpus
     before = hash_folder(index_copy)
-    rename = write.os.replace
+    rename = durable.os.replace
 
     def fail_on_new(source: Path, target: Path) -> None:
         if str(source).endswith(".partial"):
-            raise OSError("no space")
+            raise OSError(errno.ENOSPC, "no space")
         rename(source, target)
 
-    monkeypatch.setattr(write.os, "replace", fail_on_new)
-    with pytest.raises(OSError, match="no space"):
+    monkeypatch.setattr(durable.os, "replace", fail_on_new)
+    with pytest.raises(StorageError, match="found: no space left on device; make room"):
         build_index(records, folder, DrawnEncoder(), index_copy, name="new")
     assert hash_folder(index_copy) == before
+    assert [path.name for path in index_copy.parent.iterdir()] == [index_copy.name]
 
 
 def test_an_index_left_aside_by_a_killed_build_is_pointed_out(index_copy: Path) -> None:
@@ -202,6 +205,15 @@ def test_an_index_left_aside_by_a_killed_build_is_pointed_out(index_copy: Path) 
     with pytest.raises(IndexMismatchError, match=r"older index at '\.copy\.0a1b2c3d\.old': rename"):
         CandidateIndex.load(index_copy, "a1b2")
     assert len(CandidateIndex.load(aside, "a1b2")) == 24
+
+
+def test_the_next_build_puts_the_older_index_back_first(corpus: Corpus, index_copy: Path) -> None:
+    """So that a build that fails again still leaves it where it was."""
+    folder, _ = corpus
+    index_copy.rename(index_copy.with_name(f".{index_copy.name}.0a1b2c3d.old"))
+    with pytest.raises(RecordError, match="at least 2 cases"):
+        build_index([], folder, DrawnEncoder(), index_copy, name="new")
+    assert len(CandidateIndex.load(index_copy, "a1b2")) == 24
 
 
 def test_an_index_without_a_name_takes_its_folders(

@@ -65,8 +65,7 @@ def test_faiss_save_and_load_keep_every_row(tmp_path: Path) -> None:
     store = FaissStore(DIM)
     store.add(vectors[:3])
     store.add(vectors[3:])
-    store.save(tmp_path / "image.faiss")
-    loaded = FaissStore.load(tmp_path / "image.faiss")
+    loaded = FaissStore.load(store.dump())
     assert (loaded.dim, loaded.size) == (DIM, 7)
     np.testing.assert_array_equal(loaded.vectors(), vectors)
 
@@ -93,9 +92,9 @@ def test_milvus_equals_brute_force_and_reopens(milvus: MilvusStore, tmp_path: Pa
     for k, excluded in ((1, set()), (5, {0, 7, 8}), (60, set(range(30)))):
         assert found(milvus, query, k, excluded) == brute_force(vectors, query, k, excluded)
     np.testing.assert_array_equal(milvus.vectors(), vectors)
-    milvus.save(tmp_path / "image.milvus")
+    content = milvus.dump()
     milvus.close()
-    reopened = MilvusStore.load(tmp_path / "image.milvus")
+    reopened = MilvusStore.load(content)
     assert reopened.size == 40
     reopened.close()
 

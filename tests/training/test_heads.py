@@ -35,6 +35,17 @@ def test_two_classes_give_the_probabilities_of_the_logistic_model():
     )
 
 
+def test_a_class_without_a_case_has_no_probability():
+    features, labels = clouds(60, [[0, 0], [6, 0]])
+    head = fit_linear_head(features, labels * 2, num_labels=4)
+    said = np.exp(head.log_prob(features))
+    assert (said[:, [1, 3]] == 0).all()
+    np.testing.assert_allclose(said[:, [0, 2]].sum(axis=1), 1.0)
+    np.testing.assert_array_equal(
+        said[:, [0, 2]], np.exp(fit_linear_head(features, labels).log_prob(features))
+    )
+
+
 def test_a_constant_feature_is_no_fault():
     features, labels = clouds(40, [[0, 0], [4, 0]])
     features[:, 1] = 7.0

@@ -18,10 +18,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Site:
-    """A page being served, and where its uploads would lie."""
+    """A page being served, where its uploads would lie, and all that its process may write."""
 
     url: str
     uploads: Path
+    folder: Path
     facts: dict[str, Any]
 
     def traces(self) -> list[str]:
@@ -32,12 +33,16 @@ class Site:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
+    names = ("HOME", "TMPDIR", "JOMED_LOG_DIR", "XDG_CACHE_HOME", "XDG_STATE_HOME", "MPLCONFIGDIR")
+    own = {name: str(folder / name.lower()) for name in names}
+    for path in own.values():
+        Path(path).mkdir()
     with (
         (folder / "server.log").open("w") as log,
         subprocess.Popen(
             [sys.executable, "-m", "tests.ui.serve_fake", str(folder)],
             cwd=REPOSITORY,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, **own, "OMP_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -50,7 +55,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         assert first.startswith("{"), (folder / "server.log").read_text()
         facts = json.loads(first)
         try:
-            yield Site(url=facts["url"], uploads=folder / "uploads", facts=facts)
+            yield Site(url=facts["url"], uploads=folder / "uploads", folder=folder, facts=facts)
         finally:
             server.stdin.close()
             try:

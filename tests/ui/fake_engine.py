@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.reliability.screens.layouts import LAYOUTS, draw_screen
 from jomed_app.data.records import CaseRecord
 from jomed_app.errors import CancelledError, ImageError
+from jomed_app.simulator.case import simulate_case
 from jomed_app.types import (
     BoxesReady,
     BoxResult,
@@ -28,6 +30,7 @@ from jomed_app.types import (
     Event,
     FinalReady,
     FinalResult,
+    Head,
     HeatMap,
     ImageRecord,
     OperatingPoint,
@@ -37,6 +40,8 @@ from jomed_app.types import (
     Versions,
 )
 from tests.ui.fake_values import (
+    FAINT_PERCENTILES,
+    FAINT_WEIGHTS,
     FINDINGS,
     FOUND,
     KNOWN,
@@ -51,6 +56,8 @@ from tests.ui.fake_values import (
     heat_map,
     known_box,
 )
+
+ASKED = "The image looks inverted. Read it inverted, or go on as it is."
 
 
 def picture(seed: int, rows: int = 256, columns: int = 256) -> NDArray[np.uint8]:
@@ -71,11 +78,35 @@ def picture(seed: int, rows: int = 256, columns: int = 256) -> NDArray[np.uint8]
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
+def inverted_png_bytes(seed: int = 0) -> bytes:
+    """Return a generated picture with black and white exchanged as PNG bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(255 - picture(seed, 360, 480)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def machine_screen_png() -> bytes:
+    """Return a simulated case on the screen of a machine, 1024 x 768 px, as PNG bytes."""
+    gray = simulate_case(3).image
+    tissue = np.repeat(gray[: len(gray) - 60, 16 : gray.shape[1] - 70, None], 3, axis=2)
+    screen = draw_screen(tissue, LAYOUTS["text on black"], np.random.default_rng(0))
+    buffer = io.BytesIO()
+    Image.fromarray(screen.pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
 def png_bytes(seed: int = 0, rows: int = 360, columns: int = 480) -> bytes:
     """Return a generated picture as PNG bytes."""
     buffer = io.BytesIO()
     Image.fromarray(picture(seed, rows, columns)).save(buffer, format="PNG")
     return buffer.getvalue()
+
+
+def _heads(place: int, is_faint: bool) -> tuple[Head, ...]:
+    """Return the searches that found the case of a place."""
+    if is_faint and place > 1:
+        return ("text",)
+    return ("image", "text") if place == 0 else ("image",)
 
 
 def _box(
@@ -113,16 +144,23 @@ class FakeInfo:
     standard: FakeInfo | None = None
     box_operating_points: tuple[OperatingPoint, ...] = POINTS
     opens_with: str = "joint"
+    sent_to: str = ""
+    reader: str | None = "fake reader (0123abcd)"
+    precision: str | None = "bf16"
 
 
 @dataclass
 class FakeEngine:
-    """Follows the engine's contract; `fault` is raised in place of the second event."""
+    """Follows the engine's contract; `fault` is raised in place of the second event.
+
+    An image of `faint_columns` has no similar case: two were found by text and hardly count.
+    """
 
     info: FakeInfo = field(default_factory=FakeInfo)
     state: ConsistencyState = ConsistencyState.DISAGREE
     fault: Exception | None = None
     slow_columns: int = 0
+    faint_columns: int = 0
     num_runs: int = 0
     counter: str = "case-9"
     heatmap: HeatMap | None = field(default_factory=heat_map)
@@ -134,6 +172,7 @@ class FakeEngine:
         question: str | None = None,
         k: int | None = None,
         retrieval: Retrieval = "joint",
+        anyway: bool = False,
         cancel: Callable[[], bool] | None = None,
     ) -> Iterator[Event]:
         """Yield the events of one case."""
@@ -148,17 +187,43 @@ class FakeEngine:
             message="similar to the images that the bundle was made for",
         )
         info = image.info.model_copy(update={"checks": (*image.info.checks, domain)})
+        asks = ("inversion",) if (image.content.uprightness or 0.0) < 0 else ()
+        if asks:
+            guess = Check(name="inversion", passed=False, message="The image looks inverted.")
+            kept = [check for check in info.checks if check.name != "inversion"]
+            overruled = asks if anyway else ()
+            info = info.model_copy(update={"checks": (*kept, guess), "overruled": overruled})
         yield ChecksDone(info)
         if self.fault is not None:
             raise self.fault
+        if asks and not anyway:
+            final = FinalResult(
+                prediction=None, probabilities={}, abstained=True, reason=ASKED, asks=asks
+            )
+            consistency = Consistency(state=ConsistencyState.ABSTAIN)
+            yield FinalReady(final, consistency)
+            yield Completed(
+                Result(
+                    versions=Versions(app="0.1", bundle=self.info.bundle, index=self.info.index),
+                    input=info,
+                    question=question or self.info.task.question,
+                    final=final,
+                    consistency=consistency,
+                )
+            )
+            return
+        is_faint = columns == self.faint_columns
+        weights = FAINT_WEIGHTS if is_faint else WEIGHTS
+        percentiles = FAINT_PERCENTILES if is_faint else PERCENTILES
         found = [
             CandidateResult(
                 rank=place + 1,
                 candidate_id=f"case-{number}",
-                heads=("image", "text") if place == 0 else ("image",),
+                heads=_heads(place, is_faint),
                 retriever_score=0.9 - place * 0.05,
-                weight=WEIGHTS[place],
+                weight=weights[place],
                 similarity_percentile=PERCENTILES[place],
+                image_percentile=percentiles[place],
                 label=self.candidate(f"case-{number}").label,
                 passage=self.candidate(f"case-{number}").passage,
                 provenance=self.candidate(f"case-{number}").provenance,
@@ -170,7 +235,7 @@ class FakeEngine:
             for place, number in enumerate(FOUND[retrieval])
         ]
         dropped = self._dropped(retrieval)
-        yield CandidatesFound(tuple(found), dropped)
+        yield CandidatesFound(tuple(found), dropped, not is_faint)
         for number, candidate in enumerate(found):
             if columns == self.slow_columns:
                 time.sleep(0.5)
@@ -206,6 +271,7 @@ class FakeEngine:
                 timings_ms=Timings(decode=3, retrieve=12, read=840, total=870),
                 retrieval=retrieval,
                 dropped=dropped,
+                has_similar=not is_faint,
                 heatmap=None if columns == self.slow_columns else self.heatmap,
             )
         )

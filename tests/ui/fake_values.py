@@ -21,7 +21,9 @@ READ = (
     (0.04, 0.44, 0.52),
 )
 WEIGHTS = (0.41, 0.27, 0.20, 0.12)
+FAINT_WEIGHTS = (0.9, 0.084, 0.01, 0.006)  # of an image whose similar cases hardly count
 PERCENTILES = (99.4, 98.9, 97.2, 95.0)
+FAINT_PERCENTILES = (35.2, 31.0, 30.4, 12.9)
 FOUND = {"joint": (0, 1, 2, 3), "standard": (5, 1, 3, 6)}
 OTHER_RANK = {"joint": {0: 7, 1: 2, 2: None, 3: 3}, "standard": {5: 6, 1: 2, 3: 4, 6: None}}
 FINDINGS = {

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,12 +20,20 @@ from typing import Any
 from jomed_app.cli.startup import prepare_process
 from jomed_app.config import AppConfig
 from jomed_app.imaging import read_image
+from jomed_app.server.drain import Drain
+from jomed_app.server.health import Health
+from jomed_app.server.run import page_server
+from jomed_app.server.shell import Gate, gate_of_environment
+from jomed_app.ui.line import Line
 from jomed_app.ui.session import Case, CaseStore
+from jomed_app.ui.uploads import UploadStore
 from tests.ui.fake_engine import FakeEngine, FakeInfo, png_bytes
 
 SLOW_COLUMNS = 400
+FAINT_COLUMNS = 440
 TITLES = ("Case 0", "Case 1", "<b>${1 + 1}</b> {{value}} `")  # the last as hostile as it gets
-SETTINGS = AppConfig(max_file_mb=3, session_minutes=7, max_queue=11)  # none is the default
+# None is the default; all visitors of the tests have one address.
+SETTINGS = AppConfig(max_file_mb=3, session_minutes=7, max_queue=11, requests_per_minute=0)
 
 
 def write_examples(folder: Path) -> None:
@@ -38,7 +49,6 @@ def write_examples(folder: Path) -> None:
 def facts(blocks: Any, store: CaseStore) -> dict[str, Any]:
     """Return what can only be seen on the page as an object."""
     functions = list(blocks.fns.values())
-    heavy = [each for each in functions if each.concurrency_id == "infer"]
     (unload,) = [
         each.fn for each in functions if any(target[1] == "unload" for target in each.targets)
     ]
@@ -56,31 +66,61 @@ def facts(blocks: Any, store: CaseStore) -> dict[str, Any]:
         "left": left,
         "search_after_unload": store.search("closed"),
         "state_seconds": state.time_to_live,
-        "heavy_limits": [each.concurrency_limit for each in heavy],
+        "in_line": sum(each.concurrency_limit is None for each in functions if each.fn),
         "max_size": blocks._queue.max_size,
         "public": [each.api_name for each in functions if each.api_visibility != "private"],
     }
 
 
-def main(folder: Path) -> None:
-    """Serve with uploads and examples below a folder."""
+def routes(app: Any, prefix: str = "") -> Iterator[str]:
+    """Yield every path that an app answers, those of apps mounted in it too."""
+    for route in app.routes:
+        path = prefix + (getattr(route, "path", None) or "")
+        inner = [getattr(route, name, None) for name in ("app", "original_router")]
+        inside = [each for each in inner if hasattr(each, "routes")]
+        for each in inside:
+            yield from routes(each, path)
+        if not inside:
+            yield path
+
+
+def main(folder: Path, drain_s: float = 0, gate: Gate | None = None) -> None:
+    """Serve with uploads and examples below a folder; running cases may end within some seconds."""
     prepare_process()
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
-    from jomed_app.ui.layout import build_ui, launch_settings
+    from jomed_app.ui.layout import build_ui
 
     write_examples(folder / "examples")
-    store = CaseStore()
+    store, uploads = CaseStore(), UploadStore(folder / "uploads")
     info = FakeInfo(standard=FakeInfo(measured_on="30 fake images by similarity alone"))
-    engine = FakeEngine(info=info, slow_columns=SLOW_COLUMNS)
-    blocks = build_ui(engine, SETTINGS, store=store, examples=folder / "examples")
-    _, url, _ = blocks.launch(
-        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **launch_settings(SETTINGS)
+    engine = FakeEngine(info=info, slow_columns=SLOW_COLUMNS, faint_columns=FAINT_COLUMNS)
+    line = Line(SETTINGS.max_queue)
+    blocks = build_ui(
+        engine,
+        SETTINGS,
+        store=store,
+        uploads=uploads,
+        line=line,
+        examples=folder / "examples",
     )
-    sys.stdout.write(json.dumps({"url": url, **facts(blocks, store)}) + "\n")
-    sys.stdout.flush()
-    sys.stdin.read()
-    blocks.close(verbose=False)
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    drain = Drain(drain_s, on_begin=line.close)
+    health = Health(info.bundle, info.index, is_ready=lambda: not drain.is_draining)
+
+    def on_start() -> None:
+        found = {"url": url, "routes": sorted(set(routes(server.config.app)))}
+        sys.stdout.write(json.dumps(found | facts(blocks, store)) + "\n")
+        sys.stdout.flush()
+
+    def end_with_the_input() -> None:
+        sys.stdin.read()
+        drain.begin()
+
+    threading.Thread(target=end_with_the_input, daemon=True).start()
+    server = page_server(blocks, SETTINGS, health, drain, store, uploads, on_start, gate)
+    server.run(sockets=[listener])
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), float((sys.argv[2:] or ["0"])[0]), gate_of_environment())

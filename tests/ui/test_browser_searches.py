@@ -72,3 +72,13 @@ def test_the_switch_fits_a_phone(visit):
     strip = here.page.locator("[data-part=search]").bounding_box()
     assert boxes[1]["x"] + boxes[1]["width"] <= strip["x"] + strip["width"]
     assert here.page.locator(".change >> visible=true").count() >= 1
+
+
+def test_no_click_is_lost_however_soon_it_follows(visit):
+    """Gradio 6.31 alone lost one in three: jomed_app/server/stream_end.py."""
+    here = visit()
+    here.page.click("[data-example='0']")
+    here.done()
+    for to in ["standard", "joint"] * 8:
+        here.page.click(SWITCH.format(to))
+        switched(here, to)

@@ -36,6 +36,12 @@ def test_gray_is_sent_once():
     assert decoded(png_data_url(np.repeat(gray[..., None], 3, axis=2))).shape == (6, 10)
 
 
+def test_a_large_color_image_is_shrunk_as_pillow_shrinks_it():
+    pixels = np.random.default_rng(2).integers(0, 256, (700, 2048, 3), dtype=np.uint8)
+    whole = Image.fromarray(pixels).resize((1024, 350), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(decoded(png_data_url(pixels)), np.asarray(whole))
+
+
 def test_large_images_are_capped_and_keep_their_shape():
     back = decoded(png_data_url(np.zeros((1000, 4000), dtype=np.uint8)))
     assert back.shape == (256, MAX_DISPLAY_PX)

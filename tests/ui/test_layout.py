@@ -17,7 +17,7 @@ from jomed_app.imaging import read_image
 from jomed_app.types import FinalResult
 from jomed_app.ui import text
 from tests.ui.conftest import REPOSITORY
-from tests.ui.fake_engine import FakeEngine, png_bytes
+from tests.ui.fake_engine import FakeEngine, inverted_png_bytes, png_bytes
 from tests.ui.serve_fake import SETTINGS
 
 
@@ -35,9 +35,9 @@ def upload(site, name: str, data: bytes) -> str:
     return path
 
 
-def call(site, path: str) -> tuple[str, object]:
+def call(site, path: str, *wishes: object) -> tuple[str, object]:
     """Call /diagnose; return the last event's name and data."""
-    body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}]}
+    body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, *wishes]}
     url = site.url + "gradio_api/call/diagnose"
     event = post(url, json.dumps(body).encode(), "application/json")["event_id"]
     with urllib.request.urlopen(f"{url}/{event}", timeout=60) as answer:
@@ -109,11 +109,25 @@ def test_the_api_takes_no_file_from_elsewhere(site, tmp_path):
     assert secret.exists()
 
 
+def test_the_api_inverts_and_goes_on_as_asked(site):
+    data = inverted_png_bytes()
+    asks = {}
+    for wishes in ((), (False, False), (True, False), (False, True)):
+        name, (answer,) = call(site, upload(site, "a.png", data), *wishes)
+        assert name == "complete", wishes
+        asks[wishes] = (answer["final"]["asks"], answer["final"]["prediction"])
+    assert asks[()] == asks[(False, False)] == (["inversion"], None)
+    assert asks[(True, False)] == asks[(False, True)] == ([], "malignant")
+
+
 def test_only_diagnose_is_public(site):
     with urllib.request.urlopen(site.url + "gradio_api/info", timeout=20) as answer:
         info = json.loads(answer.read())
     assert list(info["named_endpoints"]) == ["/diagnose"]
     assert info["unnamed_endpoints"] == {}
+    taken = info["named_endpoints"]["/diagnose"]["parameters"]
+    names = {each["parameter_name"]: each["parameter_default"] for each in taken[1:]}
+    assert names == {"invert": False, "anyway": False, "region": "found"}
 
 
 def test_nothing_is_shared_kept_or_watched(site):
@@ -155,8 +169,9 @@ def test_closing_the_tab_or_running_out_of_time_purges_the_session(site):
     assert site.facts["state_seconds"] == 60 * SETTINGS.session_minutes
 
 
-def test_heavy_events_share_one_place_and_the_queue_is_short(site):
-    assert site.facts["heavy_limits"] == [1] * 6  # upload, example, frame, search, again, /diagnose
+def test_what_reads_a_case_waits_in_the_line_and_the_queue_is_short(site):
+    # upload, example, frame, region, search, again, go on, inverted, /diagnose
+    assert site.facts["in_line"] == 9
     assert site.facts["max_size"] == SETTINGS.max_queue
     assert site.facts["public"] == ["diagnose"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jomed_app.imaging import read_image
+from jomed_app.imaging.content.region import with_region
 from jomed_app.ui.session import Case, CaseStore
 from tests.ui.fake_engine import png_bytes
 
@@ -95,3 +96,39 @@ def test_the_oldest_choices_are_forgotten():
     for session in "abc":
         store.choose_search(session, "standard")
     assert [store.search(session) for session in "abc"] == ["joint", "standard", "standard"]
+
+
+def test_a_forgotten_case_is_overwritten():
+    case = new_case()
+    pixels, values = case.image.model_input, case.image.modality_values
+    assert pixels.any()
+    assert values.any()
+    case.forget()
+    assert not pixels.any()
+    assert not values.any()
+
+
+def test_pixels_that_are_read_stay_until_the_last_reader_is_done():
+    case = new_case()
+    with case.in_use():
+        with case.in_use():
+            case.forget()
+            assert case.file_bytes is None
+        assert case.image.model_input.any(), "one still reads"
+    assert not case.image.model_input.any()
+    with case.in_use():
+        pass
+
+
+def test_a_case_that_goes_on_with_the_picture_keeps_it():
+    store, first = CaseStore(), new_case()
+    picture = first.image.picture.rendering
+    second = Case(image=with_region(first.image, "whole"))
+    store.open("a", first)
+    with first.in_use():
+        store.open("a", second)
+    assert picture.any()
+    assert second.image.model_input.any()
+    store.purge("a")
+    assert not picture.any()
+    assert not second.image.model_input.any()

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jomed_app.types import CandidateResult
 from jomed_app.ui import text
 
 
@@ -25,7 +26,22 @@ def test_count_words(probability, words):
 
 
 def test_a_percentile_is_never_all_pairs():
-    assert text.percentile_words(100.0) == "closer than 99.9 % of random corpus pairs"
+    case = CandidateResult(
+        rank=1, candidate_id="a", heads=("text",), retriever_score=1.0, weight=1.0,
+        similarity_percentile=12.0, image_percentile=100.0, label="x", passage="",
+    )  # fmt: skip
+    assert text.less_alike(case) == "99.9 %"
+    older = case.model_copy(update={"image_percentile": None})
+    assert text.less_alike(older) == "12.0 %"
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(1.0, "100 %"), (0.123, "12 %"), (0.0995, "10 %"), (0.0994, "9.9 %"), (0.02, "2.0 %"),
+     (0.0019, "0.2 %"), (0.0004, "under 0.1 %"), (0.0, "0.0 %")],
+)  # fmt: skip
+def test_a_share_of_the_answer_is_never_rounded_to_nothing(share, words):
+    assert text.share_words(share) == words
 
 
 def test_a_run_without_a_case_says_that_none_was_read():

@@ -72,7 +72,7 @@ def prepare(work: Workspace, out: Path) -> Bench:
             encode_wordings(encoder, tokenizer, held.records)[0],
             encode_texts(encoder, tokenizer, asked).clone(),
         )
-        parts = [(each.fine, each.middle, each.boxes) for each in (views, apart)]
+        parts = [(each.kept, each.boxes) for each in (views, apart)]
         torch.save((*parts, texts), kept)
     first, second, texts = torch.load(kept, weights_only=True)
     questions = read_slake_questions(Path(config.data))

@@ -31,8 +31,9 @@ from benchmarks.threads import threads_set
 from benchmarks.write_results import publish
 from jomed_app.config.load import JomedConfig, load_config
 from jomed_app.data.corpus import assign_folds
-from jomed_app.models.retriever.embedded import RetrieverProjections, pool_tokens
-from jomed_app.models.vision_tower import EfficientNetLiteModel
+from jomed_app.models.retriever.embedded import RetrieverProjections
+from jomed_app.models.towers.families import VisionTower
+from jomed_app.models.towers.tokens import pool_tokens
 from jomed_app.progress import show_progress
 from jomed_app.training.align.train import (
     KeptViews,
@@ -153,18 +154,18 @@ def thinned_rows(images: ImageSet, fraction: float, seed: int) -> NDArray[np.int
 
 
 @torch.no_grad()
-def pooled_features(tower: EfficientNetLiteModel, maps: ViewMaps, batch_size: int = 64) -> Tensor:
+def pooled_features(tower: VisionTower, maps: ViewMaps, batch_size: int = 64) -> Tensor:
     """Pooled tower features (N, F) of the first view of every image."""
     rows = []
     for start in range(0, maps.boxes.shape[1], batch_size):
         part = slice(start, start + batch_size)
-        tokens = tokens_of(tower, maps.fine[0, part], maps.middle[0, part])
-        rows.append(pool_tokens(tokens, tower.config.position_dim))
+        tokens = tokens_of(tower, *(each[0, part] for each in maps.kept))
+        rows.append(pool_tokens(tokens, tower.config))
     return torch.cat(rows)
 
 
 def measure(
-    bench: Bench, tower: EfficientNetLiteModel, projections: RetrieverProjections, seed: int
+    bench: Bench, tower: VisionTower, projections: RetrieverProjections, seed: int
 ) -> dict[str, NDArray[np.bool_]]:
     """Hits of every column, case by case; recall within each source, then put together."""
     seen = pooled_features(tower, bench.maps)

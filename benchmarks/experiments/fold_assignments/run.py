@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table = load_reader_table(work, reader)
     rows = repeat_baselines(
         table,
-        view_of(table, work.task, int(reader.model.config.vision_config.position_dim)),
+        view_of(table, work.task, reader.tower.config),
         work.task,
         num_folds=num_folds,
         num_neighbors=int(vote["num_neighbors"]),

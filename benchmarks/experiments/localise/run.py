@@ -94,7 +94,7 @@ def look_at(
     """Look at held-out images."""
     looks = []
     for record in records:
-        image = read_image(folder / record.image).model_input
+        image = read_image(folder / record.image, region=None).model_input
         side = localizer.config.image_size
         start = time.perf_counter()
         found = localizer.find([letterbox(image, side)])[0]

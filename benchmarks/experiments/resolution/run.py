@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,7 +37,7 @@ from jomed_app.training.localizer.train import train_localizer
 from jomed_app.training.run.workspace import Workspace, groups_of
 
 SIZES = (224, 320, 384)
-STRIDES: tuple[Literal["8", "16"], ...] = ("16", "8")
+STRIDES = (16, 8)
 TIMED = 24  # images
 
 
@@ -87,7 +87,7 @@ class SizedCases:
         self.cases, self.fold_of = keep_real(self.work, self.tower)
 
 
-def job(sized: SizedCases, stride: Literal["8", "16"], folds: Sequence[int], data: Path) -> Any:
+def job(sized: SizedCases, stride: int, folds: Sequence[int], data: Path) -> Any:
     """Train and score one localizer per fold; time the last one."""
     own, tower, cases, fold_of = sized.work, sized.tower, sized.cases, sized.fold_of
     config = own.config.train_localizer.replaced(stride=stride)
@@ -121,7 +121,7 @@ def main() -> int:
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     work = open_run(chosen.run, chosen.data)
-    jobs: dict[tuple[int, str], Any] = {}
+    jobs: dict[tuple[int, int], Any] = {}
     for size in chosen.sizes:
         sized: SizedCases | None = None
         for stride in STRIDES:

@@ -22,7 +22,7 @@ from benchmarks.write_results import publish
 from jomed_app.config.load import JomedConfig, load_config
 from jomed_app.evaluation.metrics.probabilities import accuracy, binary_auroc
 from jomed_app.inference.conclusion.aggregate import candidate_log_weights, marginalize
-from jomed_app.models.retriever.embedded import Head, RetrieverProjections
+from jomed_app.models.retriever.embedded import RetrieverProjections
 from jomed_app.retrieval.search import find_candidates
 from jomed_app.training.cases.fold_corpus import FoldCorpus
 from jomed_app.training.cases.table import load_reader_table
@@ -30,6 +30,7 @@ from jomed_app.training.retriever.answer_cache import AnswerCache
 from jomed_app.training.retriever.stage import open_cache
 from jomed_app.training.retriever.train import teach_from_cache, train_query_heads
 from jomed_app.training.run.workspace import Workspace
+from jomed_app.types import Head
 
 OPTIONS = Path(__file__).parent / "options"
 FROZEN = "frozen"

@@ -30,7 +30,7 @@ def foreign_images(data: Path | None, seed: int = 0) -> Iterator[NDArray[np.uint
                 continue
             files = sorted(path for path in (folder / "images").rglob("*") if path.is_file())
             for place in rng.permutation(len(files))[:PER_SET]:
-                yield read_image(files[int(place)]).model_input
+                yield read_image(files[int(place)], region=None).model_input
         yield from _small_fundus_images(data, rng)
     yield from _photographs(rng)
     yield from _patterns(rng)

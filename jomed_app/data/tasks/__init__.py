@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from jomed_app.errors import RecordError, first_fault
 
 FOLDER = Path(__file__).parent
+# PS3.3 C.7.3.1.1.1: endoscopy, general and slide microscopy, photographs of eye and body.
+COLORED_MODALITIES = frozenset({"ES", "GM", "SM", "OP", "XC"})
+ModalityTerm = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,16}$")]
 
 
 class Task(BaseModel):
@@ -36,6 +39,8 @@ class Task(BaseModel):
         descriptors: descriptor -> allowed values, in the order in which an answer names them.
         finding: what a box encloses.
         simulator: name of the package's simulator that makes cases of this task; empty for none.
+        modalities: DICOM (0008,0060) terms of the images that the task reads, such as US; empty
+            where nothing is known of them.
         unit: plural noun for frequencies ("about 7 of 10 such ultrasound images").
         out_of_domain: sentence said when an image is refused.
     """
@@ -58,6 +63,7 @@ class Task(BaseModel):
     descriptors: dict[str, tuple[str, ...]] = {}
     finding: str = "finding"
     simulator: Literal["", "breast_ultrasound"] = ""
+    modalities: tuple[ModalityTerm, ...] = ()
     unit: str = "such images"
     out_of_domain: str = "This image is outside what the model knows"
 
@@ -82,6 +88,11 @@ class Task(BaseModel):
     def is_open(self) -> bool:
         """Whether answers are free texts."""
         return self.kind == "open"
+
+    @property
+    def reads_color(self) -> bool:
+        """Whether an image that is colored all over may be one of the task's."""
+        return not self.modalities or not COLORED_MODALITIES.isdisjoint(self.modalities)
 
     @property
     def corpus_name(self) -> str:
@@ -116,8 +127,26 @@ def load_task(name_or_path: str | Path) -> Task:
         )
     try:
         return task_from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(f"task file '{path.name}' must be valid TOML: {error}") from error
+
+
+def task_of_bundle(values: dict[str, Any]) -> Task:
+    """Build the task that a bundle holds.
+
+    One that was sealed before tasks stated modalities takes those of the task of its name that
+    ships with the package, where there is one.
+
+    Args:
+        values: as its file holds them.
+
+    Raises:
+        RecordError: as `task_from_dict`.
+    """
+    task = task_from_dict(values)
+    if task.modalities or not (FOLDER / f"{task.name}.toml").is_file():
+        return task
+    return task.model_copy(update={"modalities": load_task(task.name).modalities})
 
 
 def task_from_dict(values: dict[str, Any]) -> Task:

@@ -133,6 +133,7 @@ def _calibrate(evidence: Evidence, labels: NDArray[np.intp], profile: Profile) -
         reliability=fit_reliability(probabilities, labels),
         conformal=fit_conformal(probabilities, labels, CONFORMAL_ALPHA),
         error_rates=error_rate_by_state([str(state) for state in concluded.states], correct),
+        standing_errors=error_rate_by_state([str(each) for each in concluded.standings], correct),
     )
     return profile.model_copy(update={"calibration": calibration})
 

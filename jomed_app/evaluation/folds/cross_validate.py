@@ -7,6 +7,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from jomed_app.config.load import JomedConfig
 from jomed_app.evaluation.fit.boxes import with_box_score
 from jomed_app.evaluation.fit.settings import Fitted, fit_settings, labels_of
@@ -21,8 +23,15 @@ from jomed_app.evaluation.held_out import HeldOutCase
 from jomed_app.evaluation.report.build import build_report, write_report
 from jomed_app.evaluation.report.predictions import write_predictions
 from jomed_app.evaluation.report.scores import CaseScores, SystemScores, with_shared_systems
-from jomed_app.evaluation.systems import ADVERSARIAL, JOINT_NAMES, conclude_systems
+from jomed_app.evaluation.systems import (
+    ADVERSARIAL,
+    JOINT_NAMES,
+    VOTE_ALONE,
+    conclude_systems,
+)
+from jomed_app.inference.calibration.profile import Profile
 from jomed_app.progress import OnProgress
+from jomed_app.storage.durable import write_file
 from jomed_app.training.cases.table import ReaderTable
 from jomed_app.training.run.loop import no_progress
 from jomed_app.training.run.workspace import Workspace
@@ -88,9 +97,10 @@ def cross_validate(
         if (name := profiled[corpus].joint(0)) in read.raw:
             trained = _fit(read.raw[name], read).to_dict() | measured
             profiles[corpus] = trained | {"standard": profiles[corpus]}
-    (folder / SETTINGS_FILE).write_text(json.dumps(profiles, indent=1), encoding="utf-8")
+    write_file(folder / SETTINGS_FILE, json.dumps(profiles, indent=1))
+    others = {corpus: fit_others(read, kind.name) for corpus, kind in profiled.items()}
     for kind in kinds:
-        standard = fit_others(read, profiled[kind.corpus].name)
+        standard = others[kind.corpus]
         _write_reports(work, kind, read, standard, seed=0)
         for seed in range(1, config.train_retriever.num_seeds):
             if kind.joint(seed) in read.raw:
@@ -98,11 +108,15 @@ def cross_validate(
     return fitted
 
 
-def _fit(raw: Mapping[int, HeldOutCase], read: FoldReadings) -> Fitted:
-    rows = sorted(raw)
-    cases = [raw[row] for row in rows]
+def _fit(every: Mapping[int, HeldOutCase], read: FoldReadings) -> Fitted:
+    """Fit on the cases whose labels may be learned; where there are none, nothing is fitted."""
+    rows = np.array(sorted(every), dtype=np.int64)
+    raw = {int(row): every[int(row)] for row in rows[read.table.is_labeled(rows)]}
+    if not raw:
+        return Fitted(Profile(), VOTE_ALONE, [])
+    cases = [raw[row] for row in sorted(raw)]
     fitted = fit_settings(cases, labels_of(raw, read.view.labels))
-    boxes = [read.table.records[row].box_list for row in rows]
+    boxes = [read.table.records[row].box_list for row in sorted(raw)]
     return with_box_score(fitted, cases, boxes, read.empty)
 
 
@@ -113,7 +127,8 @@ def _measured_on(table: ReaderTable, corpus: CorpusKind) -> str:
         if corpus == "real"
         else f"{len(table.index)} simulated cases"
     )
-    return f"{len(table.held_out)} images of {source}, with {beside} as known cases"
+    count = int(table.is_labeled(table.held_out).sum())
+    return f"{count} images of {source}, with {beside} as known cases" if count else ""
 
 
 def fit_others(read: FoldReadings, name: str) -> list[Fitted]:
@@ -172,10 +187,16 @@ def _conclude(
     read: FoldReadings,
     merge: Sequence[Sequence[int]] | None,
 ) -> Mapping[str, SystemScores]:
-    """What every system says of a case; its box is scored by the task's own labels."""
-    scored = case.with_box_score(fitted.profile, read.empty)
-    merged = scored if merge is None else scored.merged(merge)
-    return conclude_systems(merged, fitted.profile, vote_alone=fitted.vote_alone)
+    """What every system says of a case; its box is scored by the task's own labels.
+
+    A set of possible labels was fitted to the task's own, so with merged labels no case abstains.
+    """
+    profile, scored = fitted.profile, case.with_box_score(fitted.profile, read.empty)
+    if merge is not None:
+        scored = scored.merged(merge)
+        calibration = profile.calibration.model_copy(update={"conformal": None})
+        profile = profile.model_copy(update={"calibration": calibration})
+    return conclude_systems(scored, profile, vote_alone=fitted.vote_alone)
 
 
 def _write_reports(

@@ -11,6 +11,7 @@ from jomed_app.models.localizer.localizer import load_localizer
 from jomed_app.models.pixels import Letterbox
 from jomed_app.training.cases.image_set import load_images
 from jomed_app.training.cases.table import ReaderTable
+from jomed_app.training.localizer.stage import frozen_tower
 from jomed_app.training.run.workspace import Workspace
 
 BATCH_SIZE = 16
@@ -31,7 +32,7 @@ def find_held_out(
     Returns:
         Row of the table -> what was found, and how the image lay in the square.
     """
-    localizer = load_localizer(work.chosen_localizer(name))
+    localizer = load_localizer(work.chosen_localizer(name), tower=frozen_tower(work))
     side = localizer.config.image_size
     data = Path(work.config.train_reader.data)
     folder, _ = load_corpus(work.task, data, ("train", "val"))

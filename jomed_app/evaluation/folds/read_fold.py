@@ -19,13 +19,16 @@ from jomed_app.data.tasks import Task
 from jomed_app.evaluation.held_out import HeldOutCase
 from jomed_app.evaluation.read import Answers, Ask, ask_reader, read_case
 from jomed_app.inference.calibration.profile import Profile
-from jomed_app.inference.case_reader import CaseReader, describe_shares
+from jomed_app.inference.case_reader import describe_shares
 from jomed_app.inference.conclusion.conclude import conclude
 from jomed_app.inference.conclusion.evidence import Evidence
 from jomed_app.models.heads import LinearHead
 from jomed_app.models.pixels import Letterbox
-from jomed_app.models.reader.packed import CandidateInput, ImageEncoding, Reader
-from jomed_app.models.retriever.embedded import RetrieverProjections, pool_tokens
+from jomed_app.models.reader.packed import PackedReader
+from jomed_app.models.reader.packed_rows import ImageEncoding
+from jomed_app.models.reader.protocol import CandidateInput
+from jomed_app.models.retriever.embedded import RetrieverProjections
+from jomed_app.models.towers.tokens import TokenShape, pool_tokens
 from jomed_app.progress import OnProgress
 from jomed_app.retrieval.search import find_candidates
 from jomed_app.training.cases.fold_corpus import FoldCorpus
@@ -50,17 +53,17 @@ class TableView:
     features: NDArray[np.float32]
 
 
-def view_of(table: ReaderTable, task: Task, position_dim: int) -> TableView:
+def view_of(table: ReaderTable, task: Task, shape: TokenShape) -> TableView:
     """Derive the arrays once."""
     return TableView(
         np.array([task.labels.index(record.label) for record in table.records], dtype=np.intp),
         np.array([record.group or record.case_id for record in table.records]),
-        pool_tokens(table.tokens, position_dim).numpy(),
+        pool_tokens(table.tokens, shape).numpy(),
     )
 
 
 def read_fold(
-    reader: Reader,
+    reader: PackedReader,
     task: Task,
     corpus: FoldCorpus,
     fold: int,
@@ -90,12 +93,13 @@ def read_fold(
         Row of the table -> what was gathered.
     """
     table = corpus.table
-    head = fit_linear_head(view.features[table.training_rows(fold)], _labels(table, view, fold))
+    taught = table.taught_rows(fold)
+    head = fit_linear_head(view.features[taught], view.labels[taught], num_labels=len(task.labels))
     table_reader = TableReader(reader, task, table)
     inputs = corpus.candidates(table_reader).inputs
     rows = table.held_out_rows(fold)
     tokens = query_tokens[rows - table.real[0]]
-    pooled = pool_tokens(tokens, int(reader.model.config.vision_config.position_dim))
+    pooled = pool_tokens(tokens, reader.tower.config)
     found: dict[int, HeldOutCase] = {}
     for place, row in enumerate(map(int, rows)):
         record, query = table.records[row], table_reader.encode(tokens[place])
@@ -116,7 +120,7 @@ def read_fold(
             case = case.with_image(np.exp(case.backbone))
         if asks_box:
             said = say_box(
-                table_reader.cases,
+                table_reader,
                 query,
                 inputs(case.candidate_ids),
                 case.evidence,
@@ -207,7 +211,7 @@ def read_joint(
 
 
 def say_box(
-    reader: CaseReader,
+    reader: TableReader,
     query: ImageEncoding,
     candidates: Sequence[CandidateInput],
     evidence: Evidence,
@@ -222,18 +226,14 @@ def say_box(
         evidence: what it said beside them.
         size: (rows, columns) of the query image, px.
     """
-    reading = reader.read(query, reader.task.question, candidates)
+    cases = reader.cases
+    reading = cases.read(query, cases.task.question, candidates)
     concluded = conclude(evidence.only("candidates"), Profile())
     assert concluded.weighed.log_weights is not None, "candidates were read"
     shares = describe_shares(np.exp(concluded.weighed.log_weights))
-    said = reader.describe(reading, shares, int(concluded.log_prob.argmax())).box
+    said = cases.describe(reading, shares, int(concluded.log_prob.argmax())).box
     own = Letterbox(*size, reader.reader.image_size).to_image(said) if said else None
     return (own,) if own else ()
-
-
-def _labels(table: ReaderTable, view: TableView, fold: int) -> NDArray[np.intp]:
-    labels: NDArray[np.intp] = view.labels[table.training_rows(fold)]
-    return labels
 
 
 def _log_prob(head: LinearHead, features: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -19,14 +19,14 @@ from jomed_app.evaluation.held_out import HeldOutCase
 from jomed_app.imaging.annotations import mask_annotations
 from jomed_app.models.localizer.detection import Detection
 from jomed_app.models.pixels import Letterbox
-from jomed_app.models.reader.packed import Reader
+from jomed_app.models.reader.packed import PackedReader
 from jomed_app.models.retriever.embedded import RetrieverProjections
 from jomed_app.progress import OnProgress
 from jomed_app.training.cases.fold_corpus import FoldCorpus
 from jomed_app.training.cases.image_set import ImageSet
 from jomed_app.training.cases.table import ReaderTable, load_reader_table
 from jomed_app.training.cases.table_reader import TableReader, frozen_reader
-from jomed_app.training.reader.train import encode_corpus_tokens
+from jomed_app.training.cases.tower_tokens import encode_corpus_tokens
 from jomed_app.training.retriever.stage import open_cache
 from jomed_app.training.run.workspace import Workspace
 from jomed_app.types import CorpusKind
@@ -127,7 +127,7 @@ def read_folds(
     """
     plain, _ = work.trainable_reader()
     table = load_reader_table(work, plain, with_index=True)
-    view = view_of(table, work.task, int(plain.model.config.vision_config.position_dim))
+    view = view_of(table, work.task, plain.tower.config)
     kinds = kinds or kinds_of(work.task)
     queries = _Queries(plain, table)
     raw: dict[str, dict[int, HeldOutCase]] = {}
@@ -157,7 +157,7 @@ def _parts(table: ReaderTable, folds: int) -> list[frozenset[int]]:
 class _Queries:
     """Patch tokens of the real cases; the tower is the same in all folds, so masks cost once."""
 
-    def __init__(self, reader: Reader, table: ReaderTable) -> None:
+    def __init__(self, reader: PackedReader, table: ReaderTable) -> None:
         self._reader, self._table = reader, table
         self._masked: torch.Tensor | None = None
 
@@ -179,11 +179,11 @@ class _Fold:
         self.work, self.table, self.view, self.fold = work, table, view, fold
         self.queries = queries
         self.name = work.fold_name(fold)
-        self._reader: Reader | None = None
+        self._reader: PackedReader | None = None
         self._found: dict[bool, Mapping[int, tuple[Detection, Letterbox]]] = {}
 
     @property
-    def reader(self) -> Reader:
+    def reader(self) -> PackedReader:
         """The fold's tuned reader."""
         self._reader = self._reader or frozen_reader(self.work, self.name)
         return self._reader
@@ -276,7 +276,7 @@ def _after(on_progress: OnProgress, start: int, whole: int) -> OnProgress:
     return report
 
 
-def _masked_tokens(reader: Reader, table: ReaderTable) -> torch.Tensor:
+def _masked_tokens(reader: PackedReader, table: ReaderTable) -> torch.Tensor:
     squares = [mask_annotations(table.images.squares[int(row)]) for row in table.real]
     records = [table.records[int(row)] for row in table.real]
     boxes = table.images.boxes[torch.from_numpy(np.asarray(table.real))]

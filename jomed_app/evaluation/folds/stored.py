@@ -14,21 +14,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.boxes import Box
+from jomed_app.errors import RecordError
 from jomed_app.evaluation.held_out import HeldOutCase, Located
 from jomed_app.inference.conclusion.evidence import Evidence, FloatArray, counting_alike
+from jomed_app.storage.durable import write_file
 
 
 def save_cases(path: Path, cases: Mapping[int, HeldOutCase]) -> None:
     """Write cases as JSON, by row of the case table."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = {str(row): _to_dict(case) for row, case in cases.items()}
-    path.write_text(json.dumps(lines), encoding="utf-8")
+    write_file(path, json.dumps(lines))
 
 
 def load_cases(path: Path) -> dict[int, HeldOutCase]:
-    """Read what `save_cases` wrote; what an older file does not hold counts as not read."""
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    return {int(row): _from_dict(each) for row, each in stored.items()}
+    """Read what `save_cases` wrote; what an older file does not hold counts as not read.
+
+    Raises:
+        RecordError: if the file is damaged.
+    """
+    try:
+        stored = json.loads(path.read_bytes())
+        return {int(row): _from_dict(each) for row, each in stored.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise RecordError(
+            f"readings of held-out cases must be whole, found '{path.name}' damaged; "
+            "delete the file to read them again"
+        ) from error
 
 
 def _to_dict(case: HeldOutCase) -> dict[str, Any]:
@@ -70,6 +81,7 @@ def _from_dict(stored: Mapping[str, Any]) -> HeldOutCase:
             neighbor_scores=_floats(stored["neighbor_scores"]),
             neighbor_labels=_labels(stored["neighbor_labels"]),
             image=_floats(image) if image else None,
+            known=_labels(stored["retrieved_labels"]),
         ),
         labels=_labels(stored["retrieved_labels"]),
         backbone=_floats(stored["backbone"]),

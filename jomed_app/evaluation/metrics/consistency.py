@@ -11,6 +11,7 @@ Letters in docstrings: N cases, K candidates, C classes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -49,6 +50,38 @@ def oracle_accuracy(candidates: Candidates, labels: ArrayLike) -> float:
         for rows, label in zip(candidates, index.tolist(), strict=True)
     ]
     return float(np.mean(solved))
+
+
+def pass_at_k(
+    candidates: Candidates, weights: Sequence[ArrayLike], labels: ArrayLike, k: int
+) -> float:
+    """Return the share of cases that one of the k heaviest candidates leads to the right answer.
+
+    A case with fewer candidates counts with all that it has. With k = 1 this is the accuracy
+    beside the heaviest candidate alone, with k as large as K the oracle.
+
+    Args:
+        candidates: N arrays (K, C), p(label | query, candidate).
+        weights: N arrays (K,), p(candidate | query); of equal ones the first counts as heavier.
+        labels: (N,) label indexes.
+        k: >= 1.
+
+    Returns:
+        In [0, 1]; NaN where no case has k candidates, so that it would repeat a smaller k.
+
+    Raises:
+        ValueError: if there is no case, a case has no candidate, lengths differ or k < 1.
+    """
+    if k < 1:
+        raise ValueError(f"k must be >= 1, found {k}")
+    _checked_labels(candidates, labels)
+    if max(map(len, candidates)) < k:
+        return math.nan
+    heaviest = [
+        rows[np.argsort(-np.asarray(each, dtype=np.float64), kind="stable")[:k]]
+        for rows, each in zip(candidates, weights, strict=True)
+    ]
+    return oracle_accuracy(heaviest, labels)
 
 
 def chance_oracle(candidates: Candidates) -> float:

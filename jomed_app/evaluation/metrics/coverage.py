@@ -43,6 +43,23 @@ def risk_coverage_area(probabilities: ArrayLike, labels: ArrayLike) -> float:
     return float(1 - _accuracy_among_first(probabilities, labels).mean())
 
 
+def ranked_risk_area(probabilities: ArrayLike, labels: ArrayLike, ranks: ArrayLike) -> float:
+    """Return the same area where a warning goes before confidence, in [0, 1]; lower is better.
+
+    Cases are answered by rank, those of one rank by confidence. A rank that tells nothing of errors
+    makes the area larger than confidence alone does.
+
+    Args:
+        probabilities: (N, C) rows summing to 1.
+        labels: (N,) integers in [0, C).
+        ranks: (N,) lower is answered first, such as 0 for candidates that agree.
+
+    Raises:
+        ValueError: as `risk_coverage_area`, or if there is not one rank a case.
+    """
+    return float(1 - _accuracy_among_first(probabilities, labels, ranks).mean())
+
+
 def coverage_curve(
     probabilities: ArrayLike, labels: ArrayLike, num_points: int = CURVE_POINTS
 ) -> CoverageCurve:
@@ -67,11 +84,17 @@ def coverage_curve(
     )
 
 
-def _accuracy_among_first(probabilities: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
-    """(N,) accuracy among the 1 ... N most confident cases."""
+def _accuracy_among_first(
+    probabilities: ArrayLike, labels: ArrayLike, ranks: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """(N,) accuracy among the 1 ... N most confident cases, of the lowest rank first."""
     rows, index = checked_cases(probabilities, labels)
     is_correct = rows.argmax(axis=1) == index
-    _, tied, sizes = np.unique(-rows.max(axis=1), return_inverse=True, return_counts=True)
+    order = np.zeros(len(index)) if ranks is None else np.asarray(ranks, dtype=np.float64)
+    if order.shape != index.shape:
+        raise ValueError(f"one rank a case is needed, found {order.shape} for {len(index)} cases")
+    keys = np.stack([order, -rows.max(axis=1)], axis=1)
+    _, tied, sizes = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
     shares = np.bincount(tied, weights=is_correct) / sizes
     right = np.cumsum(np.repeat(shares, sizes))
     return np.asarray(right / np.arange(1, len(index) + 1))

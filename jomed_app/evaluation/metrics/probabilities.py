@@ -18,6 +18,7 @@ from sklearn.metrics import f1_score, recall_score
 from jomed_app.inference.calibration.reliability import checked_cases
 
 MIN_PROBABILITY = 1e-12
+ROUNDING = 1e-9  # 0.95 of 20 is 19, not 19.000000000000004
 
 
 def accuracy(probabilities: ArrayLike, labels: ArrayLike) -> float:
@@ -97,6 +98,37 @@ def sensitivity(probabilities: ArrayLike, labels: ArrayLike, positive: int) -> f
 def specificity(probabilities: ArrayLike, labels: ArrayLike, positive: int) -> float:
     """Return the share of negative cases that get p(positive) < 0.5, or NaN without any."""
     return _share_called_right(probabilities, labels, positive, of_positive=False)
+
+
+def specificity_at_sensitivity(
+    probabilities: ArrayLike, labels: ArrayLike, positive: int, target: float
+) -> float:
+    """Return the specificity at the strictest threshold that finds a share of the positives.
+
+    The threshold is set on the very cases that are scored, so this tells how well the scores part
+    the two sides, not what a threshold fixed beforehand will do.
+
+    Args:
+        probabilities: (N, C).
+        labels: (N,).
+        positive: index of the class to be found, in [0, C).
+        target: sensitivity that must be reached, in (0, 1].
+
+    Returns:
+        The share of the negatives below the threshold; NaN without positives or without negatives.
+
+    Raises:
+        ValueError: as `to_binary`, or if target lies outside (0, 1].
+    """
+    if not 0 < target <= 1:
+        raise ValueError(f"target must lie in (0, 1], found {target}")
+    folded, is_positive = to_binary(probabilities, labels, positive)
+    found = np.sort(folded[is_positive == 1, 1])[::-1]
+    rest = folded[is_positive == 0, 1]
+    if not found.size or not rest.size:
+        return math.nan
+    needed = math.ceil(target * found.size - ROUNDING)
+    return float((rest < found[needed - 1]).mean())
 
 
 def negative_log_likelihood(probabilities: ArrayLike, labels: ArrayLike) -> float:

@@ -25,9 +25,9 @@ from jomed_app.evaluation.report.questions import REFERENCE_SYSTEM, build_vqa_re
 from jomed_app.evaluation.report.schema import write_report
 from jomed_app.inference.calibration.profile import Profile
 from jomed_app.inference.questions.free_answers import QuestionReader, open_profile
-from jomed_app.models.loading import prepare_for_answers
-from jomed_app.models.reader.packed import Reader
+from jomed_app.models.reader.packed import PackedReader
 from jomed_app.progress import OnProgress
+from jomed_app.storage.durable import write_file
 from jomed_app.training.questions.heads import teach_heads_by_questions
 from jomed_app.training.questions.table import QuestionTable
 from jomed_app.training.questions.train import question_stage
@@ -41,7 +41,7 @@ def tune_and_measure(
 ) -> None:
     """Run the stage `questions`, then ask about the held-out images."""
     reader, table = question_stage(config, out, resume=resume, on_progress=on_progress)
-    prepare_for_answers(reader.model)
+    reader.prepare()
     moved = teach_heads_by_questions(
         config, out, reader, table, resume=resume, on_progress=on_progress
     )
@@ -50,7 +50,7 @@ def tune_and_measure(
 
 @torch.inference_mode()
 def measure_held_out(
-    reader: Reader,
+    reader: PackedReader,
     table: QuestionTable,
     config: JomedConfig,
     out: Path,
@@ -111,12 +111,12 @@ def measure_held_out(
         write_answers(paths[-1], settled)
         reports.append(report)
     page = out / "vqa" / PAGE_FILE
-    page.write_text(vqa_page(reports), encoding="utf-8")
+    write_file(page, vqa_page(reports))
     return [*paths, page]
 
 
 def _ready(
-    reader: Reader,
+    reader: PackedReader,
     table: QuestionTable,
     row: int,
     profile: Profile,

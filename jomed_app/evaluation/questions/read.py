@@ -25,9 +25,8 @@ from jomed_app.evaluation.metrics.free_answers import AnsweredQuestion, KnownAns
 from jomed_app.evaluation.report.predictions import write_answers
 from jomed_app.evaluation.report.questions import REFERENCE_SYSTEM, build_vqa_report
 from jomed_app.evaluation.report.schema import write_report
-from jomed_app.imaging import read_image
+from jomed_app.imaging.decoder import read_untrusted
 from jomed_app.inference.calibration.profile import Profile
-from jomed_app.inference.candidate_cache import encode_images
 from jomed_app.inference.conclusion.conclude import conclude
 from jomed_app.inference.engine import Engine
 from jomed_app.inference.load import engine_of, load_bundle
@@ -37,7 +36,7 @@ from jomed_app.inference.questions.free_answers import (
     conclude_reading,
     word_answer,
 )
-from jomed_app.models.reader.packed import ImageEncoding
+from jomed_app.models.reader.protocol import Encoding
 from jomed_app.progress import OnProgress
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.question_search import Shortlist
@@ -61,7 +60,7 @@ class AskedImage:
     """
 
     record: CaseRecord
-    encoding: ImageEncoding
+    encoding: Encoding
     near: dict[str, Shortlist]
     profiles: dict[str, Profile]
     has_twin: bool | None = None
@@ -158,7 +157,7 @@ def evaluate_questions(
     asked = [record for record in records if record.questions][:limit]
     if not asked:
         raise RecordError(f"an open task needs cases with questions, split {list(splits)} has none")
-    read = [read_image(folder / record.image) for record in asked]
+    read = [read_untrusted(record.image_in(folder), region=None) for record in asked]
     twins = have_twins(
         [each.model_input for each in read], [candidates.image(each) for each in candidates.ids]
     )
@@ -172,12 +171,11 @@ def evaluate_questions(
     ):
         found += answered
         on_progress(done, len(asked))
-    manifest = parts.bundle.manifest
     report = build_vqa_report(
         found,
         task=task.name,
         split=",".join(splits),
-        bundle=f"{manifest.name} {manifest.version}",
+        bundle=parts.title,
         index=candidates.info.name,
         seconds=time.perf_counter() - start,
     )
@@ -189,16 +187,17 @@ def evaluate_questions(
 
 def _ready(engine: Engine, record: CaseRecord, image: ImageRecord, has_twin: bool) -> AskedImage:
     """Encode an image and search with every head there is; its own group is left out."""
-    encoding = encode_images(engine.reader, [image.model_input])[0]
+    encoding = engine.reader.encode([image.model_input])[0]
+    view = engine.retriever.look(image.model_input, encoding)
     group = frozenset({record.group} if record.group else ())
     searches: dict[str, Retrieval] = {REFERENCE_SYSTEM: "standard"}
-    if engine.retriever.projections.has_trained_heads:
+    if engine.retriever.has_trained_heads:
         searches[JOINT_SYSTEM] = "joint"
     return AskedImage(
         record,
         encoding,
         {
-            name: engine.questions.shortlist(encoding, image.info.sha256, retrieval, group)
+            name: engine.questions.shortlist(view, image.sha256, retrieval, group)
             for name, retrieval in searches.items()
         },
         {name: engine.questions.profile(retrieval) for name, retrieval in searches.items()},

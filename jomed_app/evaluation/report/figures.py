@@ -14,7 +14,7 @@ from typing import Literal
 from numpy.typing import ArrayLike
 from pydantic import BaseModel
 
-Table = Literal["results", "probabilities", "consistency", "localization"]
+Table = Literal["results", "operating", "probabilities", "consistency", "localization"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Figure:
         measure: (N, C) probabilities and (N,) labels to the figure, NaN where the cases do not
             define it; None for a figure that needs more than probabilities.
         of_positive: whether `measure` takes the positive label's index too.
+        more: what `measure` takes after that, such as a target.
         digits: behind the point.
     """
 
@@ -34,6 +35,7 @@ class Figure:
     table: Table
     measure: Callable[..., float] | None = None
     of_positive: bool = False
+    more: tuple[float, ...] = ()
     digits: int = 3
 
 
@@ -64,7 +66,9 @@ def measured(
         positive: index of the positive label.
     """
     found = {
-        name: figure.measure(probabilities, labels, *([positive] if figure.of_positive else []))
+        name: figure.measure(
+            probabilities, labels, *([positive] if figure.of_positive else []), *figure.more
+        )
         for name, figure in figures_of(report).items()
         if figure.measure is not None
     }

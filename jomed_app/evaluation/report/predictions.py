@@ -5,7 +5,7 @@ One row a case and system, in Parquet: `report.json` has `report.predictions.par
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from jomed_app.errors import RecordError
 from jomed_app.evaluation.metrics.free_answers import AnsweredQuestion
 from jomed_app.evaluation.report.scores import CaseScores
+from jomed_app.storage.durable import write_file
 
 _CASES = pa.schema(
     [
@@ -122,9 +123,7 @@ def read_predictions(report: Path) -> pa.Table:
 
 
 def _write(path: Path, table: pa.Table) -> Path:
-    """Write beside, then rename: an interrupted write leaves the older file whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    pq.write_table(table, part, compression="zstd")
-    os.replace(part, path)
+    content = io.BytesIO()
+    pq.write_table(table, content, compression="zstd")
+    write_file(path, content.getvalue())
     return path

@@ -16,6 +16,7 @@ from jomed_app.inference.calibration.reliability import (
     ReliabilityTable,
     expected_calibration_error,
 )
+from jomed_app.storage.durable import write_file
 from jomed_app.types import Frozen
 
 Range = tuple[float, float]
@@ -24,12 +25,28 @@ Subset = Literal["all", "clean", "inconsistent"]
 ReportType = TypeVar("ReportType", bound=BaseModel)
 
 
+class SelectiveRisk(Frozen):
+    """Area under the risk-coverage curve by confidence alone, and where agreement goes first.
+
+    Cases whose candidates agree are answered first, then mixed ones, then those that disagree, then
+    those without a diagnosis; within each by confidence. Lower is better.
+    """
+
+    by_confidence: float
+    by_agreement: float
+    difference: float = Field(description="by agreement minus by confidence, paired")
+    ci: Range | None = Field(description="of the difference")
+
+
 class SystemReport(Frozen):
     """Figures of one system; None where the cases or the system do not define one."""
 
     accuracy: float
     accuracy_ci: Range = Field(description="95 % percentile bootstrap over groups, as all _ci")
     accuracy_clean: float | None = Field(description="without near duplicates of the corpus")
+    accuracy_twins: float | None = Field(
+        default=None, description="on the near duplicates alone; None before schema 3"
+    )
     balanced_accuracy: Annotated[float, Figure("balanced", "results", metrics.balanced_accuracy)]
     macro_f1: Annotated[float, Figure("macro F1", "results", metrics.macro_f1)]
     recall: dict[str, float] = Field(
@@ -52,6 +69,36 @@ class SystemReport(Frozen):
     specificity: Annotated[
         float | None, Figure("specificity", "results", metrics.specificity, of_positive=True)
     ]
+    specificity_at_90: Annotated[
+        float | None,
+        Figure(
+            "specificity at sensitivity 0.90",
+            "operating",
+            metrics.specificity_at_sensitivity,
+            of_positive=True,
+            more=(0.90,),
+        ),
+    ] = Field(default=None, description="the threshold is set on the same cases, as the next two")
+    specificity_at_95: Annotated[
+        float | None,
+        Figure(
+            "at 0.95",
+            "operating",
+            metrics.specificity_at_sensitivity,
+            of_positive=True,
+            more=(0.95,),
+        ),
+    ] = None
+    specificity_at_98: Annotated[
+        float | None,
+        Figure(
+            "at 0.98",
+            "operating",
+            metrics.specificity_at_sensitivity,
+            of_positive=True,
+            more=(0.98,),
+        ),
+    ] = None
     nll: Annotated[float, Figure("NLL, nats", "probabilities", metrics.negative_log_likelihood)] = (
         Field(description="nats per case")
     )
@@ -98,6 +145,11 @@ class SystemReport(Frozen):
         default=None, description="area under the risk-coverage curve; None in schema 1"
     )
     coverage: CoverageCurve | None = Field(default=None, description="None in schema 1")
+    pass_at: dict[int, float] = Field(
+        default_factory=dict,
+        description="K -> share of cases right beside one of the K heaviest; empty before schema 3",
+    )
+    selective: SelectiveRisk | None = Field(default=None, description="None before schema 3")
 
 
 class Difference(Frozen):
@@ -115,13 +167,47 @@ class Difference(Frozen):
     mcnemar_p: float | None = Field(default=None, description="exact, two-sided")
 
 
+class RetrievalEffect(Frozen):
+    """What retrieval changes: one system with known cases, one without, on the same cases."""
+
+    system: str
+    without: str
+    n: int
+    helped: int = Field(description="cases wrong without and right with known cases")
+    harmed: int = Field(description="cases right without and wrong with known cases")
+    help_rate: float
+    help_ci: Range
+    harm_rate: float
+    harm_ci: Range
+
+
+class GrownFigures(Frozen):
+    """Figures of one system beside an index of one size."""
+
+    accuracy: float
+    accuracy_ci: Range
+    balanced_accuracy: float
+    auroc_macro: float | None
+
+
+class CurvePoint(Frozen):
+    """All systems beside an index of so many cases; nothing is trained between two points."""
+
+    cases: int
+    systems: dict[str, GrownFigures]
+
+
 class EvaluationReport(Frozen):
-    """The whole report, schema `jomed.report/2`; 2 added `aurc` and `coverage` to systems."""
+    """The whole report, schema `jomed.report/3`.
+
+    2 added `aurc` and `coverage` to systems; 3 operating points, `pass_at`, `selective`, `effects`
+    and the state `abstain` among error rates.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    schema_: Literal["jomed.report/1", "jomed.report/2"] = Field(
-        default="jomed.report/2", alias="schema"
+    schema_: Literal["jomed.report/1", "jomed.report/2", "jomed.report/3"] = Field(
+        default="jomed.report/3", alias="schema"
     )
     task: str
     split: str
@@ -137,13 +223,17 @@ class EvaluationReport(Frozen):
     bundle: str
     index: str
     systems: dict[str, SystemReport]
+    is_masked: bool = Field(default=False, description="text and marks in the images painted over")
+    curve: tuple[CurvePoint, ...] = Field(
+        default=(), description="a growing index, smallest first, the whole one last"
+    )
+    effects: tuple[RetrievalEffect, ...] = ()
     differences: tuple[Difference, ...] = ()
 
 
 def write_report(report: BaseModel, path: Path) -> None:
     """Write a report as JSON, indented, keys in schema order."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(report.model_dump_json(indent=2, by_alias=True) + "\n", encoding="utf-8")
+    write_file(path, report.model_dump_json(indent=2, by_alias=True) + "\n")
 
 
 def read_report_as(kind: type[ReportType], path: Path) -> ReportType:
@@ -165,7 +255,7 @@ def read_report_as(kind: type[ReportType], path: Path) -> ReportType:
 
 
 def read_report(path: Path) -> EvaluationReport:
-    """Read `report.json`, of this schema or of the one before.
+    """Read `report.json`, of this schema or of those before.
 
     Raises:
         RecordError: as `read_report_as`.

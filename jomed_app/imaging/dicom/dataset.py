@@ -22,6 +22,7 @@ from jomed_app.imaging.dicom.deidentify import known_uid_name
 from jomed_app.imaging.limits import MAX_INFLATED_BYTES
 
 PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_INFLATED_AT_ONCE = 1 << 20  # bytes, in and out
 _VIDEO = ("MPEG", "HEVC", "SMPTE")
 
 
@@ -48,7 +49,7 @@ def open_dataset(data: bytes) -> FileDataset:
             dataset.file_meta, "MediaStorageSOPClassUID"
         )
         syntax = _fill_transfer_syntax(dataset)
-    except DicomError:
+    except (DicomError, MemoryError):
         raise
     except Exception as error:  # the parser may raise anything; its text may quote the file
         failure = type(error).__name__
@@ -127,19 +128,31 @@ def _refuse_inflation(data: bytes) -> None:
         return
     if syntax != DeflatedExplicitVRLittleEndian:
         return
-    inflater, total, position = zlib.decompressobj(-zlib.MAX_WBITS), 0, stream.tell()
-    chunk = data[position:]
-    try:
-        while chunk and total <= MAX_INFLATED_BYTES:
-            total += len(inflater.decompress(chunk, 1 << 20))
-            chunk = inflater.unconsumed_tail
-    except zlib.error:
-        return  # the full parse reports the damage
-    if total > MAX_INFLATED_BYTES:
+    if _inflates_past(MAX_INFLATED_BYTES, data, stream.tell()):
         raise DicomError(
             f"a deflated data set must inflate to at most {MAX_INFLATED_BYTES // 2**20} MiB, "
             "found more; export a single image"
         )
+
+
+def _inflates_past(limit: int, data: bytes, start: int) -> bool:
+    """Tell whether a raw deflate stream unpacks to more than `limit` bytes, holding few of them.
+
+    What lies behind the end of the stream, such as the NUL that PS3.5 A.5 demands behind an odd
+    one, is not looked at. A damaged stream counts up to the damage, which the full parse reports.
+    """
+    inflater, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    try:
+        for position in range(start, len(data), _INFLATED_AT_ONCE):
+            chunk = data[position : position + _INFLATED_AT_ONCE]
+            while chunk and not inflater.eof and total <= limit:
+                total += len(inflater.decompress(chunk, _INFLATED_AT_ONCE))
+                chunk = inflater.unconsumed_tail
+            if inflater.eof or total > limit:
+                break
+    except zlib.error:
+        pass
+    return total > limit
 
 
 def _after_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:

@@ -5,9 +5,6 @@ The rest of the app never sees a data set; no name, id, date, institution or fre
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
@@ -61,12 +58,11 @@ WINDOW_NAMES = _terms(
     "ABDOMEN BONE BRAIN CHEST HARDER LIVER LUNG MEDIASTINUM NORMAL OPT1 OPT2 SKULL SOFT SOFTER "
     "SPINE STANDARD STROKE SUBDURAL USER VESSEL WINDOW WINDOW1 WINDOW2 WINDOW3 WINDOW4"
 )
-_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/+-]{0,31}")
 
 
 def read_term(dataset: Dataset, keyword: str, terms: frozenset[str]) -> str | None:
     """Return the first value of an element if it is one of the terms, else None."""
-    value = _text(dataset, keyword)
+    value = _text(dataset, keyword).upper()
     squeezed = value.replace(" ", "") if terms is BODY_PARTS else value
     return squeezed if squeezed in terms else None
 
@@ -85,7 +81,10 @@ def read_numbers(dataset: Dataset, keyword: str) -> list[float]:
 
 
 def allowed_metadata(dataset: Dataset, transfer_syntax: str) -> dict[str, str]:
-    """Return the facts that may be shown: known terms, numbers and the device's model name.
+    """Return the facts that may be shown: known terms and numbers, no free text.
+
+    The model name of the device (0008,1090) is free text and left out: it often holds a serial
+    number, and may hold anything else.
 
     Args:
         dataset: the whole data set; it is not kept.
@@ -114,9 +113,6 @@ def allowed_metadata(dataset: Dataset, transfer_syntax: str) -> dict[str, str]:
             found[keyword] = " x ".join(f"{number:g}" for number in numbers)
     if (name := known_uid_name(transfer_syntax)) is not None:
         found["TransferSyntax"] = name
-    model = _text(dataset, "ManufacturerModelName", str)
-    if _MODEL_NAME.fullmatch(model):
-        found["ManufacturerModelName"] = model
     return found
 
 
@@ -133,12 +129,12 @@ def window_name(explanation: str, number: int) -> str:
     return term.capitalize() if known and len(term) <= 24 else f"File window {number}"
 
 
-def _text(dataset: Dataset, keyword: str, change: Callable[[str], str] = str.upper) -> str:
+def _text(dataset: Dataset, keyword: str) -> str:
     """Return the first value of an element as stripped text, empty when absent or damaged."""
     try:
         value = dataset.get(keyword)
         if value is not None and not isinstance(value, str) and hasattr(value, "__iter__"):
             value = next(iter(value), None)
-        return change(str(value).strip()) if value is not None else ""
+        return str(value).strip() if value is not None else ""
     except Exception:  # a damaged value may raise anything; its text must not travel
         return ""

@@ -17,8 +17,8 @@ from jomed_app.imaging.dicom.dataset import is_little_endian
 from jomed_app.imaging.dicom.deidentify import PHOTOMETRIC, read_numbers, read_term, window_name
 from jomed_app.imaging.dicom.groups import functional_group, items
 from jomed_app.imaging.dicom.luts import read_lut
-from jomed_app.imaging.grayscale import Lut, VoiFunction, to_finite_float32
-from jomed_app.types import Check, Window
+from jomed_app.imaging.grayscale import Lut, VoiFunction, by_rows, to_finite_values
+from jomed_app.types import Check, GrayValues, Window
 
 _MAX_WINDOWS = 16
 
@@ -28,7 +28,7 @@ class GrayChain:
     """Modality values of a frame and how they are meant to be shown.
 
     Attributes:
-        values: (rows, columns) float32, finite.
+        values: (rows, columns), finite; uint8 where `display_ready`, see `GrayValues`.
         keep_mask: (rows, columns), False on padding; None when there is none.
         inverted: whether higher values are darker.
         windows: the usable windows in file order.
@@ -38,7 +38,7 @@ class GrayChain:
         checks: what was damaged or contradictory.
     """
 
-    values: NDArray[np.float32]
+    values: GrayValues
     keep_mask: NDArray[np.bool_] | None
     inverted: bool
     windows: tuple[Window, ...]
@@ -61,7 +61,11 @@ def read_gray_chain(
     """
     checks: list[Check] = []
     modality, transformed = _to_modality(dataset, frame, stored, checks)
-    values, mended = to_finite_float32(modality)
+    display_ready = stored.dtype == np.uint8 and bits == 8 and not transformed
+    values: GrayValues = stored.astype(np.uint8, copy=False)
+    mended = False
+    if not display_ready:
+        values, mended = to_finite_values(modality)
     if mended:
         message = "Some pixels were not finite numbers and were replaced."
         checks.append(Check(name="finite", passed=False, message=message))
@@ -75,7 +79,7 @@ def read_gray_chain(
         windows=windows,
         voi_function=_voi_function(dataset, frame),
         voi_lut=voi_lut,
-        display_ready=stored.dtype == np.uint8 and bits == 8 and not transformed,
+        display_ready=display_ready,
         checks=tuple(checks),
     )
 
@@ -87,7 +91,7 @@ def _to_modality(
     for item in items(dataset, "ModalityLUTSequence")[:1]:
         lut = read_lut(item, is_little_endian(dataset))
         if lut is not None:
-            return lut(stored.astype(np.float64)), True
+            return by_rows(stored, lut, np.float32), True
         checks.append(_damaged("modality_lut", "modality LUT"))
     source = functional_group(dataset, frame, "PixelValueTransformationSequence") or dataset
     slope = (read_numbers(source, "RescaleSlope") or [1.0])[0]
@@ -97,8 +101,9 @@ def _to_modality(
         slope = 1.0
     if (slope, intercept) == (1.0, 0.0):
         return stored, False
+    kind = np.float64 if np.issubdtype(stored.dtype, np.floating) else np.float32
     with np.errstate(over="ignore", invalid="ignore"):
-        return stored.astype(np.float64) * slope + intercept, True
+        return by_rows(stored, lambda each: each.astype(np.float64) * slope + intercept, kind), True
 
 
 def _polarity(dataset: FileDataset, checks: list[Check]) -> bool:
@@ -155,8 +160,9 @@ def _keep_mask(dataset: FileDataset, stored: NDArray[np.generic]) -> NDArray[np.
         return None
     end = read_numbers(dataset, "PixelPaddingRangeLimit")[:1] or start
     low, high = sorted((start[0], end[0]))
-    numbers = stored.astype(np.float64)
-    keep = (numbers < low) | (numbers > high)
+    keep = by_rows(
+        stored, lambda each: (each < np.float64(low)) | (each > np.float64(high)), np.bool_
+    )
     return keep if keep.any() and not keep.all() else None
 
 

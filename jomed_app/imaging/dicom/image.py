@@ -21,8 +21,9 @@ from jomed_app.imaging.dicom.gray_chain import GrayChain, read_gray_chain
 from jomed_app.imaging.dicom.groups import functional_group
 from jomed_app.imaging.dicom.luts import apply_palette
 from jomed_app.imaging.dicom.pixels import decode_stored, frame_count
+from jomed_app.imaging.dicom.regions import read_region
 from jomed_app.imaging.frame import DecodedFrame
-from jomed_app.imaging.grayscale import VoiFunction
+from jomed_app.imaging.grayscale import VoiFunction, by_rows
 from jomed_app.imaging.quiet import quiet_decoding
 from jomed_app.types import Check
 
@@ -46,7 +47,7 @@ def decode_dicom(data: bytes, frame: int) -> DecodedFrame:
     with quiet_decoding() as caught:
         try:
             decoded = _decode(open_dataset(data), frame, caught)
-        except DicomError:
+        except (DicomError, MemoryError):
             raise
         except Exception as error:  # a damaged element may raise anything, with its text
             failure = type(error).__name__
@@ -80,6 +81,8 @@ def _decode(dataset: FileDataset, frame: int, caught: Sequence[object]) -> Decod
     if spacing is not None:
         metadata.setdefault("PixelSpacing", f"{spacing[0]:g} x {spacing[1]:g}")
     checks += _annotation_flag(dataset)
+    named = read_region(dataset, *stored.shape[:2])
+    checks += named.checks
     rgb: NDArray[np.uint8] | None = None
     gray: GrayChain | None = None
     if photometric == "PALETTE COLOR" and stored.ndim == 2:
@@ -111,6 +114,7 @@ def _decode(dataset: FileDataset, frame: int, caught: Sequence[object]) -> Decod
         metadata=metadata,
         num_frames=num_frames,
         pixel_spacing_mm=spacing,
+        region=named.region,
         checks=tuple(checks),
     )
 
@@ -132,12 +136,13 @@ def _pixel_spacing(dataset: FileDataset, frame: int) -> tuple[float, float] | No
 def _color_to_uint8(stored: NDArray[np.generic], bits: int) -> NDArray[np.uint8]:
     """Scale color samples of any depth to 8 bits."""
     if stored.dtype == np.uint8 and bits == 8:
-        return stored.astype(np.uint8)
+        return stored.astype(np.uint8, copy=False)
     top = float(2 ** min(max(bits, 1), 32) - 1)
-    scaled: NDArray[np.uint8] = np.rint(
-        255.0 * np.clip(stored.astype(np.float32) / top, 0.0, 1.0)
-    ).astype(np.uint8)
-    return scaled
+    return by_rows(
+        stored,
+        lambda each: np.rint(255.0 * np.clip(each.astype(np.float32) / top, 0.0, 1.0)),
+        np.uint8,
+    )
 
 
 def _annotation_flag(dataset: FileDataset) -> list[Check]:

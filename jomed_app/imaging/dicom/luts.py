@@ -6,13 +6,15 @@ Ours: not pydicom's `apply_*_lut`, which refuse 12-bit entries and wrap an index
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from jomed_app.errors import DicomError
 from jomed_app.imaging.dicom.deidentify import read_numbers
-from jomed_app.imaging.grayscale import Lut
+from jomed_app.imaging.grayscale import Lut, by_rows
 from jomed_app.imaging.limits import MAX_PALETTE_OR_LUT
 
 
@@ -55,11 +57,15 @@ def apply_palette(
     # Some files declare 16 bits and fill only the lower 8 (ours: told by the largest entry).
     narrow = all(int(lut.entries.max()) <= 255 for lut in planes)
     top = 255.0 if narrow else 65535.0
-    rgb = [
-        np.rint(255.0 * np.clip(lut(stored.astype(np.int64)) / top, 0, 1)).astype(np.uint8)
-        for lut in planes
-    ]
-    return np.stack(rgb, axis=-1)
+    rgb = np.empty((*stored.shape, 3), dtype=np.uint8)
+    for channel, lut in enumerate(planes):
+        rgb[:, :, channel] = by_rows(stored, partial(_to_level, lut, top), np.uint8)
+    return rgb
+
+
+def _to_level(lut: Lut, top: float, stored: NDArray[np.generic]) -> NDArray[np.float64]:
+    levels: NDArray[np.float64] = np.rint(255.0 * np.clip(lut(stored.astype(np.int64)) / top, 0, 1))
+    return levels
 
 
 def _read_palette(dataset: Dataset, color: str, little_endian: bool) -> Lut | None:

@@ -153,4 +153,7 @@ class Calibration(Frozen):
     reliability: ReliabilityTable | None = None
     conformal: ConformalSets | None = None
     error_rates: dict[str, ErrorRate] = Field(default={}, description="by consistency state")
+    standing_errors: dict[str, ErrorRate] = Field(
+        default={}, description="by standing, which is what the screen shows; none before bundle 6"
+    )
     boxes: BoxScore = BoxScore()

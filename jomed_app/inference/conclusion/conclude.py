@@ -26,6 +26,7 @@ from jomed_app.inference.conclusion.aggregate import (
 )
 from jomed_app.inference.conclusion.ensemble import FloatArray, leave_new_labels_to_vote, mix
 from jomed_app.inference.conclusion.evidence import Evidence
+from jomed_app.inference.conclusion.standing import standings
 from jomed_app.retrieval.vote import neighbor_vote
 
 
@@ -39,6 +40,7 @@ class Weighed:
         alone: (..., C) the reader without a candidate, nats.
         vote: (..., C) shares of the nearest cases.
         image: (..., C) probabilities of the image alone.
+        known: (..., K) label index of each candidate's known diagnosis, or None.
         is_new: (C,) True for a label that only the corpus knows.
     """
 
@@ -47,6 +49,7 @@ class Weighed:
     alone: FloatArray | None = None
     vote: FloatArray | None = None
     image: FloatArray | None = None
+    known: NDArray[np.intp] | None = None
     is_new: NDArray[np.bool_] | None = None
 
 
@@ -86,6 +89,24 @@ class Conclusion:
             weighed.candidates,
             query_only=None if weighed.alone is None else weighed.alone.argmax(axis=-1),
             max_spread=self.profile.settings.max_spread,
+            counts=np.isfinite(weighed.log_weights),
+        )
+
+    @property
+    def standings(self) -> NDArray[np.object_]:
+        """(...) `Standing` of each case; whether it abstains is said apart.
+
+        Raises:
+            ValueError: if there is no candidate.
+        """
+        weighed = self.weighed
+        states = self.states
+        assert weighed.log_weights is not None, "states have asked for candidates"
+        return standings(
+            states,
+            self.predictions(),
+            self.log_prob.argmax(axis=-1),
+            known=weighed.known,
             counts=np.isfinite(weighed.log_weights),
         )
 
@@ -154,7 +175,15 @@ def weigh(evidence: Evidence, settings: Settings) -> Weighed:
                 evidence.num_labels,
                 settings.vote_temperature,
             )
-    return Weighed(log_weights, candidates, evidence.alone, vote, evidence.image, evidence.is_new)
+    return Weighed(
+        log_weights,
+        candidates,
+        evidence.alone,
+        vote,
+        evidence.image,
+        evidence.known,
+        evidence.is_new,
+    )
 
 
 def candidate_weights(

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jomed_app.inference.conclusion.standing import UNKNOWN
 from jomed_app.retrieval.corpus_view import CorpusView
 from jomed_app.retrieval.search import Hit
 
@@ -40,6 +41,8 @@ class Evidence:
             has no vote.
         neighbor_labels: (..., N) their label indexes.
         image: (..., C) probabilities that the image alone gives.
+        known: (..., K) label index of each candidate's known diagnosis; -1 for one that is no label
+            and where fewer were found. It weighs nothing: the candidates' text holds it already.
         is_new: (C,) True for a label that only the corpus knows; None for no such label.
     """
 
@@ -50,6 +53,7 @@ class Evidence:
     neighbor_scores: FloatArray | None = None
     neighbor_labels: NDArray[np.intp] | None = None
     image: FloatArray | None = None
+    known: NDArray[np.intp] | None = None
     is_new: NDArray[np.bool_] | None = None
 
     @property
@@ -78,6 +82,7 @@ class Evidence:
             neighbor_scores=self.neighbor_scores if votes else None,
             neighbor_labels=self.neighbor_labels if votes else None,
             image=self.image if "image" in voices else None,
+            known=self.known if reads else None,
             is_new=np.zeros(self.num_labels, np.bool_) if self.is_new is None else self.is_new,
         )
 
@@ -122,8 +127,9 @@ def gather(
         new: those of the labels that only the corpus knows.
     """
     place = {label: number for number, label in enumerate(labels)}
-    known = [corpus.candidate(hit.candidate_id).label for hit in nearest]
-    has_vote = np.array([label in place for label in known], dtype=np.bool_)
+    near = [corpus.candidate(hit.candidate_id).label for hit in nearest]
+    found = [corpus.candidate(hit.candidate_id).label for hit in hits]
+    has_vote = np.array([label in place for label in near], dtype=np.bool_)
     scores = np.array([hit.retriever_score for hit in nearest], dtype=np.float64)
     votes = bool(has_vote.any())
     return Evidence(
@@ -133,9 +139,10 @@ def gather(
         alone=np.asarray(alone, dtype=np.float64),
         neighbor_scores=np.where(has_vote, scores, -np.inf) if votes else None,
         neighbor_labels=(
-            np.array([place.get(label, 0) for label in known], dtype=np.intp) if votes else None
+            np.array([place.get(label, 0) for label in near], dtype=np.intp) if votes else None
         ),
         image=image,
+        known=np.array([place.get(label, UNKNOWN) for label in found], dtype=np.intp),
         is_new=np.array([label in new for label in labels]) if new else None,
     )
 
@@ -183,5 +190,6 @@ def stack(evidence: Sequence[Evidence]) -> Evidence:
         neighbor_scores=rows("neighbor_scores", num_neighbors, -np.inf),
         neighbor_labels=rows("neighbor_labels", num_neighbors),
         image=rows("image"),
+        known=rows("known", num_candidates, UNKNOWN),
         is_new=evidence[0].is_new,
     )

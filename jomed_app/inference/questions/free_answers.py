@@ -20,7 +20,7 @@ from jomed_app.inference.calibration.profile import Profile, Settings
 from jomed_app.inference.candidate_cache import CandidateCache
 from jomed_app.inference.conclusion.conclude import Conclusion, conclude
 from jomed_app.inference.conclusion.evidence import Evidence, FloatArray
-from jomed_app.models.reader.packed import CandidateInput, ImageEncoding, Reader
+from jomed_app.models.reader.protocol import CandidateInput, Encoding, Reader
 from jomed_app.retrieval.question_search import NUM_VOTERS, QuestionCorpus, Shortlist, Voter
 from jomed_app.retrieval.search import relative_scores
 
@@ -106,7 +106,7 @@ class QuestionReader:
         self._num_candidates = num_candidates
 
     def read(
-        self, query: ImageEncoding, near: Shortlist, question: str, options: Sequence[str] = ()
+        self, query: Encoding, near: Shortlist, question: str, options: Sequence[str] = ()
     ) -> FreeReading:
         """Read one question.
 
@@ -136,7 +136,7 @@ class QuestionReader:
 
 def read_freely(
     reader: Reader,
-    query: ImageEncoding,
+    query: Encoding,
     question: str,
     candidates: Sequence[CandidateInput],
     scores: Sequence[float],
@@ -166,11 +166,10 @@ def read_freely(
             f"{len(candidates)} candidates"
         )
     reading = reader.read(query, question, candidates)
-    said = [_to_text(reader, ids) for ids in reader.generate(reading, max_tokens)]
+    said = reader.generate(reading, max_tokens)
     voted = unite_answers([voter.answer for voter in voters])
     weighed = unite_answers([*said, *options, *voted[:MOST_VOTED]])
-    ids = [reader.prompts.answer(f" {text}", complete=True) for text in weighed]
-    log_likelihood = reader.score_answers(reading, ids).double().numpy()
+    log_likelihood = reader.score(reading, weighed, complete=True).double().numpy()
     return gather_answers(weighed, log_likelihood, scores, voters)
 
 
@@ -250,7 +249,3 @@ def unite_answers(answers: Sequence[str]) -> tuple[str, ...]:
 def answer_key(text: str) -> str:
     """An answer as it is told apart from others: lower case, single spaces."""
     return " ".join(text.casefold().split())
-
-
-def _to_text(reader: Reader, ids: Sequence[int]) -> str:
-    return str(reader.tokenizer.decode(list(ids), skip_special_tokens=True))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
+from torch import Tensor
+
 from jomed_app.errors import ConfigError
 from jomed_app.inference.calibration.profile import Profile
-from jomed_app.inference.candidate_cache import CandidateCache, encode_images
+from jomed_app.inference.candidate_cache import CandidateCache
 from jomed_app.inference.questions.free_answers import (
     FreeAnswer,
     QuestionReader,
     conclude_reading,
     open_profile,
 )
-from jomed_app.models.reader.packed import ImageEncoding, Reader
-from jomed_app.models.retriever.embedded import Retriever
+from jomed_app.models.reader.protocol import Reader
+from jomed_app.models.retriever.protocol import Retriever
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.question_search import QuestionCorpus, Shortlist
 from jomed_app.types import ImageRecord, Retrieval
@@ -24,7 +26,7 @@ class OpenQuestions:
     """Asks, with the models of an engine.
 
     Args:
-        reader, retriever: share one vision tower.
+        reader, retriever: of the engine.
         index: the known images; one at least has questions.
         profile_of: the engine's profile of a search, for the hits per head and their weights.
 
@@ -60,7 +62,7 @@ class OpenQuestions:
 
     def shortlist(
         self,
-        query: ImageEncoding,
+        view: Tensor,
         sha256: str,
         retrieval: Retrieval,
         exclude_groups: Collection[str] = frozenset(),
@@ -68,14 +70,12 @@ class OpenQuestions:
         """Known images alike one image, its own copies left out.
 
         Args:
-            query: the encoded image.
+            view: of the image, by the retriever.
             sha256: of its file.
             retrieval: by the trained head, or by similarity alone.
             exclude_groups: groups left out, the image's own.
         """
-        vectors = self._retriever.query_from_tokens(
-            query.tokens[None], trained=retrieval == "joint"
-        )
+        vectors = self._retriever.query_vectors(view, trained=retrieval == "joint")
         own = self._index.ids_of_image(sha256)
         return self._known.shortlist(vectors["image"], own, exclude_groups)
 
@@ -95,7 +95,8 @@ class OpenQuestions:
             options: answers that are weighed in any case, such as yes and no.
             retrieval: by the trained head, or by similarity alone.
         """
-        query = encode_images(self._reader, [image.model_input])[0]
-        near = self.shortlist(query, image.info.sha256, retrieval)
+        query = self._reader.encode([image.model_input])[0]
+        view = self._retriever.look(image.model_input, query)
+        near = self.shortlist(view, image.sha256, retrieval)
         reading = self.reader.read(query, near, question, options)
         return conclude_reading(reading, self.profile(retrieval))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from jomed_app.models.vision_tower import sine_cosine_positions
+from jomed_app.models.towers.tokens import sine_cosine_positions
 
 EDGES = 4  # in the order x0, y0, x1, y1
 

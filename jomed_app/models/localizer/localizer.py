@@ -1,7 +1,9 @@
 """The localizer: where on the image a finding lies, from a larger input than the reader's.
 
-It carries a tower of its own. Stem and stages 0 to 2 stay as they came (`early_map`); the later
-stages are a copy that learned to find. Two read-outs share one map: a dense head (`DenseHead`), the
+It goes on from a tower's start map, which no training changes (`early`), through stages that may
+learn (`stages`); what both are is the tower's affair. EfficientNet-Lite gives a copy of its first
+stages, and its later ones learn to find; DINOv2 is lent by the reader, and its maps are read as
+they are. Two read-outs share one map: a dense head (`DenseHead`), the
 specialist detector with the same tower, and location queries (`EdgeQueries`), whose answer is
 written in the reader's location tokens. Ours: the reader's own location tokens need far more
 training than a laptop gives to be worth drawing (both are measured in the report).
@@ -26,25 +28,23 @@ from jomed_app.models.localizer.dense_head import DenseBoxes, DenseHead, conv_bl
 from jomed_app.models.localizer.detection import Detection, join_readings
 from jomed_app.models.localizer.edge_queries import EdgeQueries
 from jomed_app.models.pixels import to_pixel_values
-from jomed_app.models.vision_tower import (
-    FINE_STAGE,
-    EfficientNetLiteConfig,
-    EfficientNetLiteModel,
-)
+from jomed_app.models.towers.efficientnet_lite import EfficientNetLiteConfig
+from jomed_app.models.towers.families import VisionTower, finding_parts, tower_config
 
-EARLY_STAGE = 2  # the stages behind it are copied
-EARLY_STRIDE = 8  # of its output, px
 SCORE_BIAS = -4.0  # few cells are sure before training
+EARLY = "early."  # names of the weights that a localizer may take from a tower
 
 
 class LocalizerConfig(PreTrainedConfig):
     """Shape of the localizer.
 
     Attributes:
-        image_size: side of the square input, px, a multiple of 32.
-        tower_width: channel multiplier of the tower that the later stages are copied from.
+        image_size: side of the square input, px, a multiple of the tower's coarsest stride.
+        tower: shape of the tower that it goes on from, as plain values; empty stands for
+            EfficientNet-Lite.
+        tower_width: channel multiplier of that EfficientNet-Lite.
         width: channels inside, a multiple of 24.
-        stride: of the map that both read-outs see, 8 or 16 px.
+        stride: of the map that both read-outs see, px: of one of the tower's maps.
         num_labels: classes, those without a finding included.
         empty_labels: positions of the classes without a finding.
         location_bins: bins per axis; distance_bins: bins of a distance in the dense head.
@@ -56,6 +56,7 @@ class LocalizerConfig(PreTrainedConfig):
     model_type = "jomed_localizer"
 
     image_size: int = 320
+    tower: dict[str, Any] | None = None
     tower_width: float = 1.0
     width: int = 96
     stride: int = 16
@@ -69,12 +70,23 @@ class LocalizerConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs: object) -> None:
         super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
-        if self.image_size % 32:
-            raise ValueError(f"image_size must be a multiple of 32, found {self.image_size}")
-        if self.stride not in (8, 16):
-            raise ValueError(f"stride must be 8 or 16, found {self.stride}")
+        strides = self.tower_shape.map_strides
+        if self.image_size % strides[0]:
+            raise ValueError(
+                f"image_size must be a multiple of {strides[0]}, found {self.image_size}"
+            )
+        if self.stride not in strides:
+            known = " or ".join(map(str, sorted(strides)))
+            raise ValueError(f"stride must be {known}, found {self.stride}")
         if self.width % 24:
             raise ValueError(f"width must be a multiple of 24, found {self.width}")
+
+    @property
+    def tower_shape(self) -> Any:
+        """Configuration of the tower that the localizer goes on from."""
+        if self.tower:
+            return tower_config(self.tower)
+        return EfficientNetLiteConfig(width=self.tower_width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +106,8 @@ class LocalizerOutput:
     dense: DenseBoxes
 
 
-class EarlyStages(nn.Module):
-    """Stem and first stages of a tower, as they are: nothing here learns."""
-
-    def __init__(self, tower: EfficientNetLiteModel) -> None:
-        super().__init__()
-        self.stem = tower.stem
-        self.stages = tower.stages[: EARLY_STAGE + 1]
-        self.requires_grad_(False)
-
-
 class Localizer(PreTrainedModel):
-    """Image, or its stride-8 map -> edge distributions, class, dense boxes."""
+    """Image, or its start map -> edge distributions, class, dense boxes."""
 
     config_class = LocalizerConfig
     config: LocalizerConfig
@@ -113,15 +115,9 @@ class Localizer(PreTrainedModel):
 
     def __init__(self, config: LocalizerConfig) -> None:
         super().__init__(config)
-        shape = EfficientNetLiteConfig(width=config.tower_width)
-        channels = shape.stage_channels
-        width = config.width
-        tower = EfficientNetLiteModel(shape)
-        self.early = EarlyStages(tower)
-        self.stages = tower.stages[EARLY_STAGE + 1 :]
-        laterals = [channels[-1], channels[FINE_STAGE]]
-        if config.stride == EARLY_STRIDE:
-            laterals.append(channels[EARLY_STAGE])
+        shape, width = config.tower_shape, config.width
+        self.early, self.stages = finding_parts(shape)
+        laterals = shape.map_channels[: shape.map_strides.index(config.stride) + 1]
         self.laterals = nn.ModuleList(nn.Conv2d(each, width, 1) for each in laterals)
         self.context = nn.Linear(width, width)
         self.smooth = nn.ModuleList(conv_block(width, width) for _ in laterals)
@@ -146,19 +142,15 @@ class Localizer(PreTrainedModel):
             if module.judge.bias is not None:
                 nn.init.constant_(module.judge.bias[:1], SCORE_BIAS)
 
-    def copy_stages(self, tower: EfficientNetLiteModel) -> None:
-        """Take a tower's early stages, and start the later ones from its own."""
-        carry_early_stages(self, tower)
-        self.stages.load_state_dict(tower.stages[EARLY_STAGE + 1 :].state_dict())
+    def start_from(self, tower: VisionTower) -> None:
+        """Take a tower's first part, and start the later stages from what it knows."""
+        self.early.take(tower)
+        self.stages.take(tower)
 
     def join_maps(self, early: Tensor) -> Tensor:
         """Return the map (B, width, h, w) that both read-outs see: deep features, finer added."""
-        hidden, maps = early, [early]
-        for number, stage in enumerate(self.stages, EARLY_STAGE + 1):
-            hidden = stage(hidden)
-            if number == FINE_STAGE:
-                maps.insert(0, hidden)
-        joined: Tensor = self.laterals[0](hidden)
+        deepest, *maps = self.stages(early)
+        joined: Tensor = self.laterals[0](deepest)
         joined = joined + self.context(joined.mean((2, 3)))[:, :, None, None]
         joined = self.smooth[0](joined)
         levels = zip(self.laterals[1:], self.smooth[1:], maps, strict=False)
@@ -171,7 +163,7 @@ class Localizer(PreTrainedModel):
         """Read out.
 
         Args:
-            early: (B, C8, S/8, S/8) of the tower's first stages, see `early_map`.
+            early: (B, C, h, w) start map of the tower.
         """
         joined = self.join_maps(early.contiguous(memory_format=torch.channels_last))
         dense = self.dense(joined)
@@ -188,11 +180,11 @@ class Localizer(PreTrainedModel):
             squares: letterboxed (S, S, 3) images, S as configured.
         """
         pixels = to_pixel_values(squares).to(self.device, self.dtype)
-        return self.find_in_maps(early_map(self.early, pixels))
+        return self.find_in_maps(self.early(pixels))
 
     @torch.inference_mode()
     def find_in_maps(self, early: Tensor) -> list[Detection]:
-        """Find what every image shows, from (B, C8, S/8, S/8) stride-8 maps."""
+        """Find what every image shows, from start maps (B, C, h, w)."""
         return self.read_out(self(early))
 
     def read_out(self, said: LocalizerOutput) -> list[Detection]:
@@ -230,50 +222,36 @@ def ask_map(
     return edges, classes, attention
 
 
-def early_map(tower: EfficientNetLiteModel | EarlyStages, pixel_values: Tensor) -> Tensor:
-    """Return the stride-8 map (B, C8, S/8, S/8) of (B, 3, S, S) pixels."""
-    pixels = pixel_values.contiguous(memory_format=torch.channels_last)
-    hidden = functional.relu6(tower.stem(pixels), inplace=True)
-    for stage in tower.stages[: EARLY_STAGE + 1]:
-        hidden = stage(hidden)
-    return hidden
-
-
-def carry_early_stages(localizer: Localizer, tower: EfficientNetLiteModel) -> None:
-    """Give a localizer the early stages of the tower that it was trained behind."""
-    localizer.early.stem.load_state_dict(tower.stem.state_dict())
-    localizer.early.stages.load_state_dict(tower.stages[: EARLY_STAGE + 1].state_dict())
-    localizer.early.requires_grad_(False)
-
-
 def load_localizer(
     folder: Path,
     dtype: torch.dtype = torch.float32,
-    tower: EfficientNetLiteModel | None = None,
+    tower: VisionTower | None = None,
 ) -> Localizer:
     """Load a localizer from the folder that `save_pretrained` wrote.
 
     Args:
         folder: of the localizer.
         dtype: that it runs in.
-        tower: whose early stages it takes; needed where the folder holds none.
+        tower: whose first part it takes where the folder holds none; without it, such a localizer
+            reads start maps only.
 
     Raises:
         BundleError: if the folder holds no whole localizer.
     """
     loaded: Any = Localizer.from_pretrained(folder, dtype=dtype, output_loading_info=True)
     localizer: Localizer = loaded[0]
-    is_carried = tower is not None
+    lacks_early = any(each.startswith(EARLY) for each in loaded[1]["missing_keys"])
+    takes_early = tower is not None and (lacks_early or localizer.early.is_lent)
     missing = [
-        each for each in loaded[1]["missing_keys"] if not (is_carried and each[:6] == "early.")
+        each for each in loaded[1]["missing_keys"] if not (takes_early and each.startswith(EARLY))
     ]
     if missing:
         raise BundleError(
             f"a localizer must hold all its weights, '{min(missing)}' is missing in "
             f"'{folder.name}'; train it, or export the bundle, again"
         )
-    if tower is not None:
-        carry_early_stages(localizer, tower)
+    if takes_early:
+        localizer.early.take(tower)
     localizer.early.requires_grad_(False)
     localizer.to(memory_format=torch.channels_last)  # type: ignore[call-arg]
     localizer.eval()  # type: ignore[no-untyped-call]

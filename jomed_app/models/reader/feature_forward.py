@@ -14,6 +14,10 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
+from jomed_app.models.memory import memory_of
+
+LOWER = "the number of candidates, or --precision (nf4 needs least)"
+
 
 def call_with_features(
     model: PreTrainedModel,
@@ -27,6 +31,8 @@ def call_with_features(
 ) -> Tensor:
     """Run the model's standard forward with image features that are already projected.
 
+    Everything is moved to where the model lies.
+
     Args:
         model: image-text-to-text model.
         input_ids: (1, T) ids, image tokens where images stand.
@@ -37,18 +43,24 @@ def call_with_features(
         cache: keys and values read before; what is read now is appended.
 
     Returns:
-        (1, K, V) logits.
+        (1, K, V) logits, where the model lies.
+
+    Raises:
+        MemoryShortError: if what is read does not fit.
     """
-    logits: Tensor = model(
-        input_ids=input_ids,
-        attention_mask=_additive(attention, model.dtype)[None, None],
-        position_ids=position_ids,
-        past_key_values=cache,
-        use_cache=cache is not None,
-        logits_to_keep=keep_logits,
-        return_dict=True,
-        **(_encoder_outputs(images) if images else {}),
-    ).logits
+    with memory_of(LOWER):
+        device = model.device
+        keep = keep_logits.to(device) if isinstance(keep_logits, Tensor) else keep_logits
+        logits: Tensor = model(
+            input_ids=input_ids.to(device),
+            attention_mask=_additive(attention.to(device), model.dtype)[None, None],
+            position_ids=position_ids.to(device),
+            past_key_values=cache,
+            use_cache=cache is not None,
+            logits_to_keep=keep,
+            return_dict=True,
+            **(_encoder_outputs([each.to(device) for each in images]) if images else {}),
+        ).logits
     return logits
 
 

@@ -101,7 +101,8 @@ class PromptEncoder:
 
     def answer(self, text: str, complete: bool = False) -> list[int]:
         """Ids of an answer; a complete one ends with the end token."""
-        return self._ids(text) + ([self.end_id] if complete else [])
+        ids = self._kept(("answer", text), lambda: self._ids(text))
+        return [*ids, self.end_id] if complete else ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,9 +29,11 @@ from transformers import (
 
 from jomed_app.models.loading import Precision, load_image_text_model, load_text_encoder
 from jomed_app.models.pixels import letterbox, to_pixel_values
+from jomed_app.models.reader.packed_rows import ImageEncoding
+from jomed_app.models.retriever.query_heads import HEADS, can_move, mixed_query
+from jomed_app.models.towers.tokens import pool_tokens
+from jomed_app.types import Head
 
-Head = Literal["image", "text"]
-HEADS: tuple[Head, ...] = ("image", "text")
 FINGERPRINT_FILE = "fingerprint.txt"
 
 
@@ -93,28 +95,14 @@ class RetrieverProjections(PreTrainedModel):
         return functional.normalize(self.text(encoded.float()), dim=-1)
 
     def embed_query(self, features: Tensor, head: Head) -> Tensor:
-        """Pooled tower features (B, feature_size) -> unit query rows (B, dim) of one head.
-
-        Ours: written in differences, so that a zero head, or m = 0, gives `embed_features` bit by
-        bit: a mixture of two equal rows would round.
-        """
+        """Pooled tower features (B, feature_size) -> unit query rows (B, dim) of one head."""
         base = self.embed_features(features, head)
-        still = functional.normalize(base, dim=-1)
-        moved = functional.normalize(base + self.query_heads[head](base), dim=-1)
-        mixed = functional.normalize(base + self.config.query_mix * (moved - still), dim=-1)
-        return base + (mixed - still)
+        return mixed_query(base, self.query_heads[head], self.config.query_mix)
 
     @property
     def has_trained_heads(self) -> bool:
         """Whether any head can move a query: it is not all zero, and m is not 0."""
-        learned = any(bool(weight.any()) for weight in self.query_heads.parameters())
-        return learned and self.config.query_mix > 0
-
-
-def pool_tokens(tokens: Tensor, position_dim: int) -> Tensor:
-    """Average patch tokens (B, P, C) without their position channels -> (B, C - position_dim)."""
-    pooled = tokens.float().mean(1)
-    return pooled[:, : pooled.shape[-1] - position_dim]
+        return can_move(self.query_heads, self.config.query_mix)
 
 
 class PassageEncoder:
@@ -144,14 +132,18 @@ class PassageEncoder:
         return self._pair[1]
 
 
-class Retriever:
-    """Embeds queries, corpus images and passages; satisfies `retrieval.search.CaseEncoder`.
+class EmbeddedRetriever:
+    """Embeds queries, corpus images and passages; satisfies `protocol.Retriever`.
+
+    Its tower is the reader's: a view is the tokens (1, T, C) that the reader encoded.
 
     Attributes:
         fingerprint: short hash of every weight that an index depends on (towers, projections);
             query heads are not part of it. A bundle keeps it, under its own seal.
         dim: width of an embedding.
     """
+
+    name = "embedded"
 
     def __init__(
         self,
@@ -165,7 +157,6 @@ class Retriever:
         self.projections = projections
         self.dim = int(projections.config.dim)
         self.image_size = int(tower.config.image_size)
-        self.position_dim = int(getattr(tower.config, "position_dim", 0))
         self.fingerprint = fingerprint or self.compute_fingerprint()
 
     def compute_fingerprint(self) -> str:
@@ -181,21 +172,30 @@ class Retriever:
 
     @torch.inference_mode()
     def tower_tokens(self, images: Sequence[NDArray[np.uint8]]) -> Tensor:
-        """Patch tokens (B, P, C) of (rows, columns, 3) RGB images, letterboxed here."""
+        """Tokens (B, T, C) of (rows, columns, 3) RGB images, letterboxed here."""
         squares = [letterbox(image, self.image_size) for image in images]
         pixels = to_pixel_values(squares).to(next(self.tower.parameters()).dtype)
         tokens: Tensor = self.tower(pixels).last_hidden_state
         return tokens
 
+    @property
+    def has_trained_heads(self) -> bool:
+        """Whether any query head can move a query."""
+        return self.projections.has_trained_heads
+
+    def look(self, image: NDArray[np.uint8], encoding: ImageEncoding) -> Tensor:
+        """The view of a query: the tokens that the reader, whose tower it is, has seen."""
+        return encoding.tokens[None]
+
     @torch.inference_mode()
     def features(self, tokens: Tensor) -> NDArray[np.float32]:
-        """Pooled tower features (B, F) from patch tokens (B, P, C), for the small heads."""
-        return pool_tokens(tokens, self.position_dim).numpy().astype(np.float32)
+        """Pooled tower features (B, F) from tokens (B, T, C), for the small heads."""
+        return pool_tokens(tokens, self.tower.config).numpy().astype(np.float32)
 
     @torch.inference_mode()
     def encode_tokens(self, tokens: Tensor) -> NDArray[np.float32]:
-        """Unit rows (B, dim) of images whose patch tokens are known: the frozen `f0`."""
-        features = pool_tokens(tokens, self.position_dim)
+        """Unit rows (B, dim) of images whose tokens are known: the frozen `f0`."""
+        features = pool_tokens(tokens, self.tower.config)
         return self.projections.embed_features(features, "image").numpy().astype(np.float32)
 
     def encode_images(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -209,24 +209,24 @@ class Retriever:
         return self.projections.embed_passages(encoded).numpy().astype(np.float32)
 
     @torch.inference_mode()
-    def query_from_tokens(
-        self, tokens: Tensor, *, trained: bool = True
+    def query_vectors(
+        self, view: Tensor, *, trained: bool = True
     ) -> dict[Head, NDArray[np.float32]]:
-        """Query vectors (dim,) per head from the patch tokens (1, P, C) of one image.
+        """Query vectors (dim,) per head of one view.
 
         Args:
-            tokens: of the tower.
+            view: tokens (1, T, C) of the tower.
             trained: whether the query heads move the query; without them it is `f0` of each head.
         """
-        features = pool_tokens(tokens, self.position_dim)
+        features = pool_tokens(view, self.tower.config)
         embed = self.projections.embed_query if trained else self.projections.embed_features
         return {head: embed(features, head)[0].numpy().astype(np.float32) for head in HEADS}
 
     def encode_query(
         self, image: NDArray[np.uint8], *, trained: bool = True
     ) -> dict[Head, NDArray[np.float32]]:
-        """Query vectors (dim,) per head of one image; `trained` as in `query_from_tokens`."""
-        return self.query_from_tokens(self.tower_tokens([image]), trained=trained)
+        """Query vectors (dim,) per head of one image; `trained` as in `query_vectors`."""
+        return self.query_vectors(self.tower_tokens([image]), trained=trained)
 
 
 @torch.inference_mode()
@@ -254,7 +254,7 @@ def encode_texts(
     return torch.cat(rows) if rows else torch.zeros(0, int(encoder.config.hidden_size))
 
 
-def load_retriever(folder: Path, tower: PreTrainedModel | None = None) -> Retriever:
+def load_retriever(folder: Path, tower: PreTrainedModel | None = None) -> EmbeddedRetriever:
     """Load a retriever; its tower is the reader's, given or read from beside it.
 
     Args:
@@ -265,7 +265,7 @@ def load_retriever(folder: Path, tower: PreTrainedModel | None = None) -> Retrie
         reader = load_image_text_model(folder.parent / "reader", Precision.BF16)
         tower = reader.model.vision_tower
     stored = folder / FINGERPRINT_FILE
-    return Retriever(
+    return EmbeddedRetriever(
         tower,
         PassageEncoder(
             lambda: (

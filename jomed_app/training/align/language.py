@@ -18,7 +18,7 @@ from jomed_app.config.training import AlignConfig, GraphConfig
 from jomed_app.data.wording.prompts import DESCRIBE_QUESTION
 from jomed_app.models.number_type import autocast
 from jomed_app.models.reader.feature_forward import call_hidden
-from jomed_app.models.reader.packed import Reader
+from jomed_app.models.reader.packed import PackedReader
 from jomed_app.models.reader.prompt_encoder import pad_rows
 from jomed_app.objectives.jomed.answers import answer_loss
 from jomed_app.progress import OnProgress
@@ -31,7 +31,7 @@ MAX_TOKENS = 64  # of a description that is learned word for word
 
 
 @torch.no_grad()
-def text_nodes(reader: Reader, texts: Sequence[str], batch_size: int = 32) -> Tensor:
+def text_nodes(reader: PackedReader, texts: Sequence[str], batch_size: int = 32) -> Tensor:
     """Mean last hidden state (N, D) of every text alone, padding left out."""
     model = reader.model.model.language_model
     pad_id = int(reader.tokenizer.pad_token_id or 0)
@@ -53,7 +53,7 @@ def text_nodes(reader: Reader, texts: Sequence[str], batch_size: int = 32) -> Te
 
 
 def train_projector(
-    reader: Reader,
+    reader: PackedReader,
     tokens: Tensor,
     descriptions: Sequence[str],
     extended: Sequence[str],
@@ -68,7 +68,7 @@ def train_projector(
 
     Args:
         reader: with a fresh projector.
-        tokens: (N, P, C) patch tokens of the images.
+        tokens: (N, T, C) tokens of the images.
         descriptions: N texts, each told word for word.
         extended: N longer texts, a graph of their own.
         config: steps, batch, rate, weight of the graph loss (left out unless `loss` names it).

@@ -25,8 +25,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from jomed_app.config.training import AlignConfig, GraphConfig
 from jomed_app.data.records import CaseRecord
 from jomed_app.models.number_type import autocast, compute_dtype
-from jomed_app.models.retriever.embedded import RetrieverProjections, encode_texts, pool_tokens
-from jomed_app.models.vision_tower import EfficientNetLiteModel
+from jomed_app.models.retriever.embedded import RetrieverProjections, encode_texts
+from jomed_app.models.towers.families import VisionTower
+from jomed_app.models.towers.tokens import patch_tokens, pool_tokens
 from jomed_app.progress import OnProgress
 from jomed_app.training.align.losses import AlignmentLoss
 from jomed_app.training.align.triples import extended_texts
@@ -67,13 +68,13 @@ class TokenSource(Protocol):
     """Gives patch tokens of chosen cases, with gradient, and where their boxes lie."""
 
     def __call__(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return (B, P, C) tokens and (B, 4) boxes on the unit square, NaN for none."""
+        """Return (B, T, C) tokens and (B, 4) boxes on the unit square, NaN for none."""
 
 
 class FreshViews:
     """A new random view of every image at every step; the whole tower can learn."""
 
-    def __init__(self, tower: EfficientNetLiteModel, images: ImageSet) -> None:
+    def __init__(self, tower: VisionTower, images: ImageSet) -> None:
         self.tower = tower
         self.images = images
 
@@ -89,20 +90,38 @@ class FreshViews:
 
 @dataclass(frozen=True, slots=True)
 class ViewMaps:
-    """Maps of V views per image, the first one unchanged; they do not change while aligning.
+    """What the tower's last stage starts from, for V views per image, the first one unchanged.
 
     Attributes:
-        fine: (V, N, C16, 2g, 2g) bf16; middle: (V, N, C, g, g) bf16, what the last stage reads.
+        kept: what the tower's `before_last` gave, each (V, N, ...) bf16.
         boxes: (V, N, 4) on the unit square, NaN for none.
     """
 
-    fine: Tensor
-    middle: Tensor
+    kept: tuple[Tensor, ...]
     boxes: Tensor
 
     def of_images(self, rows: Tensor | NDArray[np.int64] | slice) -> ViewMaps:
         """The maps of some images."""
-        return ViewMaps(self.fine[:, rows], self.middle[:, rows], self.boxes[:, rows])
+        return ViewMaps(tuple(each[:, rows] for each in self.kept), self.boxes[:, rows])
+
+
+class KeptTokens:
+    """Tokens of kept views of a tower that does not learn.
+
+    Args:
+        tokens: (V, N, T, C) bf16.
+        boxes: (V, N, 4) on the unit square, NaN for none.
+    """
+
+    def __init__(self, tokens: Tensor, boxes: Tensor) -> None:
+        self.tokens = tokens
+        self.boxes = boxes
+
+    def __call__(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """See `TokenSource`."""
+        view = torch.randint(len(self.boxes), (len(rows),), generator=generator)
+        tokens = self.tokens[view, rows].float().to(training_device())
+        return tokens, self.boxes[view, rows]
 
 
 class KeptViews:
@@ -116,30 +135,29 @@ class KeptViews:
         maps: of all images.
     """
 
-    def __init__(self, tower: EfficientNetLiteModel, maps: ViewMaps) -> None:
+    def __init__(self, tower: VisionTower, maps: ViewMaps) -> None:
         self.tower = tower
         self.maps = maps
 
     def __call__(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """See `TokenSource`."""
         view = torch.randint(len(self.maps.boxes), (len(rows),), generator=generator)
-        tokens = tokens_of(self.tower, self.maps.fine[view, rows], self.maps.middle[view, rows])
+        tokens = tokens_of(self.tower, *(each[view, rows] for each in self.maps.kept))
         return tokens, self.maps.boxes[view, rows]
 
 
-def tokens_of(tower: EfficientNetLiteModel, fine: Tensor, middle: Tensor) -> Tensor:
-    """Patch tokens (B, P, C) from kept maps, with gradient into the last stage."""
+def tokens_of(tower: VisionTower, *kept: Tensor) -> Tensor:
+    """Tokens (B, T, C) from what was kept, with gradient into the last stage."""
     device = tower.device
     with autocast(device):
-        dtype = compute_dtype()
-        fine, middle = fine.to(device, dtype), middle.to(device, dtype)
-        deep = tower.last_map(middle.contiguous(memory_format=torch.channels_last))
-        return tower.join_tokens(fine, deep).float()
+        moved = [each.to(device, compute_dtype()) for each in kept]
+        tokens: Tensor = tower.from_last(*moved)
+    return tokens.float()
 
 
 @torch.no_grad()
 def keep_views(
-    tower: EfficientNetLiteModel,
+    tower: VisionTower,
     images: ImageSet,
     num_views: int,
     seed: int,
@@ -149,23 +167,25 @@ def keep_views(
 ) -> ViewMaps:
     """Compute the maps of a few views per image, the first one unchanged."""
     generator = torch.Generator().manual_seed(seed)
-    views = []
+    views, boxes = [], []
     done, total = 0, num_views * len(images.squares)
     for view in range(num_views):
-        parts = []
+        parts, moved = [], []
         for seen in view_batches(images, view, generator, batch_size):
             with autocast():
-                fine = tower.fine_map(seen.pixel_values)
-                middle = tower.middle_map(fine)
-            parts.append((fine.to(torch.bfloat16), middle.to(torch.bfloat16), seen.boxes))
+                kept = tower.before_last(seen.pixel_values)
+            parts.append([each.to(torch.bfloat16) for each in kept])
+            moved.append(seen.boxes)
             done += len(seen.boxes)
             on_progress(done, total)
         views.append([torch.cat(part) for part in zip(*parts, strict=True)])
-    return ViewMaps(*(torch.stack(part) for part in zip(*views, strict=True)))
+        boxes.append(torch.cat(moved))
+    kept_parts = tuple(torch.stack(part) for part in zip(*views, strict=True))
+    return ViewMaps(kept_parts, torch.stack(boxes))
 
 
 def train_align(
-    tower: EfficientNetLiteModel,
+    tower: VisionTower,
     projections: RetrieverProjections,
     images: ImageSet,
     passages: Sequence[Tensor],
@@ -180,7 +200,7 @@ def train_align(
     """Train the tower and both projections in place.
 
     Args:
-        tower: base weights; all of it learns, or its last stage (`config.trained`).
+        tower: base weights; all of it learns, its last stage or none of it (`config.trained`).
         projections: fresh; image and text projection learn, query heads stay at zero.
         images: the cases.
         passages: descriptions and extended descriptions, each (N, passage_size) encoded.
@@ -199,10 +219,11 @@ def train_align(
     alignment = AlignmentLoss(config, graph or GraphConfig(), projections.config.dim)
     projections.query_heads.requires_grad_(False)
     projections.visual.requires_grad_(False)
-    if config.trained == "last":
+    if config.trained != "all":
         tower.requires_grad_(False)
-        tower.stages[-1].requires_grad_(True)
-    tower.train()
+    if config.trained == "last":
+        tower.last_stage.requires_grad_(True)
+    tower.train(config.trained != "none")
     see = source or FreshViews(tower, images)
     annotated = images.is_annotated()
     device = training_device()
@@ -211,7 +232,7 @@ def train_align(
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
         rows = torch.randperm(len(images.records), generator=generator)[: config.batch_size]
         tokens, boxes = see(rows, generator)
-        pooled = pool_tokens(tokens, tower.config.position_dim)
+        pooled = pool_tokens(tokens, tower.config)
         terms: dict[str, Tensor] = alignment(
             projections.embed_features(pooled),
             [projections.embed_passages(wording[rows].to(device)) for wording in passages],
@@ -221,7 +242,8 @@ def train_align(
         place = tokens.new_zeros(())
         if known.any():
             covered = occupancy_target(boxes[known], tower.config.grid).to(device)
-            place = functional.binary_cross_entropy_with_logits(localizer(tokens[known]), covered)
+            patches = patch_tokens(tokens[known], tower.config)
+            place = functional.binary_cross_entropy_with_logits(localizer(patches), covered)
         terms["place"] = place
         terms["loss"] = terms["loss"] + config.localization_weight * place
         return terms

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from jomed_app.config.training import AlignConfig
+from jomed_app.data.licences import without_noncommercial
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.sources.busi import read_busi
 from jomed_app.data.sources.medpix import read_medpix
@@ -17,6 +18,7 @@ from jomed_app.data.sources.slake import read_slake
 from jomed_app.data.wording.extended import extend_description
 from jomed_app.errors import ConfigError
 from jomed_app.training.cases.image_set import ImageSet, join_images, load_images
+from jomed_app.training.cases.labeled import hidden_ids
 from jomed_app.training.run.workspace import Workspace
 
 SIMULATED = "simulated"
@@ -71,7 +73,14 @@ def read_source(
         )
     else:
         folder, records = READERS[name](Path(config.data))
-        records = [each for each in records if _takes_part(each, name, held_out)]
+        hidden = frozenset() if held_out else hidden_ids(work)
+        records = [
+            each
+            for each in records
+            if _takes_part(each, name, held_out) and each.case_id not in hidden
+        ]
+        if not work.config.data.noncommercial:
+            records = without_noncommercial(records)
     if held_out:
         return folder, records
     return folder, thinned_out(records, config.fraction, config.seed)

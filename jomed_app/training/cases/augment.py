@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +23,67 @@ class View:
 
     pixel_values: Tensor
     boxes: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """How each of B images is seen: all (B,).
+
+    Attributes:
+        across, down: scale of width and height, `across` < 0 mirrors.
+        move_x, move_y: shift as a share of the side.
+        gamma, gain: of the gray levels.
+    """
+
+    across: Tensor
+    down: Tensor
+    move_x: Tensor
+    move_y: Tensor
+    gamma: Tensor
+    gain: Tensor
+
+    @classmethod
+    def joined(cls, motions: Sequence[Motion]) -> Motion:
+        """Those of several images behind one another."""
+        return cls(*(torch.cat([getattr(m, name) for m in motions]) for name in cls.__slots__))
+
+
+def draw_motion(
+    count: int,
+    generator: torch.Generator,
+    *,
+    zoom: float = 0.2,
+    shift: float = 0.1,
+    contrast: float = 0.25,
+    flip: bool = True,
+    stretch: float = 0.0,
+) -> Motion:
+    """Draw how images are seen; see `random_view` for the limits."""
+
+    def uniform(low: float, high: float) -> Tensor:
+        return torch.rand(count, generator=generator) * (high - low) + low
+
+    scale = 1.0 + uniform(-zoom, zoom)
+    mirrored = (uniform(0, 1) < 0.5) & flip
+    sign = torch.where(mirrored, -1.0, 1.0)
+    move_x, move_y = uniform(-shift, shift), uniform(-shift, shift)
+    wider = 1.0 + uniform(-stretch, stretch) if stretch else torch.ones(count)
+    gamma = 1.0 + uniform(-contrast, contrast)
+    gain = 1.0 + uniform(-contrast, contrast)
+    return Motion(sign * scale * wider, scale / wider, move_x, move_y, gamma, gain)
+
+
+def move(pixel_values: Tensor, boxes: Tensor, motion: Motion) -> View:
+    """See (B, 3, S, S) pixels and (B, ..., 4) boxes as a motion says."""
+    theta = torch.zeros(len(pixel_values), 2, 3)
+    theta[:, 0, 0], theta[:, 0, 2] = 1 / motion.across, -2 * motion.move_x / motion.across
+    theta[:, 1, 1], theta[:, 1, 2] = 1 / motion.down, -2 * motion.move_y / motion.down
+    unit = (pixel_values + 127 / 128) / 2
+    grid = functional.affine_grid(theta, list(unit.shape), align_corners=False)
+    unit = functional.grid_sample(unit, grid, align_corners=False)
+    gamma, gain = motion.gamma[:, None, None, None], motion.gain[:, None, None, None]
+    unit = (unit.clamp(0, 1).pow(gamma) * gain).clamp(0, 1)
+    return View(unit * 2 - 127 / 128, move_boxes(boxes, motion))
 
 
 def random_view(
@@ -53,27 +114,16 @@ def random_view(
     Returns:
         The view; a box keeps its visible part and is dropped when less than a quarter is left.
     """
-    count = pixel_values.shape[0]
-
-    def uniform(low: float, high: float) -> Tensor:
-        return torch.rand(count, generator=generator) * (high - low) + low
-
-    scale = 1.0 + uniform(-zoom, zoom)
-    mirrored = (uniform(0, 1) < 0.5) & flip
-    sign = torch.where(mirrored, -1.0, 1.0)
-    move_x, move_y = uniform(-shift, shift), uniform(-shift, shift)
-    theta = torch.zeros(count, 2, 3)
-    wider = 1.0 + uniform(-stretch, stretch) if stretch else torch.ones(count)
-    across, down = sign * scale * wider, scale / wider
-    theta[:, 0, 0], theta[:, 0, 2] = 1 / across, -2 * move_x / across
-    theta[:, 1, 1], theta[:, 1, 2] = 1 / down, -2 * move_y / down
-    unit = (pixel_values + 127 / 128) / 2
-    grid = functional.affine_grid(theta, list(unit.shape), align_corners=False)
-    unit = functional.grid_sample(unit, grid, align_corners=False)
-    gamma = (1.0 + uniform(-contrast, contrast))[:, None, None, None]
-    gain = (1.0 + uniform(-contrast, contrast))[:, None, None, None]
-    unit = (unit.clamp(0, 1).pow(gamma) * gain).clamp(0, 1)
-    return View(unit * 2 - 127 / 128, _moved_boxes(boxes, across, down, move_x, move_y))
+    motion = draw_motion(
+        len(pixel_values),
+        generator,
+        zoom=zoom,
+        shift=shift,
+        contrast=contrast,
+        flip=flip,
+        stretch=stretch,
+    )
+    return move(pixel_values, boxes, motion)
 
 
 def view_batches(
@@ -86,12 +136,10 @@ def view_batches(
         yield random_view(seen.pixel_values, seen.boxes, generator) if view else seen
 
 
-def _moved_boxes(
-    boxes: Tensor, across: Tensor, down: Tensor, move_x: Tensor, move_y: Tensor
-) -> Tensor:
+def move_boxes(boxes: Tensor, motion: Motion) -> Tensor:
     """Apply out = center + scale * (in - center) + move; clip; drop what left the view."""
-    each = [value.view(-1, *[1] * (boxes.ndim - 1)) for value in (across, down, move_x, move_y)]
-    across, down, move_x, move_y = each
+    named = (motion.across, motion.down, motion.move_x, motion.move_y)
+    across, down, move_x, move_y = (each.view(-1, *[1] * (boxes.ndim - 1)) for each in named)
     xs = 0.5 + (boxes[..., 0::2] - 0.5) * across + move_x
     ys = 0.5 + (boxes[..., 1::2] - 0.5) * down + move_y
     xs, ys = xs.sort(dim=-1).values, ys.sort(dim=-1).values

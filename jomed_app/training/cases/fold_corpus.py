@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jomed_app.inference.candidate_cache import CandidateCache
-from jomed_app.models.reader.packed import ImageEncoding
-from jomed_app.models.retriever.embedded import HEADS, Head, RetrieverProjections
+from jomed_app.models.reader.packed_rows import ImageEncoding
+from jomed_app.models.retriever.embedded import RetrieverProjections
+from jomed_app.models.retriever.query_heads import HEADS
 from jomed_app.retrieval.corpus_view import CorpusView
 from jomed_app.training.cases.table import ReaderTable
 from jomed_app.training.cases.table_reader import TableReader
+from jomed_app.types import Head
 
 
 class FoldCorpus:

@@ -57,7 +57,7 @@ def load_images(folder: Path, records: Sequence[CaseRecord], side: int) -> Image
     squares: list[NDArray[np.uint8]] = []
     boxes = torch.full((len(records), 4), torch.nan)
     for row, record in enumerate(records):
-        image = read_image(folder / record.image).model_input
+        image = read_image(record.image_in(folder), region=None).model_input
         squares.append(letterbox(image, side))
         if record.boxes:
             place = Letterbox(image.shape[0], image.shape[1], side)

@@ -7,9 +7,11 @@ from torch import Tensor, nn
 
 from jomed_app.data.tasks import Task
 from jomed_app.inference.case_reader import CaseReader
-from jomed_app.models.loading import merge_lora, prepare_for_answers
+from jomed_app.models.adapters import merge_lora
 from jomed_app.models.number_type import compute_dtype
-from jomed_app.models.reader.packed import CandidateInput, ImageEncoding, Reader
+from jomed_app.models.reader.packed import PackedReader
+from jomed_app.models.reader.packed_rows import ImageEncoding
+from jomed_app.models.reader.protocol import CandidateInput
 from jomed_app.training.cases.table import ReaderTable
 from jomed_app.training.run.workspace import Workspace
 
@@ -23,7 +25,8 @@ class TableReader:
         table: the cases.
     """
 
-    def __init__(self, reader: Reader, task: Task, table: ReaderTable) -> None:
+    def __init__(self, reader: PackedReader, task: Task, table: ReaderTable) -> None:
+        self.reader = reader
         self.cases = CaseReader(reader, task)
         self.table = table
         self._candidates: dict[int, CandidateInput] = {}
@@ -36,28 +39,28 @@ class TableReader:
         """A case as a candidate, with its label and passage."""
         if row not in self._candidates:
             record = self.table.records[row]
-            self._candidates[row] = self.cases.candidate(
+            self._candidates[row] = self.reader.candidate(
                 self.query(row), record.label, record.passage
             )
         return self._candidates[row]
 
     @torch.inference_mode()
     def encode(self, tokens: Tensor) -> ImageEncoding:
-        """Project an image's patch tokens (P, C)."""
-        projector = self.cases.reader.model.model.multi_modal_projector
+        """Project an image's tokens (T, C)."""
+        projector = self.reader.model.model.multi_modal_projector
         features: Tensor = projector(tokens.to(next(projector.parameters()).dtype))
-        return ImageEncoding(tokens, features.to(self.cases.reader.dtype))
+        return ImageEncoding(tokens, features.to(self.reader.dtype))
 
 
-def frozen_reader(work: Workspace, name: str) -> Reader:
+def frozen_reader(work: Workspace, name: str) -> PackedReader:
     """A tuned reader with its adapters merged, laid out for answers; nothing learns."""
-    return freeze_reader(*work.trainable_reader(work.reader(name)))
+    return freeze_reader(*work.trainable_reader(work.chosen_reader(name)))
 
 
-def freeze_reader(reader: Reader, adapted: nn.Module) -> Reader:
+def freeze_reader(reader: PackedReader, adapted: nn.Module) -> PackedReader:
     """Merge a tuned reader's adapters and lay it out for answers; it learns no more."""
     merge_lora(adapted)
     reader.model.to(compute_dtype())  # type: ignore[arg-type]
     reader.model.requires_grad_(False)
-    prepare_for_answers(reader.model)
+    reader.prepare()
     return reader

@@ -1,9 +1,10 @@
-"""Cases whose stride-8 maps are computed once, in a few random views each, and drawn in batches."""
+"""Cases whose start maps are computed once, in a few random views each, and drawn in batches."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,13 +13,12 @@ from torch import Tensor
 
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
-from jomed_app.models.localizer.localizer import EARLY_STAGE, EARLY_STRIDE, early_map
 from jomed_app.models.number_type import autocast
 from jomed_app.models.pixels import Letterbox
-from jomed_app.models.vision_tower import EfficientNetLiteModel
+from jomed_app.models.towers.families import VisionTower
 from jomed_app.progress import OnProgress
-from jomed_app.training.cases.augment import random_view
 from jomed_app.training.cases.image_set import ImageSet
+from jomed_app.training.cases.kept_features import Views, keep_features
 from jomed_app.training.run.loop import no_progress
 
 MOST_BOXES = 4  # per image
@@ -27,10 +27,10 @@ ZOOM, SHIFT, STRETCH = 0.3, 0.12, 0.15  # ours: of a view
 
 @dataclass(frozen=True, slots=True)
 class KeptCases:
-    """Stride-8 maps of V views per case, the first one unchanged.
+    """Start maps of V views per case, the first one unchanged.
 
     Attributes:
-        maps: (V, N, C8, h, w) bf16.
+        maps: (V, N, C, h, w) bf16.
         boxes: (V, N, K, 4) XYXY on the unit square, largest first, NaN for none.
         labels: (N,) positions in the task's labels.
     """
@@ -67,43 +67,44 @@ def unit_boxes(records: Sequence[CaseRecord], side: int) -> Tensor:
 
 @torch.no_grad()
 def keep_cases(
-    tower: EfficientNetLiteModel,
+    tower: VisionTower,
     images: ImageSet,
     task: Task,
     num_views: int,
     seed: int,
     *,
+    folder: Path | None = None,
     batch_size: int = 16,
     on_progress: OnProgress = no_progress,
 ) -> KeptCases:
-    """Compute the stride-8 maps of every image unchanged and in `num_views - 1` random views.
+    """Compute the start maps of every image unchanged and in `num_views - 1` random views.
 
     Args:
-        tower: its first stages are used.
+        tower: gives the start maps.
         images: letterboxed to the side that the localizer reads.
         task: order of the labels.
         num_views: at least 1.
         seed: of the views.
+        folder: where the maps are kept on disk; None keeps them in memory.
         batch_size: images at a time.
         on_progress: called after every batch.
     """
-    count, side = len(images.records), images.squares[0].shape[0]
-    channels, cells = tower.config.stage_channels[EARLY_STAGE], side // EARLY_STRIDE
-    maps = torch.empty(num_views, count, channels, cells, cells, dtype=torch.bfloat16)
-    boxes = unit_boxes(images.records, side).repeat(num_views, 1, 1, 1)
-    generator = torch.Generator().manual_seed(seed)
-    for view in range(num_views):
-        for start in range(0, count, batch_size):
-            rows = slice(start, min(start + batch_size, count))
-            pixels = images.pixel_values(range(rows.start, rows.stop))
-            if view:
-                seen = random_view(
-                    pixels, boxes[view, rows], generator, zoom=ZOOM, shift=SHIFT, stretch=STRETCH
-                )
-                pixels, boxes[view, rows] = seen.pixel_values, seen.boxes
-            with autocast():
-                maps[view, rows] = early_map(tower, pixels).to(torch.bfloat16)
-            on_progress(view * count + rows.stop, num_views * count)
+    side = images.squares[0].shape[0]
+
+    def start_map(pixels: Tensor) -> Tensor:
+        with autocast():
+            return tower.start_map(pixels)
+
+    maps, boxes = keep_features(
+        tower,
+        start_map,
+        images,
+        unit_boxes(images.records, side),
+        Views(num_views, seed, {"zoom": ZOOM, "shift": SHIFT, "stretch": STRETCH}),
+        folder,
+        batch_size=batch_size,
+        on_progress=on_progress,
+    )
     labels = [task.labels.index(record.label) for record in images.records]
     return KeptCases(maps, boxes, torch.tensor(labels))
 

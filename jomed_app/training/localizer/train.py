@@ -1,8 +1,8 @@
 """Stage 3, localize: the tower's later stages learn to find, on a larger input.
 
-The stride-8 maps of a few random views per image are computed once, through the stages that stay
-as they are; then the later stages and both read-outs train on them. Like the reader they learn on
-simulated cases first, then per fold on real ones.
+The start maps of a few random views per image are computed once, through what stays of a tower;
+then the later stages and both read-outs train on them. Like the reader they learn on simulated
+cases first, then per fold on real ones.
 """
 
 from __future__ import annotations

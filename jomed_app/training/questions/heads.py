@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jomed_app.config.load import JomedConfig
-from jomed_app.config.training import QuestionTrainingConfig, RetrieverTrainingConfig
+from jomed_app.config.training import HeadTrainingConfig, QuestionTrainingConfig
 from jomed_app.data.wording.questions import taught_answer
 from jomed_app.errors import ConfigError
-from jomed_app.models.reader.packed import Reader
-from jomed_app.models.retriever.embedded import RetrieverProjections, pool_tokens
+from jomed_app.models.reader.packed import PackedReader
+from jomed_app.models.retriever.embedded import RetrieverProjections
+from jomed_app.models.towers.tokens import pool_tokens
 from jomed_app.progress import OnProgress
+from jomed_app.storage.durable import added_files
 from jomed_app.training.questions.table import QuestionTable
 from jomed_app.training.questions.train import CHECKPOINT_NAME
 from jomed_app.training.retriever.train import TaughtQueries, train_query_heads
@@ -33,15 +35,14 @@ from jomed_app.training.run.workspace import Workspace
 logger = logging.getLogger(__name__)
 
 
-def pooled_features(reader: Reader, table: QuestionTable) -> Tensor:
+def pooled_features(reader: PackedReader, table: QuestionTable) -> Tensor:
     """(N, F) features that the retriever's heads see of every image."""
-    position_dim = int(reader.model.config.vision_config.position_dim)
-    return pool_tokens(table.tokens.float(), position_dim)
+    return pool_tokens(table.tokens.float(), reader.tower.config)
 
 
 @torch.inference_mode()
 def read_true_answers(
-    reader: Reader,
+    reader: PackedReader,
     table: QuestionTable,
     config: QuestionTrainingConfig,
     features: Tensor,
@@ -99,7 +100,7 @@ def teach_image_head(
     projections: RetrieverProjections,
     taught: TaughtQueries,
     table: QuestionTable,
-    config: RetrieverTrainingConfig,
+    config: HeadTrainingConfig,
     out: Path,
     *,
     resume: bool = False,
@@ -116,6 +117,7 @@ def teach_image_head(
     """
     logger.info("variance of the answer over candidates: %.4f nats²", taught.variance)
     heads = copy.deepcopy(projections)
+    heads.requires_grad_(False)
     corpus = torch.from_numpy(table.embeddings)
     train_query_heads(
         heads, taught, {"image": corpus}, config, out, resume=resume, order=("image",)
@@ -126,7 +128,7 @@ def teach_image_head(
 def teach_heads_by_questions(
     config: JomedConfig,
     out: Path,
-    reader: Reader,
+    reader: PackedReader,
     table: QuestionTable,
     *,
     resume: bool = False,
@@ -139,7 +141,7 @@ def teach_heads_by_questions(
 
     Raises:
         ConfigError: as `read_true_answers`.
-        ValueError: if the reader answers alike beside all candidates.
+        CandidatesIgnoredError: if the reader answers alike beside all candidates.
     """
     settings, work = config.train_questions, Workspace(out, config)
     if not settings.taught_questions:
@@ -150,7 +152,8 @@ def teach_heads_by_questions(
     heads = teach_image_head(
         work.projections(), taught, table, config.train_retriever, folder, resume=resume
     )
-    heads.save_pretrained(folder / "projections")
+    with added_files(folder) as beside:
+        heads.save_pretrained(beside / "projections")
     with torch.no_grad():
         moved: NDArray[np.float32] = heads.embed_query(features, "image").numpy()
     return moved

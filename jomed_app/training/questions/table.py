@@ -11,18 +11,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jomed_app.data.corpus import load_corpus
+from jomed_app.data.licences import without_noncommercial
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import load_task
 from jomed_app.data.twins import have_twins
 from jomed_app.errors import ConfigError
 from jomed_app.inference.candidate_cache import CandidateCache
 from jomed_app.models.pixels import Letterbox
-from jomed_app.models.reader.packed import CandidateInput, ImageEncoding, Reader
+from jomed_app.models.reader.packed import PackedReader
+from jomed_app.models.reader.packed_rows import ImageEncoding
+from jomed_app.models.reader.protocol import CandidateInput
 from jomed_app.models.retriever.embedded import RetrieverProjections
 from jomed_app.retrieval.corpus_view import CorpusView
 from jomed_app.retrieval.question_search import QuestionCorpus, Shortlist
 from jomed_app.training.cases.image_set import ImageSet, join_images, load_images
-from jomed_app.training.reader.train import embed_tokens, encode_corpus_tokens
+from jomed_app.training.cases.tower_tokens import embed_tokens, encode_corpus_tokens
 from jomed_app.training.run.workspace import Workspace
 
 
@@ -33,7 +36,7 @@ class QuestionTable:
     Attributes:
         records: one per image, with its questions.
         tasks: name of the task that each image belongs to.
-        tokens: (N, P, C) patch tokens of the tower.
+        tokens: (N, T, C) tokens of the tower.
         embeddings: (N, D) unit rows of the image head.
         training: rows that may be trained on and be candidates; held_out: rows that are measured.
         has_twin: (N,) whether a held-out image has a near-duplicate among its task's training
@@ -80,7 +83,7 @@ class QuestionTable:
         ranked = self.known.rank(self.shortlist(row), question)
         return np.array([self.row_of[each] for each in ranked.ids], dtype=np.int64), ranked.scores
 
-    def encoding(self, reader: Reader, row: int) -> ImageEncoding:
+    def encoding(self, reader: PackedReader, row: int) -> ImageEncoding:
         """One image as a reader sees it, by its present projector."""
         tokens = self.tokens[row].to(reader.dtype)
         projector = reader.model.model.multi_modal_projector
@@ -91,12 +94,13 @@ class QuestionTable:
         """What a training image answers to the questions most like this one."""
         return self.known.passage(self.records[row].case_id, question)
 
-    def candidate(self, reader: Reader, row: int, question: str) -> CandidateInput:
+    def candidate(self, reader: PackedReader, row: int, question: str) -> CandidateInput:
         """A training image as a candidate for a question."""
-        features = reader.pool_features(self.encoding(reader, row).features)
-        return CandidateInput(features, self.records[row].label, self.passage(row, question))
+        return reader.candidate(
+            self.encoding(reader, row), self.records[row].label, self.passage(row, question)
+        )
 
-    def candidates(self, reader: Reader) -> CandidateCache:
+    def candidates(self, reader: PackedReader) -> CandidateCache:
         """The training images as a reader takes them, before a question gives them a passage."""
 
         def encode(ids: Sequence[str]) -> list[ImageEncoding]:
@@ -105,7 +109,7 @@ class QuestionTable:
         return CandidateCache(reader, self.known.corpus, encode)
 
 
-def load_question_table(work: Workspace, reader: Reader) -> QuestionTable:
+def load_question_table(work: Workspace, reader: PackedReader) -> QuestionTable:
     """Read the configured open tasks and encode their images once, without views.
 
     Raises:
@@ -124,10 +128,12 @@ def load_question_table(work: Workspace, reader: Reader) -> QuestionTable:
             raise ConfigError(f"train_questions.tasks must be open tasks, '{name}' has labels")
         folder, records = load_corpus(task, Path(settings.data), ("train", "val"))
         asked = [record for record in records if record.questions]
+        if not work.config.data.noncommercial:
+            asked = without_noncommercial(asked)
         parts.append(load_images(folder, asked, work.config.tower.image_size))
         names += [task.name] * len(asked)
     images = join_images(*parts)
-    tokens = encode_corpus_tokens(reader, images)
+    tokens = encode_corpus_tokens(reader, images, work.features)
     sides = np.array([record.split for record in images.records])
     return QuestionTable(
         images.records,
@@ -172,8 +178,7 @@ def _content(images: ImageSet, row: int) -> NDArray[np.uint8]:
 
 
 def embed_images(
-    projections: RetrieverProjections, reader: Reader, tokens: Tensor
+    projections: RetrieverProjections, reader: PackedReader, tokens: Tensor
 ) -> NDArray[np.float32]:
-    """Unit rows (N, D) of the image head for (N, P, C) tokens."""
-    position_dim = int(reader.model.config.vision_config.position_dim)
-    return embed_tokens(projections, tokens.float(), position_dim)
+    """Unit rows (N, D) of the image head for (N, T, C) tokens."""
+    return embed_tokens(projections, tokens.float(), reader.tower.config)

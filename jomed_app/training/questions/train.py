@@ -21,10 +21,9 @@ from jomed_app.config.load import JomedConfig
 from jomed_app.config.training import QuestionTrainingConfig
 from jomed_app.data.records import AskedQuestion
 from jomed_app.data.wording.questions import taught_answer
-from jomed_app.models.loading import merge_lora
+from jomed_app.models.adapters import merge_lora
 from jomed_app.models.number_type import compute_dtype
-from jomed_app.models.reader.feature_forward import pool_grid
-from jomed_app.models.reader.packed import Reader
+from jomed_app.models.reader.packed import PackedReader
 from jomed_app.models.reader.prompt_encoder import PromptEncoder
 from jomed_app.progress import OnProgress
 from jomed_app.training.questions.table import QuestionTable, load_question_table
@@ -119,7 +118,7 @@ def question_blocks(
 
 
 def train_questions(
-    reader: Reader,
+    reader: PackedReader,
     table: QuestionTable,
     config: QuestionTrainingConfig,
     out: Path,
@@ -127,7 +126,7 @@ def train_questions(
     resume: bool = False,
     on_progress: OnProgress = no_progress,
 ) -> list[dict[str, float]]:
-    """Tune a reader whose model carries adapters (`models.loading.attach_lora`), in place.
+    """Tune a reader whose model carries adapters (`models.adapters.attach_lora`), in place.
 
     Args:
         reader: its vision tower stays as it is and is not even run.
@@ -181,7 +180,7 @@ def train_questions(
 
 def question_stage(
     config: JomedConfig, out: Path, *, resume: bool = False, on_progress: OnProgress = no_progress
-) -> tuple[Reader, QuestionTable]:
+) -> tuple[PackedReader, QuestionTable]:
     """Tune on the train splits together; writes `reader/questions`.
 
     Returns:
@@ -229,23 +228,24 @@ def _epoch_rows(
 
 
 def _features_in_order(
-    reader: Reader,
+    reader: PackedReader,
     tokens: Tensor,
     images: NDArray[np.int64],
     planned: Sequence[Sequence[PlannedQuestion]],
 ) -> list[Tensor]:
     """Projected tokens in the order in which the packed sequences show their images."""
-    shown = [[row for one in each for row in one.rows if row is not None] for each in planned]
+    rows = [[row for one in each for row in one.rows if row is not None] for each in planned]
     unique, places = np.unique(
-        np.array([*images, *(row for each in shown for row in each)], dtype=np.int64),
+        np.array([*images, *(row for each in rows for row in each)], dtype=np.int64),
         return_inverse=True,
     )
     project = reader.model.model.multi_modal_projector
-    projected = project(tokens[torch.from_numpy(unique)].to(project.linear_1.weight.dtype))
-    pooled = pool_grid(projected, reader.grid, reader.candidate_pool)
+    shown = tokens[torch.from_numpy(unique)]
+    projected = project(shown.to(project.linear_1.weight.dtype))
+    pooled = reader.pool_features(projected)
     features: list[Tensor] = []
     taken = len(images)
-    for place, each in enumerate(shown):
+    for place, each in enumerate(rows):
         features.append(projected[places[place]])
         for _ in each:
             features.append(pooled[places[taken]])

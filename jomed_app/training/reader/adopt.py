@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerBase
 
 from jomed_app.errors import BundleError
-from jomed_app.models.reader.packed import Reader
-from jomed_app.training.run.loop import CHECKPOINT_FILE, trainable_state
+from jomed_app.models.reader.packed import PackedReader
+from jomed_app.training.run.checkpoint import CHECKPOINT_FILE, read_weights
+from jomed_app.training.run.loop import trainable_state
 
 EMBEDDINGS = "embed_tokens.weight"
 
 
 @torch.no_grad()
-def adopt_reader(reader: Reader, folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+def adopt_reader(reader: PackedReader, folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
     """Copy a checkpoint's adapters and projector; embeddings go over token by token, by name.
 
     Args:
@@ -33,7 +33,7 @@ def adopt_reader(reader: Reader, folder: Path, tokenizer: PreTrainedTokenizerBas
             f"train_reader.start_from requires a run with reader/{folder.name}/{CHECKPOINT_FILE}, "
             "found none; train that run's reader first"
         )
-    saved = load_file(path)
+    saved = read_weights(path)
     for name, value in trainable_state({"reader": reader.model}).items():
         if name not in saved:
             raise BundleError(f"the run to start from must hold '{name}'; use its configuration")

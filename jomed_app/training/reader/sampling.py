@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jomed_app.boxes import Box
-from jomed_app.config.training import ReaderTrainingConfig
+from jomed_app.config.training import RowsConfig
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
 from jomed_app.data.wording.answers import Reading, answer_text
@@ -86,7 +86,7 @@ class RowSampler:
         records: Sequence[CaseRecord],
         pools: Mapping[str, Pool],
         shares: Mapping[int, Mapping[str, float]],
-        config: ReaderTrainingConfig,
+        config: RowsConfig,
         location_bins: int = 64,
     ) -> None:
         self.location_bins = location_bins
@@ -156,6 +156,14 @@ class RowSampler:
         return int(rng.choice(pool.neighbors[query]))
 
 
+def shown_facts(record: CaseRecord, question: str) -> tuple[str, str]:
+    """Label and passage that a candidate is shown with.
+
+    A comparison shows it without either, or the label would be the answer's half.
+    """
+    return ("unknown", "") if question == SAME_QUESTION else (record.label, record.passage)
+
+
 def to_block(
     planned: PlannedBlock,
     question: str,
@@ -167,15 +175,11 @@ def to_block(
     """Put a planned block into tokens.
 
     A block whose query is hidden is asked for the label only: what cannot be seen is not told.
-    A comparison shows the candidate without its label, or the label would be the answer's half.
     """
-    comparing = question == SAME_QUESTION
     if planned.candidate is None:
         prompt = prompts.no_candidate()
     else:
-        record = records[planned.candidate]
-        shown = ("unknown", "") if comparing else (record.label, record.passage)
-        prompt = prompts.candidate(*shown)
+        prompt = prompts.candidate(*shown_facts(records[planned.candidate], question))
     answer = prompts.answer(planned.answer, planned.complete)
     label_length = len(prompts.answer(" " + planned.answer.replace("<", " <").split()[0]))
     weights = []

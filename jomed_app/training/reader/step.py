@@ -9,13 +9,13 @@ from torch import Tensor
 
 from jomed_app.models.number_type import autocast
 from jomed_app.models.reader.feature_forward import call_hidden
-from jomed_app.models.reader.packed import Reader
+from jomed_app.models.reader.packed import PackedReader
 from jomed_app.objectives.jomed.answers import answer_loss
 from jomed_app.training.reader.packing import IGNORED, Block, pack
 
 
 def answer_step_loss(
-    reader: Reader,
+    reader: PackedReader,
     queries: Sequence[Sequence[int]],
     blocks: Sequence[Sequence[Block]],
     features_in_order: Callable[[], Sequence[Tensor]],

@@ -6,25 +6,29 @@ step. Ours: the reader does not change, so each pair is read once; the heads the
 
 from __future__ import annotations
 
+import io
 import logging
-import os
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.errors import BundleError
 from jomed_app.inference.case_reader import CaseReader
-from jomed_app.models.reader.packed import CandidateInput, ImageEncoding
+from jomed_app.models.reader.protocol import CandidateInput, Encoding
 from jomed_app.progress import OnProgress
+from jomed_app.storage.durable import write_file
 from jomed_app.training.run.loop import no_progress
 
 logger = logging.getLogger(__name__)
 
 PACKED = 16  # candidates read in one sequence: longer ones attend to more that they may not see
 SAVE_EVERY = 40  # queries
+KEPT = ("key", "queries", "counts", "candidates", "log_likelihood", "plain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class AnswerCache:
         key: names the reader and the question; a file of another key is refused.
 
     Raises:
-        BundleError: if the file holds another reader's answers.
+        BundleError: if the file holds another reader's answers, or is damaged.
     """
 
     def __init__(self, path: Path, key: str) -> None:
@@ -102,13 +106,12 @@ class AnswerCache:
         self._known[query] = CachedAnswers(rows, log_likelihood, plain)
 
     def save(self) -> None:
-        """Write beside, then rename: an interrupted save leaves the older file whole."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        """Write all that is known; an interrupted save leaves the older file whole."""
         queries = self.queries
         known = [self._known[query] for query in queries]
-        part = self.path.with_name(f".{self.path.name}.part.npz")
+        content = io.BytesIO()
         np.savez(
-            part,
+            content,
             key=np.array(self.key),
             queries=np.array(queries, dtype=np.int64),
             counts=np.array([len(each.candidates) for each in known], dtype=np.int64),
@@ -116,30 +119,37 @@ class AnswerCache:
             log_likelihood=np.concatenate([each.log_likelihood for each in known]),
             plain=np.stack([each.plain for each in known]),
         )
-        os.replace(part, self.path)
+        write_file(self.path, content.getvalue())
 
     def _load(self) -> None:
-        with np.load(self.path, allow_pickle=False) as stored:
-            found = str(stored["key"])
-            if found != self.key:
-                raise BundleError(
-                    f"cached answers must be those of reader '{self.key}', '{self.path.name}' "
-                    f"holds those of '{found}'; delete the file to read again"
-                )
-            ends = np.cumsum(stored["counts"])
-            candidates, scores = stored["candidates"], stored["log_likelihood"]
-            for query, end, count, plain in zip(
-                stored["queries"], ends, stored["counts"], stored["plain"], strict=True
-            ):
-                span = slice(end - count, end)
-                self._known[int(query)] = CachedAnswers(candidates[span], scores[span], plain)
+        try:
+            with np.load(self.path, allow_pickle=False) as kept:
+                stored = {name: kept[name] for name in KEPT}
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+            raise BundleError(
+                f"cached answers must be whole, found '{self.path.name}' damaged; "
+                "delete the file to read again"
+            ) from error
+        found = str(stored["key"])
+        if found != self.key:
+            raise BundleError(
+                f"cached answers must be those of reader '{self.key}', '{self.path.name}' "
+                f"holds those of '{found}'; delete the file to read again"
+            )
+        ends = np.cumsum(stored["counts"])
+        candidates, scores = stored["candidates"], stored["log_likelihood"]
+        for query, end, count, plain in zip(
+            stored["queries"], ends, stored["counts"], stored["plain"], strict=True
+        ):
+            span = slice(end - count, end)
+            self._known[int(query)] = CachedAnswers(candidates[span], scores[span], plain)
 
 
 def fill_cache(
     cache: AnswerCache,
     reader: CaseReader,
     wanted: Mapping[int, Sequence[int]],
-    encode_query: Callable[[int], ImageEncoding],
+    encode_query: Callable[[int], Encoding],
     encode_candidate: Callable[[int], CandidateInput],
     *,
     question: str | None = None,

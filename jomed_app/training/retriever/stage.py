@@ -11,16 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.config.load import JomedConfig
-from jomed_app.config.training import RetrieverTrainingConfig
-from jomed_app.models.retriever.embedded import Head, RetrieverProjections
+from jomed_app.config.training import HeadTrainingConfig
+from jomed_app.models.retriever.embedded import RetrieverProjections
 from jomed_app.progress import OnProgress
+from jomed_app.storage.durable import added_files
 from jomed_app.training.cases.fold_corpus import FoldCorpus
 from jomed_app.training.cases.table import ReaderTable, load_reader_table
 from jomed_app.training.cases.table_reader import TableReader, frozen_reader
 from jomed_app.training.retriever.answer_cache import AnswerCache, fill_cache
 from jomed_app.training.retriever.train import teach_from_cache, train_query_heads
-from jomed_app.training.run.loop import CHECKPOINT_FILE, no_progress
+from jomed_app.training.run.checkpoint import CHECKPOINT_FILE
+from jomed_app.training.run.loop import no_progress
 from jomed_app.training.run.workspace import Workspace
+from jomed_app.types import Head
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +32,7 @@ ANSWERS_FILE = "answers.npz"
 
 def open_cache(work: Workspace, name: str, table: ReaderTable) -> AnswerCache:
     """The cache of one frozen reader beside one table of cases."""
-    digest = hashlib.sha256((work.reader(name) / CHECKPOINT_FILE).read_bytes())
+    digest = hashlib.sha256((work.chosen_reader(name) / CHECKPOINT_FILE).read_bytes())
     digest.update(work.task.question.encode())
     for record in table.records:
         digest.update(f"{record.case_id} {record.label} {record.passage}\n".encode())
@@ -50,7 +53,8 @@ def retriever_stage(
         name = work.fold_name(fold)
         reader = frozen_reader(work, name)
         table = table or load_reader_table(work, reader, with_index=True)
-        corpus = FoldCorpus(table, fold)
+        candidates = config.train_retriever.candidates
+        corpus = FoldCorpus(table, fold, table.searched_rows(fold, candidates))
         cache = open_cache(work, name, table)
         work.forget_joint_readings(name)
         for seed in range(config.train_retriever.num_seeds):
@@ -59,13 +63,14 @@ def retriever_stage(
                 TableReader(reader, work.task, table),
                 corpus,
                 cache,
-                table.training_rows(fold),
+                table.taught_rows(fold),
                 settings,
                 work.retriever(name) / f"seed{seed}",
                 resume=resume,
                 on_progress=on_progress,
             )
-            heads.save_pretrained(work.retriever(name) / f"seed{seed}" / "projections")
+            with added_files(work.retriever(name) / f"seed{seed}") as beside:
+                heads.save_pretrained(beside / "projections")
 
 
 def teach_heads(
@@ -73,7 +78,7 @@ def teach_heads(
     corpus: FoldCorpus,
     cache: AnswerCache,
     queries: NDArray[np.int64],
-    config: RetrieverTrainingConfig,
+    config: HeadTrainingConfig,
     out: Path,
     *,
     resume: bool = False,
@@ -97,6 +102,7 @@ def teach_heads(
     table = corpus.table
     labels = np.array([reader.cases.task.labels.index(r.label) for r in table.records], np.intp)
     heads = copy.deepcopy(corpus.projections)
+    heads.requires_grad_(False)
     counts: dict[Head, int] = {"image": config.num_image, "text": config.num_text}
     wanted = {int(query): corpus.nearest(heads, int(query), counts) for query in queries}
     fill_cache(cache, reader.cases, wanted, reader.query, reader.candidate, on_progress=on_progress)

@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from jomed_app.config.training import RetrieverTrainingConfig
-from jomed_app.models.retriever.embedded import HEADS, Head, RetrieverProjections
+from jomed_app.config.training import HeadTrainingConfig
+from jomed_app.errors import CandidatesIgnoredError
+from jomed_app.models.retriever.query_heads import HEADS, MovedQueries
 from jomed_app.objectives.jomed.posterior import (
     candidate_log_posterior,
     released_log_posterior,
@@ -28,6 +29,7 @@ from jomed_app.objectives.jomed.posterior import (
 from jomed_app.progress import OnProgress
 from jomed_app.training.retriever.answer_cache import AnswerCache
 from jomed_app.training.run.loop import LoopSettings, no_progress, run_loop
+from jomed_app.types import Head
 
 TRAINING_ORDER: tuple[Head, ...] = ("text", "image")  # arXiv:2508.17394, authors' code
 MIN_VARIANCE = 1e-4  # of the answer's log-likelihood over candidates; below it nothing is taught
@@ -103,7 +105,7 @@ def teach_from_cache(
 
 
 def retriever_loss(
-    scores: Tensor, taught: TaughtQueries, rows: Tensor, config: RetrieverTrainingConfig
+    scores: Tensor, taught: TaughtQueries, rows: Tensor, config: HeadTrainingConfig
 ) -> Tensor:
     """Loss of one batch by the configured target.
 
@@ -124,10 +126,10 @@ def retriever_loss(
 
 
 def train_query_heads(
-    projections: RetrieverProjections,
+    projections: MovedQueries,
     taught: TaughtQueries,
     corpus: Mapping[Head, Tensor],
-    config: RetrieverTrainingConfig,
+    config: HeadTrainingConfig,
     out: Path,
     *,
     resume: bool = False,
@@ -137,7 +139,7 @@ def train_query_heads(
     """Train the text head, then the image head, in place; nothing else moves.
 
     Args:
-        projections: its heads learn, from where they are.
+        projections: of a frozen retriever; its heads learn, from where they are.
         taught: training queries.
         corpus: head -> (N, D) unit rows of the case table in that head's space, frozen.
         config: the recipe.
@@ -150,14 +152,14 @@ def train_query_heads(
         The log of each head.
 
     Raises:
-        ValueError: if the reader answers alike beside all candidates: there is nothing to learn.
+        CandidatesIgnoredError: if the reader answers alike beside all candidates.
     """
     if taught.variance < MIN_VARIANCE:
-        raise ValueError(
+        raise CandidatesIgnoredError(
             f"the answer's log-likelihood must vary over candidates by {MIN_VARIANCE} nats² or "
             f"more, found {taught.variance:.1e}: the reader ignores its candidates; tune it anew"
         )
-    projections.requires_grad_(False)
+    projections.query_heads.requires_grad_(False)
     logs: dict[Head, list[dict[str, float]]] = {}
     for head in order:
         logs[head] = _train_head(
@@ -167,11 +169,11 @@ def train_query_heads(
 
 
 def _train_head(
-    projections: RetrieverProjections,
+    projections: MovedQueries,
     head: Head,
     taught: TaughtQueries,
     corpus: Tensor,
-    config: RetrieverTrainingConfig,
+    config: HeadTrainingConfig,
     out: Path,
     resume: bool,
     on_progress: OnProgress,

@@ -62,7 +62,7 @@ def see_cases(
 
     Args:
         localizer: stays as it is.
-        cases: kept stride-8 maps.
+        cases: kept start maps.
         on_progress: called after every batch.
 
     Returns:

@@ -12,8 +12,14 @@ from jomed_app.config.load import JomedConfig
 from jomed_app.errors import ConfigError
 from jomed_app.models.localizer.localizer import load_localizer
 from jomed_app.progress import OnProgress
+from jomed_app.storage.durable import added_files, write_file
 from jomed_app.training.localizer.kept_views import KeptCases
-from jomed_app.training.localizer.stage import frozen_tower, keep_real, keep_simulated
+from jomed_app.training.localizer.stage import (
+    frozen_tower,
+    keep_real,
+    keep_simulated,
+    taught_rows,
+)
 from jomed_app.training.rewards.merge import tune_localizer
 from jomed_app.training.rewards.policy import (
     LocalizerPolicy,
@@ -22,6 +28,7 @@ from jomed_app.training.rewards.policy import (
     see_cases,
 )
 from jomed_app.training.rewards.reward_responses import class_set
+from jomed_app.training.rewards.text.embedded import tune_readers
 from jomed_app.training.rewards.train import greedy_localization
 from jomed_app.training.run.loop import no_progress
 from jomed_app.training.run.workspace import Workspace
@@ -33,14 +40,17 @@ Rows = NDArray[np.int64]
 def rewards_stage(
     config: JomedConfig, out: Path, *, resume: bool = False, on_progress: OnProgress = no_progress
 ) -> None:
-    """Tune the localizers that the stage `reader` left with rewards; writes `rewards/<name>`.
+    """Tune what the stage `reader` left with rewards, the localizers or the readers themselves.
 
-    Each is tuned on the cases that it was trained on. With `train_rewards.ship` the tuned ones are
-    read with and exported, else the untuned ones.
+    Each is tuned on the cases that it was trained on; localizers go to `rewards/<name>`. With
+    `train_rewards.ship` the tuned ones are read with and exported, else the untuned ones.
 
     Raises:
         ConfigError: if the stage `reader` has not been run.
     """
+    if config.train_rewards.tunes == "reader":
+        tune_readers(Workspace(out, config), resume=resume, on_progress=on_progress)
+        return
     work = Workspace(out, with_fewer_views(config))
     names = [work.fold_name(fold) for fold in work.trained_folds] or ["simulated"]
     for name in names:
@@ -74,7 +84,12 @@ def _parts(
     cases, folds = keep_real(work, tower, on_progress)
     parts = []
     for fold in work.trained_folds:
-        rows = np.arange(len(folds)) if fold is None else np.flatnonzero(folds != fold)
+        rows = taught_rows(work, folds, fold)
+        if not len(rows):
+            raise ConfigError(
+                "the stage 'rewards' requires cases with boxes to learn, found a share of 0; raise "
+                "data.labels_share"
+            )
         held_out = nothing if fold is None else np.flatnonzero(folds == fold)
         parts.append((work.fold_name(fold), rows, held_out))
     return cases, parts
@@ -108,6 +123,7 @@ def _tune_localizer(
         on_progress=on_progress,
     )
     after = greedy_localization(policy, watched, classes) if len(held_out) else None
-    localizer.save_pretrained(folder)
+    with added_files(folder) as beside:
+        localizer.save_pretrained(beside)
     figures = {"cases": len(held_out), "before": before, "after": after}
-    (folder / HELD_OUT_FILE).write_text(json.dumps(figures) + "\n", encoding="utf-8")
+    write_file(folder / HELD_OUT_FILE, json.dumps(figures) + "\n")

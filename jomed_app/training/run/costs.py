@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from jomed_app.errors import RecordError, first_fault
 from jomed_app.progress import OnProgress
+from jomed_app.storage.durable import write_file
 from jomed_app.types import Frozen
 
 COSTS_FILE = "costs.json"
@@ -152,11 +153,8 @@ def _sum(first: StageCost, second: StageCost) -> StageCost:
 
 
 def _write(run: Path, stages: dict[str, StageCost]) -> None:
-    """Write beside, then rename: an interrupted write leaves the older file whole."""
     costs = RunCosts(cores=os.cpu_count() or 1, stages=stages)
-    part = run / f".{COSTS_FILE}.part"
-    part.write_text(costs.model_dump_json(indent=1, by_alias=True) + "\n", encoding="utf-8")
-    os.replace(part, run / COSTS_FILE)
+    write_file(run / COSTS_FILE, costs.model_dump_json(indent=1, by_alias=True) + "\n")
 
 
 def _cpu_seconds() -> float:

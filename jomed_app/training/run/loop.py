@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,18 +15,14 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from jomed_app.errors import BundleError
 from jomed_app.progress import OnProgress
+from jomed_app.training.run.checkpoint import restore_checkpoint, save_checkpoint
 from jomed_app.training.run.device import training_accelerator
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT_FILE = "checkpoint.safetensors"
-OPTIMIZER_FILE = "optimizer.pt"
-MEAN_FILE = "mean.safetensors"
 MEAN_WARMUP = 10  # steps; early on the mean follows faster
 CPU = torch.device("cpu")
 
@@ -81,7 +76,7 @@ def run_loop(
     resume: bool = False,
     on_progress: OnProgress = no_progress,
     lr_factors: Mapping[str, float] | None = None,
-    device: torch.device = CPU,
+    device: torch.device | None = CPU,
 ) -> list[dict[str, float]]:
     """Minimize `step_loss(number)["loss"]` over the modules' trainable parameters.
 
@@ -98,32 +93,32 @@ def run_loop(
         on_progress: called after every step.
         lr_factors: learning-rate factor per module name, 1 where absent.
         device: where the modules are while they learn, and `step_loss` must send its batch; they
-            are on the CPU afterwards.
+            are on the CPU afterwards. None leaves them where they lie.
 
     Returns:
         The log: one dictionary of floats per step run now, of this process's last batch.
 
     Raises:
-        BundleError: if a checkpoint does not fit the modules.
+        BundleError: if a checkpoint does not fit the modules, or is damaged.
+        StorageError: if a checkpoint cannot be written; the one before stays.
         FloatingPointError: if the loss stops being finite; the last checkpoint stays.
     """
     out.mkdir(parents=True, exist_ok=True)
     accelerator = training_accelerator(settings.batches_per_step)
-    _place(modules, device)
+    if device is not None:
+        _place(modules, device)
     state = trainable_state(modules)
     factors = lr_factors or {}
+    peaks = [settings.lr * factors.get(name.split(".", 1)[0], 1.0) for name in state]
     groups = [
         {
             "params": [p],
-            "lr": settings.lr * factors.get(name.split(".", 1)[0], 1.0),
+            "lr": peak,
             "weight_decay": settings.weight_decay if p.ndim > 1 else 0.0,
         }
-        for name, p in state.items()
+        for p, peak in zip(state.values(), peaks, strict=True)
     ]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98))
-    scheduler = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: _cosine(step, settings.steps, settings.warmup)
-    )
     logger.info(
         "%d values learn in %d steps: rate %g, weight decay %g, gradient norm up to %g",
         sum(value.numel() for value in state.values()),
@@ -132,9 +127,9 @@ def run_loop(
         settings.weight_decay,
         settings.clip_norm,
     )
-    start = _restore(state, optimizer, scheduler, out) if resume else 0
+    start, kept_mean = restore_checkpoint(out, state, optimizer) if resume else (0, {})
     _start_alike(state, accelerator)
-    mean = _restore_mean(state, out, start) if settings.average else None
+    mean = (kept_mean or _copy_of(state)) if settings.average else None
     history: list[dict[str, float]] = []
     for step in range(start, settings.steps):
         optimizer.zero_grad(set_to_none=True)
@@ -146,8 +141,9 @@ def run_loop(
             accelerator.backward(terms["loss"])
         _average_gradients(state, accelerator)
         norm = accelerator.clip_grad_norm_(state.values(), settings.clip_norm)
+        for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+            group["lr"] = peak * _cosine(step, settings.steps, settings.warmup)
         optimizer.step()
-        scheduler.step()
         if mean is not None:
             _follow(mean, state, min(settings.average, (step + 1) / (step + MEAN_WARMUP)))
         values = {name: float(value.detach()) for name, value in terms.items()}
@@ -158,11 +154,12 @@ def run_loop(
         on_progress(step + 1, settings.steps, **values)
         due = settings.checkpoint_every and (step + 1) % settings.checkpoint_every == 0
         if due or step + 1 == settings.steps:
-            _save(state, optimizer, scheduler, step + 1, out, mean)
+            save_checkpoint(out, state, optimizer, step + 1, mean)
     if mean is not None:
         _follow(state, mean, 0.0)
     accelerator.wait_for_everyone()
-    _place(modules, CPU)
+    if device is not None:
+        _place(modules, CPU)
     return history
 
 
@@ -197,50 +194,8 @@ def _cosine(step: int, steps: int, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
 
 
-def _save(
-    state: Mapping[str, Tensor],
-    optimizer: torch.optim.Optimizer,
-    scheduler: torch.optim.lr_scheduler.LRScheduler,
-    step: int,
-    out: Path,
-    mean: Mapping[str, Tensor] | None,
-) -> None:
-    """Write beside, then rename: an interrupted save leaves the older checkpoint whole."""
-    weights = {name: value.detach().contiguous() for name, value in state.items()}
-    save_file(weights, out / f"{CHECKPOINT_FILE}.part")
-    torch.save(
-        {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict(), "step": step},
-        out / f"{OPTIMIZER_FILE}.part",
-    )
-    names = [CHECKPOINT_FILE, OPTIMIZER_FILE]
-    if mean is not None:
-        save_file(dict(mean), out / f"{MEAN_FILE}.part")
-        names.insert(0, MEAN_FILE)
-    for name in names:
-        os.replace(out / f"{name}.part", out / name)
-
-
-def _restore(
-    state: Mapping[str, Tensor],
-    optimizer: torch.optim.Optimizer,
-    scheduler: torch.optim.lr_scheduler.LRScheduler,
-    out: Path,
-) -> int:
-    if not (out / OPTIMIZER_FILE).is_file():
-        return 0
-    load_trainable(state, out)
-    saved = torch.load(out / OPTIMIZER_FILE, map_location=CPU, weights_only=True)
-    optimizer.load_state_dict(saved["optimizer"])
-    scheduler.load_state_dict(saved["scheduler"])
-    logger.info("resumed at step %d", saved["step"])
-    return int(saved["step"])
-
-
-def _restore_mean(state: Mapping[str, Tensor], out: Path, start: int) -> dict[str, Tensor]:
-    """The running mean of a resumed run; a new one starts from the weights."""
-    if start and (out / MEAN_FILE).is_file():
-        saved = load_file(out / MEAN_FILE)
-        return {name: value.to(state[name].device) for name, value in saved.items()}
+def _copy_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights as they are: where a running mean starts."""
     return {name: value.detach().clone().contiguous() for name, value in state.items()}
 
 
@@ -249,32 +204,3 @@ def _follow(mean: Mapping[str, Tensor], state: Mapping[str, Tensor], decay: floa
     """Move a mean towards the weights; a decay of 0 copies them."""
     for name, value in mean.items():
         value.lerp_(state[name], 1 - decay)
-
-
-def load_trainable(state: Mapping[str, Tensor], folder: Path) -> None:
-    """Copy a checkpoint's values into parameters of the same names.
-
-    Raises:
-        BundleError: if the checkpoint is missing or does not hold the same names and shapes.
-    """
-    path = folder / CHECKPOINT_FILE
-    if not path.is_file():
-        raise BundleError(f"a checkpoint requires {CHECKPOINT_FILE}; found none: train it first")
-    saved = load_file(path)
-    if missing := _difference(_shapes(state), _shapes(saved)):
-        raise BundleError(
-            f"the checkpoint must hold the parameters that train, '{missing}' differs; "
-            "train again or use the configuration that it was trained with"
-        )
-    with torch.no_grad():
-        for name, value in state.items():
-            value.copy_(saved[name])
-
-
-def _shapes(state: Mapping[str, Tensor]) -> set[tuple[str, torch.Size]]:
-    return {(name, value.shape) for name, value in state.items()}
-
-
-def _difference(state: set[tuple[str, torch.Size]], saved: set[tuple[str, torch.Size]]) -> str:
-    names = sorted(name for name, _ in state ^ saved)
-    return names[0] if names else ""

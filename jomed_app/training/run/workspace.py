@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -16,19 +16,21 @@ from jomed_app.config.load import JomedConfig
 from jomed_app.data.records import CaseRecord, read_records
 from jomed_app.data.tasks import Task, load_task
 from jomed_app.errors import ConfigError
-from jomed_app.models.loading import attach_lora, build_llava
+from jomed_app.models.adapters import attach_lora
+from jomed_app.models.loading import build_llava
 from jomed_app.models.number_type import compute_dtype
-from jomed_app.models.reader.packed import Reader
+from jomed_app.models.reader.packed import PackedReader
 from jomed_app.models.retriever.embedded import RetrieverConfig, RetrieverProjections
-from jomed_app.models.vision_tower import EfficientNetLiteModel
+from jomed_app.models.towers.families import VisionTower, load_tower, load_tower_config
+from jomed_app.models.towers.tokens import pooled_size
 from jomed_app.simulator import write_cases
+from jomed_app.storage.durable import whole_folder, write_file
+from jomed_app.training.base_weights.minilm import convert_passage_encoder
+from jomed_app.training.base_weights.smollm2 import convert_language_model
+from jomed_app.training.base_weights.towers import convert_vision_tower
 from jomed_app.training.reader.adopt import adopt_reader
-from jomed_app.training.run.base_weights import (
-    convert_language_model,
-    convert_passage_encoder,
-    convert_vision_tower,
-)
-from jomed_app.training.run.loop import load_trainable, trainable_state
+from jomed_app.training.run.checkpoint import load_trainable
+from jomed_app.training.run.loop import trainable_state
 
 SEED_STEP = 100_000  # simulated corpora never share a seed
 CORPORA = ("index", "align", "reader")
@@ -79,6 +81,11 @@ class Workspace:
         """Folder of a fold's cached answers and trained query heads: `fold0` ... or `final`."""
         return self.root / "retriever" / name
 
+    @property
+    def features(self) -> Path:
+        """Folder of what frozen towers said of whole sets; it can be removed at any time."""
+        return self.root / "features"
+
     def reading(self, name: str, fold: str) -> Path:
         """File of what was read of a fold's held-out cases, in the way that `name` says."""
         return self.root / "cv" / f"{name}.{fold}.json"
@@ -121,7 +128,20 @@ class Workspace:
 
     def chosen_localizer(self, name: str) -> Path:
         """Folder of the localizer that is read with and exported: tuned, or as it was trained."""
-        return self.tuned(name) if self.config.train_rewards.ship else self.localizer(name)
+        return self.tuned(name) if self._ships("localizer") else self.localizer(name)
+
+    def tuned_reader(self, name: str) -> Path:
+        """Folder of a reader that was tuned with rewards on its own text, of the same name."""
+        return self.root / "text_rewards" / name
+
+    def chosen_reader(self, name: str) -> Path:
+        """Folder of the reader's checkpoint that is read with and exported, likewise."""
+        return self.tuned_reader(name) if self._ships("reader") else self.reader(name)
+
+    def _ships(self, part: str) -> bool:
+        """Whether what rewards made of a part takes the place of what supervision made."""
+        rewards = self.config.train_rewards
+        return rewards.ship and rewards.tunes == part
 
     @property
     def shipped(self) -> str:
@@ -144,21 +164,22 @@ class Workspace:
         words = self.task.answer_words
         reader = self.config.reader
         if not (self.base("tower") / "config.json").is_file():
-            convert_vision_tower(self.base("tower"), self.config.tower.image_size)
+            with whole_folder(self.base("tower")) as folder:
+                convert_vision_tower(folder, self.config.tower)
         if not (self.base("language") / "tokenizer.json").is_file():
-            convert_language_model(
-                self.base("language"),
-                num_layers=reader.num_layers,
-                vocabulary_size=reader.vocabulary_size,
-                location_bins=reader.location_bins,
-                words=words,
-            )
+            with whole_folder(self.base("language")) as folder:
+                convert_language_model(
+                    folder,
+                    num_layers=reader.num_layers,
+                    vocabulary_size=reader.vocabulary_size,
+                    location_bins=reader.location_bins,
+                    words=words,
+                )
         if not (self.base("passages") / "tokenizer.json").is_file():
-            convert_passage_encoder(
-                self.base("passages"),
-                vocabulary_size=self.config.retriever.vocabulary_size,
-                texts=words,
-            )
+            with whole_folder(self.base("passages")) as folder:
+                convert_passage_encoder(
+                    folder, vocabulary_size=self.config.retriever.vocabulary_size, texts=words
+                )
 
     def simulate(self, name: str, on_case: Callable[[int, int], None] | None = None) -> None:
         """Simulate one of the corpora, where the task has a simulator; goes on where it stopped."""
@@ -179,8 +200,13 @@ class Workspace:
         )
 
     def simulated(self, name: str) -> list[CaseRecord]:
-        """Records of a simulated corpus; none where the task has no simulator."""
-        return read_records(self.corpus(name)) if self.task.simulator else []
+        """Records of a simulated corpus; none where the task has no simulator.
+
+        A class that is left out of the weights stays in the index.
+        """
+        records = read_records(self.corpus(name)) if self.task.simulator else []
+        left_out = "" if name == "index" else self.config.data.left_out
+        return [record for record in records if record.label != left_out]
 
     def passage_encoder(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """The frozen passage encoder (fp32) and its tokenizer."""
@@ -188,18 +214,17 @@ class Workspace:
         encoder.eval()
         return encoder, AutoTokenizer.from_pretrained(self.base("passages"))
 
-    def fresh_tower(self) -> EfficientNetLiteModel:
+    def fresh_tower(self) -> VisionTower:
         """The base tower, ready to train."""
-        tower = EfficientNetLiteModel.from_pretrained(self.base("tower"))
+        tower = load_tower(self.base("tower"))
         tower.to(memory_format=torch.channels_last)  # type: ignore[call-arg]
         return tower
 
     def fresh_projections(self) -> RetrieverProjections:
         """Untrained projections of the configured width."""
-        tower = EfficientNetLiteModel.config_class.from_pretrained(self.base("tower"))
         return RetrieverProjections(
             RetrieverConfig(
-                feature_size=tower.hidden_size - tower.position_dim,
+                feature_size=pooled_size(load_tower_config(self.base("tower"))),
                 dim=self.config.retriever.dim,
                 query_mix=self.config.retriever.query_mix,
             )
@@ -219,7 +244,7 @@ class Workspace:
         projections.train(False)
         return projections
 
-    def plain_reader(self) -> Reader:
+    def plain_reader(self) -> PackedReader:
         """The aligned tower and the language model; the projector as `align` left it, or fresh.
 
         All runs in the machine's faster number type; nothing is set to learn.
@@ -234,20 +259,20 @@ class Workspace:
             projector.load_state_dict(load_file(self.align / PROJECTOR_FILE))
         model.to(compute_dtype())  # type: ignore[arg-type]
         model.model.vision_tower.to(memory_format=torch.channels_last).requires_grad_(False)
-        return Reader(
+        return PackedReader(
             model,
             tokenizer,
             location_bins=settings.location_bins,
             candidate_pool=settings.candidate_pool,
         )
 
-    def keep_projector(self, reader: Reader) -> None:
+    def keep_projector(self, reader: PackedReader) -> None:
         """Write a reader's projector where `plain_reader` finds it."""
         state = reader.model.model.multi_modal_projector.state_dict()
         plain = {name: value.float().contiguous() for name, value in state.items()}
-        save_file(plain, self.align / PROJECTOR_FILE)
+        write_file(self.align / PROJECTOR_FILE, save(plain))
 
-    def trainable_reader(self, start: Path | None = None) -> tuple[Reader, nn.Module]:
+    def trainable_reader(self, start: Path | None = None) -> tuple[PackedReader, nn.Module]:
         """The aligned tower and the language model with adapters, from a checkpoint if given.
 
         Returns:
@@ -261,7 +286,7 @@ class Workspace:
             load_trainable(trainable_state({"reader": model}), start)
         return reader, adapted
 
-    def starting_reader(self) -> tuple[Reader, nn.Module]:
+    def starting_reader(self) -> tuple[PackedReader, nn.Module]:
         """What tuning on real cases starts from: the reader tuned on simulated pairs.
 
         It is this run's own, or, with `start_from`, that of another run.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from jomed_app.errors import CancelledError
-from jomed_app.imaging import read_image
-from jomed_app.types import ChecksDone, Completed, FinalReady
+from jomed_app.imaging import turned_over
+from jomed_app.imaging.content.region import wish_of, with_region
+from jomed_app.imaging.decoder import read_untrusted
+from jomed_app.types import ChecksDone, Completed, FinalReady, ImageRecord, RegionWish
 from jomed_app.ui import text
 from jomed_app.ui.handlers.removal import answer_without_decisive
 from jomed_app.ui.handlers.screen import Screen, closed, failure
@@ -28,15 +31,22 @@ def open_case(
     data: bytes,
     *,
     frame: int = 0,
+    region: RegionWish = "found",
+    invert: bool = False,
     is_simulated: bool = False,
+    sender: str = "",
 ) -> Screen:
     """Decode a file and make it the session's case; the session's last case is forgotten first."""
     store.purge(session)
     try:
-        image = read_image(data, frame=frame)
+        image = read_untrusted(data, frame=frame, region=region, sender=sender)
+        image = turned_over(image) if invert else image
+        file_bytes = data if image.num_frames > 1 else None
+        del data
         case = Case(
             image=image,
-            file_bytes=data if image.num_frames > 1 else None,
+            file_bytes=file_bytes,
+            sender=sender,
             is_simulated=is_simulated,
             retrieval=store.search(session, engine.info.opens_with),
         )
@@ -45,13 +55,76 @@ def open_case(
     except Exception as error:
         return closed(failure(error))
     store.open(session, case)
+    return _opened(engine, case, value, text.STATUS_DECODED)
+
+
+def _opened(engine: ReadingEngine, case: Case, value: dict[str, Any], sentence: str) -> Screen:
+    """Return the screen of a case that waits for its run."""
+    reading = Reading(info=case.image.info, retrieval=case.retrieval)
     return Screen(
-        status=Status(text.STATUS_DECODED, is_busy=True),
-        checks=Checks(image.info, image.metadata),
+        status=Status(sentence, is_busy=True),
+        checks=Checks(case.image.info, case.image.metadata),
         viewer=value,
         diagnosis=Diagnosis.of(reading, engine.info),
         is_busy=True,
     )
+
+
+def choose_region(
+    engine: ReadingEngine, store: CaseStore, session: str, wish: RegionWish
+) -> Screen:
+    """Read another part of the same picture; a part that cannot be read changes nothing."""
+    case = store.get(session)
+    if case is None:
+        return closed(text.NO_CASE)
+    return _read_anew(
+        engine, store, session, case, lambda image: with_region(image, wish), text.STATUS_REGION
+    )
+
+
+def read_inverted(engine: ReadingEngine, store: CaseStore, session: str) -> Screen:
+    """Read the same picture with black and white exchanged."""
+    case = store.get(session)
+    if case is None:
+        return closed(text.NO_CASE)
+    return _read_anew(engine, store, session, case, turned_over, text.STATUS_INVERTED)
+
+
+def go_on(engine: ReadingEngine, store: CaseStore, session: str) -> Screen:
+    """Read the same picture in spite of the checks that asked about it, for research."""
+    case = store.get(session)
+    if case is None:
+        return closed(text.NO_CASE)
+    sentence = text.STATUS_GOES_ON
+    return _read_anew(engine, store, session, case, lambda image: image, sentence, anyway=True)
+
+
+def _read_anew(
+    engine: ReadingEngine,
+    store: CaseStore,
+    session: str,
+    case: Case,
+    change: Callable[[ImageRecord], ImageRecord],
+    sentence: str,
+    *,
+    anyway: bool = False,
+) -> Screen:
+    """Open a changed record of the same file as a new case; what cannot be done changes nothing."""
+    try:
+        changed = Case(
+            image=change(case.image),
+            file_bytes=case.file_bytes,
+            sender=case.sender,
+            is_simulated=case.is_simulated,
+            anyway=anyway,
+            retrieval=case.retrieval,
+        )
+        reading = Reading(info=changed.image.info, retrieval=changed.retrieval)
+        value = viewer_value(changed, reading, engine)
+    except Exception as error:
+        return Screen(banner=Banner(failure(error)))
+    store.open(session, changed)
+    return _opened(engine, changed, value, sentence)
 
 
 def choose_frame(engine: ReadingEngine, store: CaseStore, session: str, frame: int) -> Screen:
@@ -59,7 +132,37 @@ def choose_frame(engine: ReadingEngine, store: CaseStore, session: str, frame: i
     case = store.get(session)
     if case is None or case.file_bytes is None:
         return closed(text.NO_CASE)
-    return open_case(engine, store, session, case.file_bytes, frame=frame)
+    return open_case(
+        engine,
+        store,
+        session,
+        case.file_bytes,
+        frame=frame,
+        region=wish_of(case.image),
+        invert=case.image.info.inverted_as_asked,
+        sender=case.sender,
+    )
+
+
+def awaits_model(store: CaseStore, session: str) -> bool:
+    """Whether the session has a case that is still to be read."""
+    case = store.get(session)
+    return case is not None and case.result is None
+
+
+def waiting(place: int, seconds: float | None) -> Screen:
+    """Return the screen of a case that waits in line."""
+    return Screen(status=Status(text.waiting_status(place, seconds), is_busy=True), is_busy=True)
+
+
+def turned_away(error: Exception) -> Screen:
+    """Return the screen of a case that could not wait or was not read, and may be run again."""
+    return Screen(
+        status=Status(text.STATUS_IDLE),
+        banner=Banner(failure(error)),
+        diagnosis=Diagnosis(),
+        can_run=True,
+    )
 
 
 def run_case(engine: ReadingEngine, store: CaseStore, session: str) -> Iterator[Screen]:
@@ -67,9 +170,17 @@ def run_case(engine: ReadingEngine, store: CaseStore, session: str) -> Iterator[
     case = store.get(session)
     if case is None or case.result is not None:
         return
+    with case.in_use():
+        yield from _screens(engine, store, session, case)
+
+
+def _screens(engine: ReadingEngine, store: CaseStore, session: str, case: Case) -> Iterator[Screen]:
+    """Yield the screen after each event of a case's run."""
     reading = Reading(info=case.image.info, retrieval=case.retrieval)
     try:
-        for event in engine.run(case.image, retrieval=case.retrieval, cancel=case.is_cancelled):
+        for event in engine.run(
+            case.image, retrieval=case.retrieval, anyway=case.anyway, cancel=case.is_cancelled
+        ):
             if store.get(session) is not case:
                 return  # purged, or another case was opened meanwhile
             reading = reading.after(event)
@@ -98,12 +209,8 @@ def run_case(engine: ReadingEngine, store: CaseStore, session: str) -> Iterator[
         if store.get(session) is case:
             yield stopped(engine, case)
     except Exception as error:
-        yield Screen(
-            status=Status(text.STATUS_IDLE),
-            banner=Banner(failure(error)),
-            diagnosis=Diagnosis(),
-            can_run=True,
-        )
+        if store.get(session) is case:
+            yield turned_away(error)
     finally:
         if case.result is None:
             case.cancel()

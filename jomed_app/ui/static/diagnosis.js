@@ -1,4 +1,4 @@
-// Copy and download of the result, and "restore all".
+// Copy and download of the result, "restore all", and the ways to go on from a question.
 const base = window.location.origin + window.location.pathname.replace(/\/?$/, '/');
 const source = (name) => {
   const node = element.querySelector(`[data-source="${name}"]`);
@@ -32,5 +32,9 @@ element.addEventListener('click', async (event) => {
     setTimeout(() => URL.revokeObjectURL(url), 1000);
   } else if (button.dataset.action === 'restore-all') {
     trigger('case_restore_all');
+  } else if (button.dataset.action === 'go-on') {
+    trigger('case_go_on');
+  } else if (button.dataset.action === 'read-inverted') {
+    trigger('case_inverted');
   }
 });

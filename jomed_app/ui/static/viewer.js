@@ -12,8 +12,10 @@ let panes = new Map();
 let token = null, selected = 'query';
 let linked = true, boxesOn = true, inverted = false, threshold = 0.5;
 let heatOn = false, usualOn = false, heatAsked = false;
-let findingsHtml = null;
+let findingsHtml = null, othersHtml = null, foldedHtml = null;
+let unfolded = new Set();
 let win = null, shownWin = null, windowTurn = 0;
+let drawing = false, drawn = null;
 
 const say = (words) => { part('said').textContent = words; };
 
@@ -73,20 +75,16 @@ function draw(pane) {
   pane.svg.replaceChildren();
   if (isQuery) drawLayers(pane, f);
   if (boxesOn) {
-    kept.forEach((box) => {
+    kept.forEach((box, number) => {
       const x = f.left + box.x0 / pane.data.columns * f.w, y = f.top + box.y0 / pane.data.rows * f.h;
       const w = (box.x1 - box.x0) / pane.data.columns * f.w, h = (box.y1 - box.y0) / pane.data.rows * f.h;
       const kind = isQuery ? 'predicted' : 'known';
       pane.svg.append(node('rect', { x, y, width: w, height: h, class: `box-under box-${kind}` }));
-      pane.svg.append(node('rect', { x, y, width: w, height: h, class: `box-line box-${kind}` }));
-      if (isQuery) {
-        const words = `${box.label} ${box.score.toFixed(2)}`;
-        const at = { x: clamp(x, 4, Math.max(4, f.width - words.length * 7)), y: y > 20 ? y - 6 : y + h + 15 };
-        pane.svg.append(node('text', { ...at, class: 'box-words' }, words));
-      }
+      pane.svg.append(node('rect', { x, y, width: w, height: h, class: `box-line box-${kind}${isQuery ? lineOf(number) : ''}` }));
     });
   }
-  if (isQuery) drawUsualWords(pane, f);
+  if (isQuery) listBoxes(pane, boxesOn ? kept : []);
+  if (isQuery && drawn) pane.svg.append(node('rect', { ...onStage(pane, f, drawn), class: 'region-line' }));
   let words = '';
   const say = props.value.words;
   if (isQuery) {
@@ -97,18 +95,25 @@ function draw(pane) {
   } else if (!boxes.length) words = say.unmarked;
   pane.words.textContent = words;
 }
+// Which box is which is said below the image, by its line: no word lies over pixels.
+const LINES = ['', ' is-dashed', ' is-dotted'];
+function lineOf(number) { return LINES[Math.min(number, LINES.length - 1)]; }
+function listBoxes(pane, kept) {
+  const said = kept.map((box) => `${box.label} ${box.score.toFixed(2)}`).join('; ');
+  if (pane.boxesSaid === said) return;
+  pane.boxesSaid = said;
+  pane.boxList.hidden = !kept.length;
+  pane.boxList.replaceChildren(...kept.map((box, number) => {
+    const item = document.createElement('span'), line = document.createElement('span'), words = document.createElement('span');
+    line.className = `box-key${lineOf(number)}`; line.setAttribute('aria-hidden', 'true');
+    words.className = 'box-words'; words.textContent = `${box.label} ${box.score.toFixed(2)}`;
+    item.append(line, words);
+    return item;
+  }));
+}
 function counted(number, one, many) { return `${number} ${number === 1 ? one : many}`; }
 
 /* ---- layers over the query: heat map and usual place ---- */
-const LABEL_LINE = 13, LABEL_CHARACTER = 6.2, MAX_LABEL_LINES = 6;
-function freePlace(taken, left, right, low, width) {
-  for (let line = 0; line < MAX_LABEL_LINES; line += 1) {
-    const y = low + LABEL_LINE * (line + 1) - 1;
-    const x = [left, right - width].find((at) => taken.every((other) => Math.abs(other.y - y) >= LABEL_LINE || at + width + 4 < other.x || other.x + other.width + 4 < at));
-    if (x !== undefined) return { x, y, width };
-  }
-  return { x: left, y: low + LABEL_LINE - 1, width };
-}
 function drawLayers(pane, f) {
   const { heat, usual } = props.value;
   const showsHeat = heatOn && !!heat.image;
@@ -122,15 +127,6 @@ function drawLayers(pane, f) {
     const x = f.left + box.x0 * f.w, y = f.top + box.y0 * f.h, w = (box.x1 - box.x0) * f.w, h = (box.y1 - box.y0) * f.h;
     const edges = { x, y, width: w, height: h, opacity: (0.45 + 0.5 * box.strength).toFixed(2) };
     pane.svg.append(node('rect', { ...edges, class: 'usual-under' }), node('rect', { ...edges, class: 'usual-line' }));
-  });
-}
-function drawUsualWords(pane, f) {
-  if (!usualOn) return;
-  const taken = [];
-  props.value.usual.boxes.filter((box) => box.label).forEach((box) => {
-    const place = freePlace(taken, f.left + box.x0 * f.w, f.left + box.x1 * f.w, f.top + box.y1 * f.h, box.label.length * LABEL_CHARACTER);
-    taken.push(place);
-    pane.svg.append(node('text', { x: place.x, y: place.y, class: 'usual-words' }, box.label));
   });
 }
 function showLayers() {
@@ -149,6 +145,11 @@ function showLayers() {
   pane.heatWords.querySelector('.heat-ramp-bar').style.background = heat.ramp;
   pane.heatWords.querySelector('.heat-said').textContent = heat.words;
   pane.usualWords.hidden = !usualOn; pane.usualWords.textContent = usual.words;
+  usual.boxes.filter((box) => box.label).forEach((box) => {
+    const label = document.createElement('span');
+    label.className = 'usual-words'; label.textContent = box.label;
+    pane.usualWords.append(' ', label);
+  });
 }
 function toggleHeat() {
   const { heat } = props.value;
@@ -180,14 +181,15 @@ function makePane(data) {
   const box = document.createElement('section');
   box.className = `pane is-${data.kind}`;
   box.dataset.pane = data.id;
-  box.innerHTML = '<div class="pane-head"><span class="pane-title"></span><span class="pane-note"></span></div>'
-    + '<div class="stage"><img alt="" draggable="false"><div class="heat" hidden></div><svg class="overlay" aria-hidden="true"></svg><div class="stage-words"></div><span class="stage-tag">simulated</span></div>'
+  box.innerHTML = '<div class="pane-head"><span class="pane-mark" aria-hidden="true">▸</span><span class="pane-title"></span><span class="pane-note"></span></div>'
+    + '<div class="stage"><img alt="" draggable="false"><div class="heat" hidden></div><svg class="overlay" aria-hidden="true"></svg></div><p class="stage-words"></p>'
+    + (data.kind === 'query' ? '<p class="box-list" hidden></p>' : '')
     + (data.kind === 'query' ? '<p class="layer-words is-heat" hidden><span class="heat-ramp"><span>less</span><span class="heat-ramp-bar"></span><span>more</span></span><span class="heat-said"></span></p><p class="layer-words is-usual" hidden></p>' : '')
     + '<div class="card"></div>';
   const pane = {
     box, data, off: still(), cardHtml: null, source: null,
     stage: box.querySelector('.stage'), img: box.querySelector('img'), svg: box.querySelector('svg'),
-    words: box.querySelector('.stage-words'), card: box.querySelector('.card'),
+    words: box.querySelector('.stage-words'), boxList: box.querySelector('.box-list'), card: box.querySelector('.card'),
     heat: box.querySelector('.heat'), heatSource: null,
     heatWords: box.querySelector('.is-heat'), usualWords: box.querySelector('.is-usual'),
   };
@@ -197,15 +199,14 @@ function makePane(data) {
 }
 function fillPane(pane, data) {
   pane.data = data;
-  pane.box.setAttribute('aria-label', data.kind === 'query' ? 'Query image' : `Similar case ${data.title}`);
+  pane.box.setAttribute('aria-label', `Image of ${data.title}`);
   pane.box.classList.toggle('is-removed', !!data.removed);
   pane.box.classList.toggle('is-counter', !!data.counter || data.kind === 'counter');
-  pane.box.querySelector('.stage-tag').hidden = !data.simulated;
   pane.stage.style.setProperty('--shape', `${data.columns} / ${data.rows}`);
   pane.box.querySelector('.pane-title').textContent = data.title;
-  pane.box.querySelector('.pane-note').textContent = data.note || '';
+  pane.box.querySelector('.pane-note').textContent = [data.simulated ? 'simulated' : '', data.note || ''].filter(Boolean).join(' · ');
   if (pane.source !== data.image) { pane.source = data.image; pane.img.src = data.image; }
-  pane.img.alt = data.kind === 'query' ? 'query image' : `image of similar case ${data.title}`;
+  pane.img.alt = `image of ${data.title}`;
   if (pane.cardHtml !== data.card) {
     const open = Array.from(pane.card.querySelectorAll('details[open]'), (d) => d.dataset.key);
     pane.card.innerHTML = data.card;
@@ -220,6 +221,7 @@ const sizes = new ResizeObserver((entries) => {
 /* ---- pointers ---- */
 function attachPointers(pane) {
   const stage = pane.stage, touches = new Map();
+  let drawFrom = null;
   const spot = (event) => {
     const area = stage.getBoundingClientRect();
     return { x: event.clientX - area.left, y: event.clientY - area.top };
@@ -232,6 +234,7 @@ function attachPointers(pane) {
   stage.addEventListener('pointerdown', (event) => {
     if (event.button !== 0) return;
     touches.set(event.pointerId, spot(event));
+    drawFrom = spot(event);
     try { stage.setPointerCapture(event.pointerId); } catch (error) { /* the pointer is gone already */ }
     select(pane.data.id, false);
     root.focus({ preventScroll: true });
@@ -240,6 +243,7 @@ function attachPointers(pane) {
     const before = touches.get(event.pointerId);
     if (!before) return;
     const now = spot(event);
+    if (drawing && pane.data.kind === 'query') { drawRegion(pane, drawFrom, now); return; }
     if (touches.size === 1) {
       if (event.pointerType === 'mouse' || frameOf(pane).z > 1.01) panBy(pane, now.x - before.x, now.y - before.y);
     } else {
@@ -254,7 +258,42 @@ function attachPointers(pane) {
   const end = (event) => touches.delete(event.pointerId);
   stage.addEventListener('pointerup', end);
   stage.addEventListener('pointercancel', end);
-  stage.addEventListener('dblclick', () => fitAll());
+  stage.addEventListener('dblclick', () => { if (!drawing) fitAll(); });
+}
+
+/* ---- region: the part of the picture that is read, px of the file ---- */
+const corners = () => Array.from(element.querySelectorAll('[data-corner]'));
+function onStage(pane, f, [x0, y0, x1, y1]) {
+  const [left, top] = props.value.region.corners, unit = f.w / pane.data.columns;
+  return { x: f.left + (x0 - left) * unit, y: f.top + (y0 - top) * unit, width: Math.max(0, x1 - x0) * unit, height: Math.max(0, y1 - y0) * unit };
+}
+function inFile(pane, spot) {
+  const f = frameOf(pane), [left, top, right, bottom] = props.value.region.corners;
+  const x = left + (spot.x - f.left) / f.w * pane.data.columns, y = top + (spot.y - f.top) / f.h * pane.data.rows;
+  return [Math.round(clamp(x, left, right)), Math.round(clamp(y, top, bottom))];
+}
+function drawRegion(pane, from, to) {
+  const [ax, ay] = inFile(pane, from), [bx, by] = inFile(pane, to);
+  drawn = [Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by)];
+  corners().forEach((input, place) => { input.value = drawn[place]; });
+  draw(pane);
+}
+function setDrawing(on) {
+  drawing = on; pressed('draw', on);
+  const pane = panes.get('query');
+  if (pane) pane.stage.classList.toggle('is-drawing', on);
+}
+function showRegion() {
+  const { region } = props.value;
+  part('region-words').textContent = region.words;
+  corners().forEach((input, place) => { input.value = region.corners[place]; input.max = place % 2 ? region.rows : region.columns; });
+  element.querySelectorAll('[data-region]').forEach((button) => {
+    button.hidden = button.dataset.region === 'found' && !region.found;
+    button.setAttribute('aria-pressed', String(button.dataset.region === region.wish));
+  });
+}
+function readRegion(region) {
+  if (region !== props.value.region.wish) trigger('case_region', { region });
 }
 
 /* ---- window ---- */
@@ -311,6 +350,7 @@ function select(id, scroll = true) {
   selected = id;
   panes.forEach((pane, key) => {
     pane.box.classList.toggle('is-selected', key === id);
+    if (key === id) pane.box.setAttribute('aria-current', 'true'); else pane.box.removeAttribute('aria-current');
     if (key === id && scroll) pane.box.scrollIntoView({ block: 'nearest', inline: 'center', behavior: 'auto' });
   });
   const pane = active();
@@ -338,11 +378,14 @@ const commands = {
   invert: () => { inverted = !inverted; pressed('invert', inverted); drawAll(); say(inverted ? 'inverted' : 'not inverted'); },
   help: () => { const box = part('help'); box.hidden = !box.hidden; element.querySelector('[data-do="help"]').setAttribute('aria-expanded', String(!box.hidden)); },
   window: () => { const open = part('window').classList.toggle('is-open'); element.querySelector('[data-do="window"]').setAttribute('aria-expanded', String(open)); },
+  region: () => { const box = part('region'); box.hidden = !box.hidden; element.querySelector('[data-do="region"]').setAttribute('aria-expanded', String(!box.hidden)); if (box.hidden) setDrawing(false); },
+  draw: () => { setDrawing(!drawing); say(drawing ? 'drag a rectangle on your image' : 'not drawing'); },
+  'read-region': () => readRegion(corners().map((input) => Math.round(Number(input.value)))),
   'frame-back': () => toFrame(props.value.frame - 1),
   'frame-next': () => toFrame(props.value.frame + 1),
 };
 const keys = {
-  '+': commands.in, '-': commands.out, '=': commands.fit, i: commands.invert, b: commands.boxes, l: commands.link, h: commands.heat, u: commands.usual,
+  '+': commands.in, '-': commands.out, '=': commands.fit, i: commands.invert, b: commands.boxes, l: commands.link, h: commands.heat, u: commands.usual, r: commands.region,
   ' ': () => { fitAll(); if (inverted) commands.invert(); resetWindow(); say('view reset'); },
   '[': () => { setThreshold(threshold - 0.05); say(part('threshold').getAttribute('aria-valuetext')); },
   ']': () => { setThreshold(threshold + 0.05); say(part('threshold').getAttribute('aria-valuetext')); },
@@ -369,13 +412,16 @@ root.addEventListener('click', (event) => {
   else if (button.dataset.search) {
     const isIdle = button.getAttribute('aria-disabled') !== 'true';
     if (isIdle && button.getAttribute('aria-pressed') !== 'true') trigger('case_search', { retrieval: button.dataset.search });
-  } else if (button.dataset.preset !== undefined) {
+  } else if (button.dataset.region) readRegion(button.dataset.region);
+  else if (button.dataset.preset !== undefined) {
     const preset = props.value.window.presets[Number(button.dataset.preset)];
     setWindow(preset.center, preset.width, true);
-  } else if (button.dataset.action === 'remove') trigger('case_remove', { id: button.dataset.id });
+  } else if (button.dataset.unfold) toggleFolded(button.dataset.unfold);
+  else if (button.dataset.action === 'remove') trigger('case_remove', { id: button.dataset.id });
   else if (button.dataset.action === 'restore') trigger('case_restore', { id: button.dataset.id });
 });
 root.addEventListener('input', (event) => {
+  if (event.target.dataset.corner) { drawn = corners().map((input) => Number(input.value)); if (panes.get('query')) draw(panes.get('query')); }
   const name = event.target.dataset.part;
   if (name === 'threshold') setThreshold(Number(event.target.value));
   else if (name === 'center' || name === 'width') setWindow(Number(part('center').value), Number(part('width').value), false);
@@ -407,14 +453,37 @@ function showSearch(search) {
   if (part('search-change').innerHTML !== search.change) part('search-change').innerHTML = search.change;
 }
 
+/* ---- cases without a pane ---- */
+function showFolded(html) {
+  if (foldedHtml !== html) {
+    const old = part('folded').querySelector('details'), open = !!old && old.open;
+    foldedHtml = html; part('folded').innerHTML = html;
+    const anew = part('folded').querySelector('details');
+    if (anew) anew.open = open;
+  }
+  part('folded').querySelectorAll('[data-unfold]').forEach((button) => {
+    const on = unfolded.has(button.dataset.unfold);
+    button.setAttribute('aria-pressed', String(on)); button.textContent = on ? 'Hide image' : 'Show image';
+  });
+}
+function toggleFolded(id) {
+  const shows = !unfolded.delete(id);
+  if (shows) unfolded.add(id);
+  refresh();
+  if (shows) select(id);
+}
+
 /* ---- value ---- */
 function newCase(value) {
+  unfolded = new Set();
   token = value.case; selected = 'query'; inverted = false; heatOn = false; usualOn = false; heatAsked = false;
   pressed('invert', false);
   shared = { z: 1, x: 0.5, y: 0.5 };
   panes.forEach((pane) => { sizes.unobserve(pane.stage); pane.box.remove(); });
   panes = new Map(); win = null; shownWin = null; windowTurn += 1;
+  drawn = null; setDrawing(false);
   if (!value.panes.length) return;
+  showRegion();
   setThreshold(value.threshold);
   const settings = value.window;
   const center = part('center'), width = part('width');
@@ -445,9 +514,10 @@ function refresh() {
     return;
   }
   showSearch(value.search);
-  const wanted = new Set(value.panes.map((pane) => pane.id));
+  const shown = value.panes.filter((data) => !data.folded || unfolded.has(data.id));
+  const wanted = new Set(shown.map((pane) => pane.id));
   panes.forEach((pane, id) => { if (!wanted.has(id)) { sizes.unobserve(pane.stage); pane.box.remove(); panes.delete(id); } });
-  value.panes.forEach((data, number) => {
+  shown.forEach((data, number) => {
     const isQuery = data.kind === 'query';
     const holder = part(isQuery ? 'query-holder' : 'cases'), place = isQuery ? 0 : number - 1;
     let pane = panes.get(data.id);
@@ -455,9 +525,11 @@ function refresh() {
     fillPane(pane, data);
     if (holder.children[place] !== pane.box) holder.insertBefore(pane.box, holder.children[place] || null);
   });
-  panes = new Map(value.panes.map((data) => [data.id, panes.get(data.id)]));
+  panes = new Map(shown.map((data) => [data.id, panes.get(data.id)]));
   if (findingsHtml !== value.findings) { findingsHtml = value.findings; part('findings').innerHTML = findingsHtml; }
-  part('cases').dataset.cases = value.panes.length - 1;
+  if (othersHtml !== value.others) { othersHtml = value.others; part('others').innerHTML = othersHtml; }
+  showFolded(value.folded);
+  part('cases').dataset.cases = shown.length - 1;
   showLayers(); showMeaning(); showWindow(); select(panes.has(selected) ? selected : 'query', false); drawAll();
 }
 watch('value', refresh);

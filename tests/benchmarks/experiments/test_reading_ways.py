@@ -35,6 +35,7 @@ from jomed_app.data.records import CaseRecord
 from jomed_app.training.cases.fold_corpus import FoldCorpus
 from jomed_app.training.cases.table import ReaderTable
 from jomed_app.training.run.workspace import groups_of
+from tests.few_trials import few_trials
 from tests.markdown_tables import unpadded
 
 
@@ -248,7 +249,8 @@ def test_a_job_is_tuned_read_and_not_repeated(tiny_run, tmp_path, monkeypatch):
     out = tmp_path / "out"
     arguments = [str(tiny_run), "--out", str(out), "--results", str(tmp_path / "results")]
     arguments += ["--steps", "1", "--cases", "3", "--only", "mixed-1.0-malignant"]
-    assert main(arguments) == 0
+    with few_trials():
+        assert main(arguments) == 0
     (path,) = out.glob("*.json")
     values = json.loads(path.read_text())
     assert path.name == "breast-mixed-1.0-malignant-0.json"

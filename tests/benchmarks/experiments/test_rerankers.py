@@ -20,6 +20,7 @@ from benchmarks.experiments.rerankers.run import main
 from jomed_app.evaluation.held_out import HeldOutCase
 from jomed_app.evaluation.report.schema import read_report
 from jomed_app.inference.conclusion.evidence import Evidence
+from tests.few_trials import few_trials
 from tests.tiny_run import NUM_REAL
 
 
@@ -122,7 +123,8 @@ def test_every_way_to_use_a_run_s_kept_answers_is_reported(tiny_run, tmp_path, m
         raise AssertionError("no reader is asked")
 
     monkeypatch.setattr("jomed_app.evaluation.folds.readings.read_fold", again)
-    assert main([str(run)]) == 0
+    with few_trials():
+        assert main([str(run)]) == 0
     assert capsys.readouterr().out == "report.gap.json\n"
     report = read_report(run / "cv" / "report.gap.json")
     assert (report.task, report.split, report.n) == ("breast-oracle-gap", "2-fold", NUM_REAL)

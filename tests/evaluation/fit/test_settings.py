@@ -127,6 +127,15 @@ def test_the_error_rates_count_every_case(readings, fitted):
     assert rates["disagree"].rate > rates["consistent"].rate
 
 
+def test_every_case_stands_somewhere(readings, fitted):
+    """What the screen shows is counted apart from whether the readings agree."""
+    calibration = fitted.profile.calibration
+    assert sum(each.num_cases for each in calibration.standing_errors.values()) == len(readings[0])
+    for name, each in calibration.standing_errors.items():
+        if name in calibration.error_rates:
+            assert each.num_cases <= calibration.error_rates[name].num_cases
+
+
 def test_the_profile_survives_a_file(fitted):
     stored = json.loads(json.dumps(fitted.to_dict()))
     assert set(stored["thresholds"]) == set(Settings.model_fields)

@@ -12,14 +12,22 @@ from jomed_app.evaluation.folds.readings import read_folds
 from jomed_app.evaluation.report.build import read_report
 from jomed_app.evaluation.systems import ADVERSARIAL, JOINT_NAMES, SYSTEMS
 from jomed_app.inference.calibration.probabilities import Calibration
-from jomed_app.training.reader.train import encode_corpus_tokens
+from jomed_app.training.cases.tower_tokens import encode_corpus_tokens
 from jomed_app.training.run.loop import no_progress
 from jomed_app.training.run.workspace import Workspace
+from tests.few_trials import RESAMPLES, few_trials
 from tests.tiny_run import NUM_REAL, tiny_config
 
 REPORTS = tuple(
     f"report{kind}{suffix}" for kind in ("", ".masked", ".index") for suffix in ("", ".binary")
 )
+
+
+@pytest.fixture
+def short():
+    """Fit and resample as little as the run itself did."""
+    with few_trials():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +45,7 @@ def readings(folder, name="raw"):
 @pytest.mark.parametrize("name", REPORTS)
 def test_every_real_case_is_answered_by_every_system(folder, name):
     report = read_report(folder / f"{name}.json")
-    assert report.n == NUM_REAL
+    assert (report.n, report.num_resamples) == (NUM_REAL, RESAMPLES)
     joint = () if "masked" in name else tuple(JOINT_NAMES.values())
     binary, misled = "binary" in name, name == "report"
     own = [each for each in SYSTEMS if misled or each != ADVERSARIAL]
@@ -155,6 +163,7 @@ def _forget_adversarial(path):
     path.write_text(json.dumps(cases))
 
 
+@pytest.mark.usefixtures("short")
 def test_a_fold_that_was_read_is_not_read_again(tiny_run, tiny_real_cases, tmp_path, monkeypatch):
     run = shutil.copytree(tiny_run, tmp_path / "run")
     (run / "cv" / "settings.json").unlink()
@@ -177,6 +186,7 @@ def test_a_fold_that_was_read_is_not_read_again(tiny_run, tiny_real_cases, tmp_p
         assert found == kept[corpus]["standard"]
 
 
+@pytest.mark.usefixtures("short")
 def test_the_quick_way_says_the_same_from_fewer_answers(tiny_run, tiny_real_cases, tmp_path):
     run = shutil.copytree(tiny_run, tmp_path / "run")
     for path in (run / "cv").iterdir():

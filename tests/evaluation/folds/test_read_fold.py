@@ -12,13 +12,14 @@ import torch
 from jomed_app.config.load import JomedConfig
 from jomed_app.config.training import RetrieverTrainingConfig
 from jomed_app.evaluation.folds.read_fold import read_fold, read_joint, view_of
-from jomed_app.models.retriever.embedded import HEADS
+from jomed_app.models.retriever.query_heads import HEADS
+from jomed_app.models.towers.tokens import pooled_size
 from jomed_app.retrieval.search import find_candidates
 from jomed_app.training.cases.fold_corpus import FoldCorpus
 from jomed_app.training.cases.table_reader import TableReader
 from jomed_app.training.retriever.answer_cache import AnswerCache
 from jomed_app.training.retriever.stage import teach_heads
-from tests.evaluation.noise_table import POSITION_DIM, TASK, noise_table
+from tests.evaluation.noise_table import TASK, noise_table
 from tests.tiny_models import build_tiny_reader
 
 FOLD = 1
@@ -47,7 +48,7 @@ def corpus(table):
 def read(reader, table, *, fold=FOLD, tokens=None, members=None, **more):
     corpus = FoldCorpus(table, fold, members)
     queries = table.tokens[table.real] if tokens is None else tokens
-    view = view_of(table, TASK, POSITION_DIM)
+    view = view_of(table, TASK, reader.tower.config)
     return read_fold(reader, TASK, corpus, fold, queries, view, K, **more)
 
 
@@ -61,12 +62,12 @@ def row_of(name):
     return int(name.removeprefix("c"))
 
 
-def test_a_view_holds_labels_groups_and_features(table):
-    view = view_of(table, TASK, POSITION_DIM)
+def test_a_view_holds_labels_groups_and_features(reader, table):
+    view = view_of(table, TASK, reader.tower.config)
     assert view.labels.tolist() == [place % 3 for place in range(18)]
     assert view.groups[6] == view.groups[7] == "pair"
     assert view.groups[8] == "c8"
-    assert view.features.shape == (18, table.tokens.shape[-1] - POSITION_DIM)
+    assert view.features.shape == (18, pooled_size(reader.tower.config))
 
 
 def test_a_fold_is_read_beside_cases_of_the_other_folds(reader, table):

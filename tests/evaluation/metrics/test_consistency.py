@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from jomed_app.evaluation.metrics.consistency import (
     is_inconsistent,
     label_agreement_at_k,
     oracle_accuracy,
+    pass_at_k,
 )
 
 AGREE = np.array([[0.8, 0.2], [0.6, 0.4]])
@@ -26,6 +29,19 @@ def test_inconsistent_means_more_than_one_prediction() -> None:
 def test_oracle_needs_one_right_candidate() -> None:
     assert oracle_accuracy([AGREE, DIFFER], [1, 1]) == 0.5
     assert oracle_accuracy([AGREE, DIFFER], [0, 1]) == 1
+
+
+def test_the_heaviest_candidates_count_first() -> None:
+    """The second of DIFFER, its lightest, is the only one that says 1."""
+    weights = [np.array([0.5, 0.5]), np.array([0.5, 0.2, 0.3])]
+    found = [pass_at_k([AGREE, DIFFER], weights, [0, 1], k) for k in (1, 2, 3)]
+    assert found == [0.5, 0.5, 1.0]
+    assert pass_at_k([AGREE, DIFFER], weights, [0, 1], 3) == oracle_accuracy(
+        [AGREE, DIFFER], [0, 1]
+    )
+    assert math.isnan(pass_at_k([AGREE, DIFFER], weights, [0, 1], 4))
+    with pytest.raises(ValueError, match="k must be >= 1, found 0"):
+        pass_at_k([AGREE], weights[:1], [0], 0)
 
 
 def test_chance_oracle_known_values() -> None:

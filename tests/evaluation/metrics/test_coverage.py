@@ -7,7 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jomed_app.evaluation.metrics.coverage import coverage_curve, risk_coverage_area
+from jomed_app.evaluation.metrics.coverage import (
+    coverage_curve,
+    ranked_risk_area,
+    risk_coverage_area,
+)
 from jomed_app.evaluation.metrics.probabilities import accuracy
 
 
@@ -20,6 +24,15 @@ def test_the_area_has_its_hand_value():
     """By confidence: right, wrong, right; errors among the first 1, 2, 3: 0, 1/2, 1/3."""
     found = risk_coverage_area(rows(0.7, 0.9, 0.6), [1, 0, 0])
     assert found == pytest.approx((0 + 1 / 2 + 1 / 3) / 3)
+
+
+def test_a_rank_goes_before_confidence():
+    """By rank: the right ones first, by confidence among them; errors 0, 0, 1/3."""
+    said, truth = rows(0.7, 0.9, 0.6), [1, 0, 0]
+    assert ranked_risk_area(said, truth, [1, 0, 0]) == pytest.approx((0 + 0 + 1 / 3) / 3)
+    assert ranked_risk_area(said, truth, [2, 2, 2]) == risk_coverage_area(said, truth)
+    with pytest.raises(ValueError, match="one rank a case"):
+        ranked_risk_area(said, truth, [0, 1])
 
 
 def test_the_curve_has_its_hand_value():

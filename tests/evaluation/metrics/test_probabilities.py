@@ -21,6 +21,7 @@ from jomed_app.evaluation.metrics.probabilities import (
     negative_log_likelihood,
     sensitivity,
     specificity,
+    specificity_at_sensitivity,
     to_binary,
 )
 
@@ -44,6 +45,22 @@ def test_fold_into_positive_and_rest() -> None:
     assert sensitivity(PROBABILITIES, LABELS, 2) == 1
     assert specificity(PROBABILITIES, LABELS, 1) == 1
     assert sensitivity(PROBABILITIES, LABELS, 1) == 0.5
+
+
+def test_an_operating_point_by_hand() -> None:
+    """Positives score 0.9, 0.6, 0.4, 0.2; negatives 0.5, 0.3, 0.1, 0.4."""
+    scores = np.array([0.9, 0.6, 0.4, 0.2, 0.5, 0.3, 0.1, 0.4])
+    rows = np.stack([1 - scores, scores], axis=1)
+    truth = [1, 1, 1, 1, 0, 0, 0, 0]
+    found = [specificity_at_sensitivity(rows, truth, 1, each) for each in (0.5, 0.75, 0.76, 1.0)]
+    assert found == [1.0, 0.5, 0.25, 0.25], "the threshold itself counts as positive"
+    assert math.isnan(specificity_at_sensitivity(rows[:4], truth[:4], 1, 0.9))
+    twenty = np.linspace(0.01, 0.99, 20)
+    many = np.stack([1 - twenty, twenty], axis=1)
+    labels = [1] * 10 + [0] * 10
+    assert specificity_at_sensitivity(many, labels, 1, 0.9) == 0.0
+    with pytest.raises(ValueError, match=r"target must lie in \(0, 1\], found 0"):
+        specificity_at_sensitivity(rows, truth, 1, 0)
 
 
 def test_auroc_counts_ties_one_half() -> None:

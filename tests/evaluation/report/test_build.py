@@ -63,6 +63,39 @@ def test_figures_are_those_of_the_metric_functions(report) -> None:
     assert (report.n, report.n_clean, report.n_groups) == (60, 54, 30)
 
 
+def test_help_and_harm_count_the_same_cases_with_and_without(report) -> None:
+    """Against a system that is `knn` under another name, `knn` itself changes nothing."""
+    cases = [
+        replace(case, systems=dict(case.systems) | {"image_alone": case.systems["knn"]})
+        for case in CASES
+    ]
+    found = {(each.system, each.without): each for each in build_report(cases, **FIXED).effects}
+    assert set(found) == {(name, "image_alone") for name in ("knn", "rag", "joint")}
+    same, joint = found["knn", "image_alone"], found["joint", "image_alone"]
+    assert (same.helped, same.harmed, same.help_ci) == (0, 0, (0, 0))
+    gain = report.systems["joint"].accuracy - report.systems["knn"].accuracy
+    assert joint.help_rate - joint.harm_rate == pytest.approx(gain)
+    assert (joint.n, joint.helped) == (60, round(60 * joint.help_rate))
+    assert joint.help_ci[0] <= joint.help_rate <= joint.help_ci[1]
+    assert report.effects == (), "nothing was scored without known cases"
+
+
+def test_candidates_that_know_are_counted_by_weight(report) -> None:
+    joint = report.systems["joint"]
+    assert list(joint.pass_at) == [1, 2, 4], "no case has eight candidates"
+    assert joint.pass_at[4] == joint.oracle_accuracy
+    assert joint.pass_at[1] <= joint.pass_at[2] <= joint.pass_at[4]
+    assert report.systems["knn"].pass_at == {}
+
+
+def test_agreement_is_measured_against_confidence_on_the_same_cases(report) -> None:
+    found = report.systems["rag"].selective
+    assert found.by_confidence == report.systems["rag"].aurc
+    assert found.difference == pytest.approx(found.by_agreement - found.by_confidence)
+    assert found.ci[0] <= found.difference <= found.ci[1]
+    assert report.systems["knn"].selective is None
+
+
 def test_inconsistent_subset_is_fixed_by_the_reference(report) -> None:
     read = [case.systems["rag"].candidate_probabilities for case in CASES]
     subset = np.flatnonzero(consistency.is_inconsistent(read))
@@ -146,7 +179,7 @@ def test_report_survives_the_file(report, tmp_path) -> None:
     write_report(report, path)
     assert read_report(path) == report
     stored = json.loads(path.read_text())
-    assert stored["schema"] == "jomed.report/2"
+    assert stored["schema"] == "jomed.report/3"
     assert {
         "accuracy", "accuracy_ci", "macro_f1", "auroc", "ece", "inconsistent_rate",
         "inconsistent_accuracy", "oracle_accuracy", "chance_oracle", "label_agreement_at_k",
@@ -172,7 +205,7 @@ def test_damaged_reports_are_named(tmp_path) -> None:
     with pytest.raises(RecordError, match=r"found none at 'report\.json'"):
         read_report(tmp_path / "report.json")
     (tmp_path / "report.json").write_text('{"task": 3}')
-    with pytest.raises(RecordError, match=r"must follow schema jomed\.report/2: task"):
+    with pytest.raises(RecordError, match=r"must follow schema jomed\.report/3: task"):
         read_report(tmp_path / "report.json")
 
 

@@ -16,8 +16,7 @@ from jomed_app.imaging import read_image
 from jomed_app.imaging.dicom.deidentify import window_name
 from tests.imaging.datasets import gradient, make_dataset, to_bytes
 
-# The one free text on the allow-list (it names the device), and what decoding itself needs.
-ALLOWED = {"ManufacturerModelName"}
+# What decoding itself needs.
 NEEDED = {
     "SpecificCharacterSet",
     "PhotometricInterpretation",
@@ -54,7 +53,7 @@ def marked_dataset() -> tuple[Dataset, list[str]]:
             vr, keyword = entry[0], entry[4]
             if vr not in TEXT_VRS or tag >> 16 in (0x0000, 0x0002) or not keyword:
                 continue
-            if keyword in ALLOWED | NEEDED or tag >> 16 == 0x7FE0:
+            if keyword in NEEDED or tag >> 16 == 0x7FE0:
                 continue
             marker = SHORT.get(vr, "MARKER{}").format(number + 10_000)
             dataset.add_new(tag, vr, marker)
@@ -122,7 +121,7 @@ def test_allowed_facts_are_read_and_odd_values_are_dropped():
     dataset.BodyPartExamined = "BREAST"
     dataset.ViewPosition = "MLO"
     dataset.ImageLaterality = "L"
-    dataset.ManufacturerModelName = "Senographe 2000D"
+    dataset.ManufacturerModelName = "Senographe 2000D"  # free text: it may hold a serial number
     dataset.ImagerPixelSpacing = ["0.1", "0.1"]
     metadata = dict(read_image(to_bytes(dataset)).metadata)
     assert metadata == {
@@ -137,14 +136,11 @@ def test_allowed_facts_are_read_and_odd_values_are_dropped():
         "ImagerPixelSpacing": "0.1 x 0.1",
         "PixelSpacing": "0.1 x 0.1",
         "TransferSyntax": "Explicit VR Little Endian",
-        "ManufacturerModelName": "Senographe 2000D",
         "VOILUTFunction": "LINEAR_EXACT",
     }
     dataset.BodyPartExamined = "SMITH JOHN"
-    dataset.ManufacturerModelName = "Model\nof Dr. Müller, room 7, second floor, left"
     metadata = read_image(to_bytes(dataset)).metadata
     assert "BodyPartExamined" not in metadata
-    assert "ManufacturerModelName" not in metadata
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from jomed_app.inference.questions.free_answers import (
     unite_answers,
     word_answer,
 )
+from jomed_app.models.reader.greedy import greedy_ids
 from jomed_app.retrieval.question_search import Voter
 from jomed_app.retrieval.vote import SMALLEST_SHARE
 from tests.tiny_models import build_tiny_reader
@@ -39,7 +40,7 @@ def encodings(reader):
 
 @pytest.fixture(scope="module")
 def candidates(reader, encodings):
-    from jomed_app.models.reader.packed import CandidateInput
+    from jomed_app.models.reader.protocol import CandidateInput
 
     return [
         CandidateInput(reader.pool_features(each.features), label, passage)
@@ -71,17 +72,17 @@ def greedy(reader, query, candidates, row, max_tokens):
 def test_every_row_generates_as_if_alone(reader, encodings, candidates):
     reading = reader.read(encodings[0], QUESTION, candidates)
     length = reading.cache.get_seq_length()
-    found = reader.generate(reading, 5)
+    found = greedy_ids(reader, reading, 5)
     assert reading.cache.get_seq_length() == length, "the reading is left as it was"
     assert found == [greedy(reader, encodings[0], candidates, row, 5) for row in range(3)]
-    assert reader.generate(reading, 5) == found
-    assert [each[:2] for each in found] == reader.generate(reading, 2)
+    assert greedy_ids(reader, reading, 5) == found
+    assert [each[:2] for each in found] == greedy_ids(reader, reading, 2)
 
 
 def test_an_answer_needs_room(reader, encodings):
     reading = reader.read(encodings[0], QUESTION, [])
     with pytest.raises(ValueError, match="max_tokens >= 1, found 0"):
-        reader.generate(reading, 0)
+        greedy_ids(reader, reading, 0)
 
 
 PLAIN = Profile()

@@ -13,12 +13,10 @@ from jomed_app.models.localizer.localizer import (
     Localizer,
     LocalizerConfig,
     LocalizerOutput,
-    carry_early_stages,
-    early_map,
     load_localizer,
 )
 from jomed_app.models.pixels import to_pixel_values
-from tests.tiny_models import build_tiny_tower
+from tests.tiny_models import build_tiny_dinov2, build_tiny_tower
 
 SIDE, BINS, LABELS = 64, 16, 3
 
@@ -37,7 +35,7 @@ def build(stride: int = 16, **more: object) -> Localizer:
         **more,
     )
     localizer = Localizer(shape)
-    localizer.copy_stages(build_tiny_tower())
+    localizer.start_from(build_tiny_tower())
     return localizer.eval()
 
 
@@ -49,7 +47,7 @@ def squares(count: int = 3) -> list[np.ndarray]:
 @pytest.fixture
 def maps():
     with torch.no_grad():
-        return early_map(build_tiny_tower(), to_pixel_values(squares()))
+        return build_tiny_tower().start_map(to_pixel_values(squares()))
 
 
 def speak(localizer: Localizer, *answers: LocalizerOutput) -> None:
@@ -88,11 +86,11 @@ def test_everything_has_its_shape(maps, stride, cells):
     torch.testing.assert_close(said.attention.sum(-1), torch.ones(3))
 
 
-def test_the_early_map_is_what_the_tower_goes_on_from():
+def test_the_start_map_is_what_the_tower_goes_on_from():
     tower = build_tiny_tower(image_size=SIDE)
     pixels = torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     localizer = build()
-    hidden = early_map(tower, pixels)
+    hidden = tower.start_map(pixels)
     assert hidden.shape == (2, tower.config.stage_channels[2], SIDE // 8, SIDE // 8)
     for stage in localizer.stages[:2]:
         hidden = stage(hidden)
@@ -159,7 +157,7 @@ def test_it_sees_images_with_its_own_early_stages():
     """Squares lead to the same answer as the tower's maps; nothing of the tower is needed."""
     localizer = build()
     with torch.no_grad():
-        early = early_map(build_tiny_tower(), to_pixel_values(squares()))
+        early = build_tiny_tower().start_map(to_pixel_values(squares()))
     expected = localizer.find_in_maps(early)
     for one, other in zip(localizer.find(squares()), expected, strict=True):
         assert one.box.as_tuple() == pytest.approx(other.box.as_tuple(), abs=1e-5)
@@ -201,7 +199,7 @@ def test_a_folder_without_early_stages_takes_those_of_a_tower(tmp_path):
 
 def test_early_stages_are_carried_from_a_tower():
     localizer, other = build(), build_tiny_tower(7)
-    carry_early_stages(localizer, other)
+    localizer.early.take(other)
     assert torch.equal(localizer.early.stem.weight, other.stem.weight)
     assert torch.equal(localizer.stages[0][0].project.weight, build().stages[0][0].project.weight)
     localizer.early.stem.weight.data.zero_()
@@ -212,10 +210,52 @@ def test_early_stages_are_carried_from_a_tower():
     ("field", "value", "message"),
     [
         ("image_size", 100, "image_size must be a multiple of 32, found 100"),
-        ("stride", 4, "stride must be 8 or 16, found 4"),
+        ("stride", 4, "stride must be 8 or 16 or 32, found 4"),
         ("width", 100, "width must be a multiple of 24, found 100"),
     ],
 )
 def test_a_shape_that_cannot_be_is_refused(field, value, message):
     with pytest.raises(ValueError, match=message):
         LocalizerConfig(**{field: value})
+
+
+@pytest.mark.parametrize("stride", [7, 14])
+def test_a_lent_tower_is_no_part_of_the_localizer(tmp_path, stride):
+    tower = build_tiny_dinov2(image_size=56)
+    shape = LocalizerConfig(
+        image_size=56,
+        tower=tower.config.to_diff_dict(),
+        width=24,
+        stride=stride,
+        location_bins=BINS,
+    )
+    localizer = Localizer(shape).eval()
+    localizer.start_from(tower)
+    seen = [each[:56, :56] for each in squares()]
+    found = localizer.find(seen)
+    assert found[0].attention.shape == (56 // stride, 56 // stride)
+    localizer.save_pretrained(tmp_path)
+    assert not [name for name in load_file(tmp_path / "model.safetensors") if "early" in name]
+    again = load_localizer(tmp_path, tower=tower)
+    assert again.find(seen)[1].box == found[1].box
+    alone = load_localizer(tmp_path)
+    with torch.no_grad():
+        start = tower.start_map(to_pixel_values(seen))
+    assert alone.find_in_maps(start)[1].box == found[1].box
+    with pytest.raises(ValueError, match="must be lent the reader's tower"):
+        alone.find(seen)
+
+
+def test_gradients_stay_behind_the_start_map():
+    tower = build_tiny_dinov2(image_size=56)
+    shape = LocalizerConfig(
+        image_size=56, tower=tower.config.to_diff_dict(), width=24, stride=14, location_bins=BINS
+    )
+    localizer = Localizer(shape)
+    localizer.start_from(tower)
+    with torch.no_grad():
+        start = tower.start_map(torch.randn(1, 3, 56, 56))
+    said = localizer(start)
+    (said.edge_logits.square().mean() + said.dense.scores.square().mean()).backward()
+    assert all(each.grad is None for each in tower.parameters())
+    assert localizer.laterals[0].weight.grad.abs().sum() > 0

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional
+from transformers import LlamaForCausalLM
 
+from jomed_app.errors import MemoryShortError
+from jomed_app.models.loading import join_llava
 from jomed_app.models.reader.feature_forward import call_with_features, pool_grid
-from jomed_app.models.reader.packed import CandidateInput, Reader
-from tests.tiny_models import build_tiny_reader
+from jomed_app.models.reader.packed import PackedReader
+from jomed_app.models.reader.protocol import CandidateInput
+from tests.threads import at_once
+from tests.tiny_models import build_tiny_dinov2, build_tiny_reader, tiny_text_config
 
 QUESTION = "What is it?"
 CLOSE = {"atol": 1e-4, "rtol": 1e-4}  # float32 sums in another order
@@ -205,9 +212,27 @@ def test_pooling_keeps_leading_dimensions():
     torch.testing.assert_close(pool_grid(features, 4, 2)[1, 2], pool_grid(features[1, 2], 4, 2))
 
 
+def test_a_class_token_is_read_and_never_averaged(reader):
+    tower = build_tiny_dinov2(image_size=56, token_grid=2)
+    language = LlamaForCausalLM(tiny_text_config(reader.tokenizer))
+    model = join_llava(tower, language, reader.prompts.image_token_id)
+    seeing = PackedReader(model, reader.tokenizer, location_bins=16, candidate_pool=2)
+    assert (seeing.prompts.query_tokens, seeing.prompts.candidate_tokens) == (5, 2)
+    assert seeing.pool_features(torch.tensor([[9.0], [1], [2], [3], [6]])).tolist() == [[9], [3]]
+
+    (seen,) = seeing.encode_pixels(torch.randn(1, 3, 56, 56))
+    weight = model.model.multi_modal_projector
+    with torch.no_grad():
+        torch.testing.assert_close(seen.features, weight(seen.tokens))
+    known = seeing.candidate(seen, "benign", "")
+    alone = seeing.read(seen, QUESTION, [known]).next_log_prob
+    other = replace(seen, features=seen.features.index_fill(0, torch.tensor(0), 0.0))
+    assert not torch.allclose(seeing.read(other, QUESTION, [known]).next_log_prob, alone)
+
+
 def test_the_pool_must_divide_the_grid(reader):
     with pytest.raises(ValueError, match="must divide the 4 tokens a side, found 3"):
-        Reader(reader.model, reader.tokenizer, location_bins=16, candidate_pool=3)
+        PackedReader(reader.model, reader.tokenizer, location_bins=16, candidate_pool=3)
 
 
 def test_a_reading_of_nothing_is_refused(reader, images):
@@ -218,3 +243,46 @@ def test_a_reading_of_nothing_is_refused(reader, images):
 def test_an_empty_answer_is_refused(reader, reading):
     with pytest.raises(ValueError, match="at least one token"):
         reader.score_answers(reading, [[3], []])
+
+
+def test_memory_that_runs_out_is_one_sentence(reader, images, candidates, reading, monkeypatch):
+    works = {
+        "encode": lambda: reader.encode_pixels(torch.randn(1, 3, 128, 128)),
+        "read": lambda: reader.read(images[0], QUESTION, candidates),
+        "score": lambda: reader.score(reading, ["benign", "no mass"]),
+        "generate": lambda: reader.generate(reading, 3),
+    }
+
+    def fail(*_, **__):
+        raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 20 bytes")
+
+    before = works["score"]()
+    with monkeypatch.context() as broken:
+        broken.setattr(reader.model.model.language_model, "forward", fail)
+        broken.setattr(reader.tower, "forward", fail)
+        for work in works.values():
+            with pytest.raises(
+                MemoryShortError,
+                match=r"^the model requires more memory than is free here; lower the number of "
+                r"candidates, or --precision \(nf4 needs least\)$",
+            ):
+                work()
+    assert torch.equal(works["score"](), before), "the next case goes on"
+
+
+@pytest.mark.parametrize("number_type", [torch.float32, torch.bfloat16])
+def test_four_threads_find_what_one_finds(number_type):
+    shared = build_tiny_reader(2, ["benign", "malignant", "normal"])
+    shared.model.to(number_type)
+    shared.prepare()
+    pixels = torch.randn(3, 3, 128, 128, generator=torch.Generator().manual_seed(5))
+
+    def findings(_):
+        query, *others = shared.encode_pixels(pixels)
+        shown = [shared.candidate(each, "benign", "A smooth oval mass.") for each in others]
+        reading = shared.read(query, QUESTION, shown)
+        scores = shared.score(reading, ["benign", "malignant", "no mass"])
+        return scores.tolist(), shared.generate(reading, 4)
+
+    (alone,) = at_once(findings, 1)
+    assert [found for _ in range(3) for found in at_once(findings)] == [alone] * 12

@@ -10,13 +10,13 @@ import torch
 
 from jomed_app.models.retriever.embedded import (
     HEADS,
+    EmbeddedRetriever,
     PassageEncoder,
-    Retriever,
     RetrieverConfig,
     encode_texts,
-    pool_tokens,
 )
 from jomed_app.models.retriever.embedded import RetrieverProjections as Projections
+from jomed_app.models.towers.tokens import pool_tokens
 from tests.tiny_models import TINY_DIM, build_tiny_retriever
 
 PASSAGES = ["An oval mass.", "Irregular, spiculated mass with shadowing.", ""]
@@ -35,7 +35,7 @@ def images():
 
 def base_of(retriever, image, head):
     """The frozen embedding of an image in the space of a head."""
-    features = pool_tokens(retriever.tower_tokens([image]), retriever.position_dim)
+    features = pool_tokens(retriever.tower_tokens([image]), retriever.tower.config)
     with torch.no_grad():
         return retriever.projections.embed_features(features, head)[0].numpy()
 
@@ -149,7 +149,7 @@ def test_more_mix_moves_further(retriever, images):
 def test_tokens_once_for_everything(retriever, images):
     tokens = retriever.tower_tokens(images[:1])
     np.testing.assert_array_equal(
-        retriever.query_from_tokens(tokens)["image"], retriever.encode_query(images[0])["image"]
+        retriever.query_vectors(tokens)["image"], retriever.encode_query(images[0])["image"]
     )
     np.testing.assert_array_equal(
         retriever.encode_tokens(tokens), retriever.encode_images(images[:1])
@@ -178,7 +178,7 @@ def test_the_passage_encoder_is_read_when_a_passage_is(retriever):
         read.append(1)
         return retriever.passages.model, retriever.passages.tokenizer
 
-    lazy = Retriever(
+    lazy = EmbeddedRetriever(
         retriever.tower, PassageEncoder(load), retriever.projections, retriever.fingerprint
     )
     lazy.encode_query(np.zeros((8, 8, 3), dtype=np.uint8))
@@ -188,12 +188,6 @@ def test_the_passage_encoder_is_read_when_a_passage_is(retriever):
     )
     lazy.encode_passages(PASSAGES[:1])
     assert read == [1]
-
-
-def test_pooling_leaves_positions_out():
-    tokens = torch.tensor([[[1.0, 2.0, 9.0], [3.0, 6.0, 9.0]]])
-    assert pool_tokens(tokens, 1).tolist() == [[2.0, 4.0]]
-    assert pool_tokens(tokens, 0).tolist() == [[2.0, 4.0, 9.0]]
 
 
 def test_projections_start_as_they_should(tmp_path):

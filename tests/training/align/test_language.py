@@ -8,7 +8,7 @@ import torch
 
 from jomed_app.config.training import AlignConfig, GraphConfig
 from jomed_app.training.align.language import text_nodes, train_projector
-from jomed_app.training.reader.train import encode_corpus_tokens
+from jomed_app.training.cases.tower_tokens import encode_corpus_tokens
 from tests.tiny_models import build_tiny_reader
 from tests.training.localizer.small_cases import drawn_cases
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from jomed_app.config.load import config_from_dict, config_to_dict
 from jomed_app.errors import ConfigError
 from jomed_app.models.retriever.embedded import RetrieverProjections
-from jomed_app.models.vision_tower import EfficientNetLiteModel
+from jomed_app.models.towers.efficientnet_lite import EfficientNetLiteModel
 from jomed_app.training.align.stage import align_stage
 from jomed_app.training.run.workspace import Workspace
 from tests.tiny_run import tiny_base_weights, tiny_config

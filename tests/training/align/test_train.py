@@ -16,6 +16,7 @@ from jomed_app.data.records import CaseRecord
 from jomed_app.models.number_type import autocast
 from jomed_app.models.retriever.embedded import encode_texts
 from jomed_app.training.align.train import (
+    KeptTokens,
     KeptViews,
     encode_wordings,
     keep_views,
@@ -23,6 +24,7 @@ from jomed_app.training.align.train import (
     train_align,
 )
 from jomed_app.training.cases.image_set import load_images
+from jomed_app.training.cases.kept_features import Views, keep_tokens
 from jomed_app.training.cases.visual_space import fit_visual
 from tests.tiny_models import build_tiny_retriever
 from tests.training.localizer.small_cases import drawn_cases
@@ -121,7 +123,7 @@ def test_only_the_last_stage_learns_on_kept_views(tmp_path):
     before = {name: value.clone() for name, value in tower.state_dict().items()}
     passages = encode_wordings(encoder.model, encoder.tokenizer, images.records)
     maps = keep_views(tower, images, 2, seed=0)
-    assert maps.fine.shape[:2] == maps.middle.shape[:2] == maps.boxes.shape[:2] == (2, 4)
+    assert {each.shape[:2] for each in (*maps.kept, maps.boxes)} == {(2, 4)}
     torch.testing.assert_close(maps.boxes[0], images.boxes, equal_nan=True)
     assert maps.of_images(slice(1, 3)).boxes.shape == (2, 2, 4)
     config = AlignConfig(steps=3, batch_size=4, trained="last", loss="graph+infonce")
@@ -187,3 +189,25 @@ def test_the_visual_space_is_fitted_without_touching_the_rest():
 def test_a_seed_gives_one_run(tmp_path):
     losses = [trained(tmp_path / str(run), steps=2)[1][1]["loss"] for run in range(2)]
     assert losses[0] == losses[1]
+
+
+def test_a_frozen_tower_stays_and_its_kept_tokens_teach_the_projections(tmp_path):
+    retriever, images = build_tiny_retriever(1), drawn_cases(4)
+    encoder, tower = retriever.passages, retriever.tower
+    before = {name: value.clone() for name, value in tower.state_dict().items()}
+    start = retriever.projections.image.weight.clone()
+    passages = encode_wordings(encoder.model, encoder.tokenizer, images.records)
+    source = KeptTokens(*keep_tokens(tower, images, Views(2), None))
+    tower.forward = None
+    config = AlignConfig(steps=3, batch_size=4, trained="none")
+    history = train_align(
+        tower, retriever.projections, images, passages, config, tmp_path, source=source
+    )
+    assert len(history) == 3
+    assert all(torch.equal(value, before[name]) for name, value in tower.state_dict().items())
+    assert not torch.equal(retriever.projections.image.weight, start)
+    rows = torch.tensor([2, 0])
+    tokens, boxes = source(rows, torch.Generator().manual_seed(0))
+    assert tokens.dtype is torch.float32
+    assert tokens.shape[:2] == (2, tower.config.grid**2)
+    assert boxes.shape == (2, 4)

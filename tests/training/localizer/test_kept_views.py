@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from jomed_app.models.localizer.localizer import early_map
 from jomed_app.training.localizer.kept_views import (
     KeptCases,
     Part,
@@ -61,7 +60,7 @@ def test_the_first_view_is_the_image_itself(kept):
     images = boxed_cases()
     assert kept.maps.shape == (3, 4, 4, SIDE // 8, SIDE // 8)
     with torch.no_grad():
-        plain = early_map(build_tiny_tower(), images.pixel_values(range(4)))
+        plain = build_tiny_tower().start_map(images.pixel_values(range(4)))
     error = (kept.maps[0].float() - plain).abs().max()
     assert error < 0.05 * plain.abs().max()
     torch.testing.assert_close(kept.boxes[0, :, 0], images.boxes, equal_nan=True)

@@ -54,7 +54,7 @@ def test_four_drawn_boxes_are_learned_by_heart(kept, tmp_path):
     localizer = fresh()
     before = {name: value.clone() for name, value in localizer.stages.state_dict().items()}
     early = {name: value.clone() for name, value in localizer.early.state_dict().items()}
-    history = train(localizer, kept, tmp_path, 120)
+    history = train(localizer, kept, tmp_path, 60)
     losses = [each["loss"] for each in history]
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
     assert not localizer.training

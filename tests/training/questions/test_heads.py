@@ -14,6 +14,7 @@ from jomed_app.config.training import QuestionTrainingConfig, RetrieverTrainingC
 from jomed_app.data.wording.questions import taught_answer
 from jomed_app.errors import ConfigError
 from jomed_app.models.retriever.embedded import RetrieverConfig, RetrieverProjections
+from jomed_app.models.towers.tokens import pooled_size
 from jomed_app.retrieval.question_search import QUESTION_WEIGHT, QuestionSearch
 from jomed_app.training.questions.heads import (
     pooled_features,
@@ -52,7 +53,7 @@ def table(reader):
 def make_projections(reader):
     torch.manual_seed(4)
     vision = reader.model.config.vision_config
-    size = int(vision.hidden_size) - int(vision.position_dim)
+    size = pooled_size(vision)
     config = RetrieverConfig(feature_size=size, passage_size=4, dim=DIM, query_mix=1.0)
     return RetrieverProjections(config).train(False)
 

@@ -9,7 +9,7 @@ import torch
 from jomed_app.config.training import QuestionTrainingConfig
 from jomed_app.data.records import AskedQuestion, CaseRecord
 from jomed_app.errors import ConfigError
-from jomed_app.models.loading import attach_lora
+from jomed_app.models.adapters import attach_lora
 from jomed_app.models.reader.feature_forward import call_hidden
 from jomed_app.training.questions.table import QuestionTable
 from jomed_app.training.questions.train import (

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from jomed_app.models.reader.feature_forward import call_hidden
-from jomed_app.models.reader.packed import CandidateInput
+from jomed_app.models.reader.protocol import CandidateInput
 from jomed_app.training.reader.packing import IGNORED, Block, pack
 from tests.tiny_models import build_tiny_reader
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from jomed_app.models.number_type import compute_dtype
-from jomed_app.models.reader.packed import CandidateInput
+from jomed_app.models.reader.protocol import CandidateInput
 from jomed_app.training.reader.packing import Block
 from jomed_app.training.reader.step import answer_step_loss
 from tests.tiny_models import build_tiny_reader

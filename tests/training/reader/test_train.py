@@ -7,16 +7,14 @@ import pytest
 import torch
 
 from jomed_app.config.training import ReaderTrainingConfig
-from jomed_app.models.loading import attach_lora
+from jomed_app.models.adapters import attach_lora
 from jomed_app.models.pixels import to_pixel_values
+from jomed_app.training.cases.kept_features import Views
+from jomed_app.training.cases.tower_tokens import embed_tokens, encode_corpus_tokens, keep_views
+from jomed_app.training.reader.packed_learner import PackedLearner
 from jomed_app.training.reader.sampling import RowSampler
-from jomed_app.training.reader.train import (
-    _epoch_rows,
-    build_pool,
-    embed_tokens,
-    encode_corpus_tokens,
-    train_reader,
-)
+from jomed_app.training.reader.train import build_pool, epoch_rows, train_reader
+from jomed_app.training.run.loop import LoopSettings
 from tests.tiny_models import build_tiny_reader, build_tiny_retriever
 from tests.training.localizer.small_cases import TASK, drawn_cases
 
@@ -38,7 +36,14 @@ def tuned(out, steps, **changes):
     config = ReaderTrainingConfig(steps=steps, **{**values, **changes})
     shares = {int(query): {"all": 1.0} for query in QUERIES}
     sampler = RowSampler(TASK, images.records, {"all": pool}, shares, config, 16)
-    history = train_reader(reader, images, tokens, sampler, QUERIES, config, out)
+    kept = keep_views(reader, images, Views(config.views)) if config.views else None
+    if kept:
+        reader.tower.register_forward_pre_hook(refuse)  # it need not run any more
+    learner = PackedLearner(reader, images, tokens, config.label_smoothing, kept)
+    settings = LoopSettings(steps, config.lr, weight_decay=config.weight_decay)
+    history = train_reader(
+        learner, sampler, QUERIES, settings, out, batch_size=config.batch_size, seed=config.seed
+    )
     return reader, tower, history
 
 
@@ -50,6 +55,16 @@ def test_the_loss_falls_and_the_tower_stays(tmp_path):
     assert all(torch.equal(after[name], value) for name, value in tower.items())
     assert not reader.model.training
     assert all(each["grad_norm"] > 0 for each in history)
+
+
+def refuse(*_):
+    raise AssertionError("the tower ran")
+
+
+def test_kept_views_teach_without_the_tower(tmp_path):
+    _, _, history = tuned(tmp_path, 8, views=2)
+    losses = [each["loss"] for each in history]
+    assert np.mean(losses[-2:]) < 0.9 * np.mean(losses[:2])
 
 
 def test_what_learned(tmp_path):
@@ -90,7 +105,7 @@ def test_corpus_tokens_are_the_towers():
 def test_embedded_tokens_are_the_retrievers():
     retriever, images = build_tiny_retriever(5), drawn_cases(3)
     tokens = retriever.tower_tokens(images.squares)
-    rows = embed_tokens(retriever.projections, tokens, retriever.position_dim)
+    rows = embed_tokens(retriever.projections, tokens, retriever.tower.config)
     np.testing.assert_allclose(rows, retriever.encode_images(images.squares), atol=1e-5)
 
 
@@ -108,10 +123,9 @@ def test_only_members_are_candidates():
 
 
 def test_an_epoch_asks_about_every_query_once():
-    config = ReaderTrainingConfig(batch_size=3, seed=2)
     queries = np.arange(10, 16)
     epochs = [
-        np.concatenate([_epoch_rows(queries, 2 * epoch + half, config) for half in (0, 1)])
+        np.concatenate([epoch_rows(queries, 2 * epoch + half, 3, 2) for half in (0, 1)])
         for epoch in (0, 1)
     ]
     assert sorted(epochs[0]) == sorted(epochs[1]) == list(queries)
@@ -120,5 +134,5 @@ def test_an_epoch_asks_about_every_query_once():
 
 @pytest.mark.parametrize("size", [1, 5, 64])
 def test_a_step_never_asks_more_than_there_is(size):
-    rows = _epoch_rows(np.arange(5), 3, ReaderTrainingConfig(batch_size=size))
+    rows = epoch_rows(np.arange(5), 3, size, 0)
     assert len(rows) == min(size, 5)

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from jomed_app.config.training import RetrieverTrainingConfig
-from jomed_app.models.retriever.embedded import HEADS, RetrieverConfig, RetrieverProjections
+from jomed_app.errors import CandidatesIgnoredError
+from jomed_app.models.retriever.embedded import RetrieverConfig, RetrieverProjections
+from jomed_app.models.retriever.query_heads import HEADS
 from jomed_app.training.retriever.train import TaughtQueries, train_query_heads
 
 DIM, FEATURES, QUERIES, CORPUS = 8, 12, 24, 10
@@ -72,7 +74,7 @@ def test_nothing_but_the_heads_moves(projections, taught, corpus, tmp_path):
         same = torch.equal(value, frozen[name])
         assert same is not name.startswith("query_heads"), name
     assert torch.equal(corpus["image"], vectors)
-    assert not any(each.requires_grad for each in projections.parameters())
+    assert not any(each.requires_grad for each in projections.query_heads.parameters())
 
 
 def test_before_the_first_step_the_search_is_the_frozen_one(projections, taught):
@@ -102,7 +104,7 @@ def test_a_reader_that_ignores_its_candidates_is_refused(projections, taught, co
         taught.labels,
     )
     assert flat.variance == 0.0
-    with pytest.raises(ValueError, match="the reader ignores its candidates"):
+    with pytest.raises(CandidatesIgnoredError, match="the reader ignores its candidates"):
         train_query_heads(projections, flat, corpus, CONFIG, tmp_path)
 
 

@@ -15,8 +15,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from jomed_app.training.run import loop
+from jomed_app.training.run.checkpoint import CHECKPOINT_FILE
 from jomed_app.training.run.device import training_accelerator, training_device
-from jomed_app.training.run.loop import CHECKPOINT_FILE, LoopSettings, run_loop
+from jomed_app.training.run.loop import LoopSettings, run_loop
 from tests.training.run.test_loop import SETTINGS, make_model, step_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]

@@ -7,6 +7,7 @@ import torch
 
 from jomed_app.data.records import read_records
 from jomed_app.errors import BundleError, ConfigError
+from jomed_app.models.towers.tokens import pooled_size
 from jomed_app.training.run.workspace import CORPORA, Workspace, groups_of
 from tests.tiny_run import tiny_base_weights, tiny_config
 
@@ -133,7 +134,7 @@ def test_fresh_projections_fit_tower_and_passages(work):
     tower = work.fresh_tower()
     encoder, _ = work.passage_encoder()
     assert projections.config.dim == 16
-    assert projections.config.feature_size == tower.config.hidden_size - tower.config.position_dim
+    assert projections.config.feature_size == pooled_size(tower.config)
     assert projections.config.passage_size == encoder.config.hidden_size
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from jomed_app.errors import BundleError
-from jomed_app.types import ConsistencyState
+from jomed_app.types import ChecksDone, ConsistencyState
 from jomed_app.ui import text
 from jomed_app.ui.handlers.case import (
     choose_frame,
@@ -85,6 +85,31 @@ def test_purge_forgets_everything_and_ends_the_run(store):
     assert text.STATUS_NOTHING in purge_case(store, "a").status.sentence
 
 
+def test_pixels_are_overwritten_once_the_purged_run_has_ended(store):
+    engine = FakeEngine()
+    open_case(engine, store, "a", png_bytes())
+    case, run = store.get("a"), run_case(engine, store, "a")
+    next(run)
+    purge_case(store, "a")
+    assert case.image.model_input.any()
+    assert list(run) == []
+    assert not case.image.model_input.any()
+
+
+def test_a_fault_of_a_purged_run_is_shown_to_nobody(store, monkeypatch):
+    def failing(image, **more):
+        yield ChecksDone(image.info)
+        raise ValueError("blank pixels")
+
+    engine = FakeEngine()
+    monkeypatch.setattr(engine, "run", failing)
+    open_case(engine, store, "a", png_bytes())
+    run = run_case(engine, store, "a")
+    next(run)
+    purge_case(store, "a")
+    assert list(run) == []
+
+
 def test_a_new_case_ends_the_run_before_it(store):
     engine = FakeEngine()
     open_case(engine, store, "a", png_bytes(1))
@@ -99,7 +124,7 @@ def test_sessions_never_see_each_other(store):
     run_to_end(engine, store, "a", seed=1)
     run_to_end(engine, store, "b", seed=2)
     first, second = store.get("a"), store.get("b")
-    assert first.image.info.sha256 != second.image.info.sha256
+    assert first.image.sha256 != second.image.sha256
     assert store.by_token(first.token) is first
     remove_candidate(engine, store, "a", "case-0")
     assert second.removed == frozenset()

@@ -32,7 +32,7 @@ def test_removal_recomputes_without_the_model(store):
     run_to_end(engine, store)
     screen = remove_candidate(engine, store, "a", "case-0")
     assert engine.num_runs == 1
-    assert "3 of 4 candidates" in screen.status.sentence
+    assert "3 of 4 similar cases" in screen.status.sentence
     assert screen.diagnosis.final.prediction == "benign"
     assert screen.diagnosis.num_removed == 1
     panes = {pane["id"]: pane for pane in screen.viewer["panes"]}

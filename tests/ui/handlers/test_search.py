@@ -11,7 +11,9 @@ from jomed_app.ui.handlers.search import choose_search
 from jomed_app.ui.session import CaseStore
 from tests.ui.fake_engine import FakeEngine, FakeInfo, png_bytes
 
-TWO_SEARCHES = FakeInfo(standard=FakeInfo(measured_on="30 others", error_rates={"disagree": 0.44}))
+TWO_SEARCHES = FakeInfo(
+    standard=FakeInfo(measured_on="30 others", error_rates={"contradicted": 0.44})
+)
 
 
 @pytest.fixture

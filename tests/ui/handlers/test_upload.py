@@ -1,49 +1,36 @@
-"""Taking an upload: read once, deleted at once, from the upload folder only."""
+"""Taking an upload: once, and by no other name than the one given out."""
 
 from __future__ import annotations
 
 import pytest
 
 from jomed_app.errors import ImageError
-from jomed_app.ui.handlers.upload import take_upload
+from jomed_app.ui.handlers.upload import LONGEST_SENTENCE, refused_sentence, take_upload
+from jomed_app.ui.uploads import UploadStore
 
 
-def test_it_reads_and_deletes_file_and_folder(tmp_path):
-    path = tmp_path / "abc" / "DOE_JOHN.dcm"
-    path.parent.mkdir()
-    path.write_bytes(b"bytes")
-    assert take_upload(path, tmp_path) == b"bytes"
-    assert list(tmp_path.iterdir()) == []
+def test_a_file_is_taken_once(tmp_path):
+    uploads = UploadStore(tmp_path)
+    uploads.reserve(5, "192.0.2.1")
+    path = uploads.put(b"bytes", "192.0.2.1")
+    assert take_upload(uploads, path) == (b"bytes", "192.0.2.1")
+    with pytest.raises(ImageError, match=r"taken already\. Send it again"):
+        take_upload(uploads, path)
 
 
-def test_it_refuses_a_path_outside_the_upload_folder(tmp_path):
-    inside, outside = tmp_path / "uploads", tmp_path / "other.txt"
-    inside.mkdir()
-    outside.write_text("keep me")
-    for path in (outside, inside / ".." / "other.txt", inside):
+@pytest.mark.parametrize("path", [None, 7, {"path": "x"}, "", "/etc/passwd", "http://example.org"])
+def test_anything_else_is_refused(tmp_path, path):
+    secret = tmp_path / "other.txt"
+    secret.write_text("keep me")
+    for each in (path, str(secret)):
         with pytest.raises(ImageError, match="Send it again"):
-            take_upload(path, inside)
-    assert outside.read_text() == "keep me"
+            take_upload(UploadStore(tmp_path), each)
+    assert secret.read_text() == "keep me"
 
 
-def test_it_refuses_a_link(tmp_path):
-    inside, outside = tmp_path / "uploads", tmp_path / "other.txt"
-    inside.mkdir()
-    outside.write_text("keep me")
-    (inside / "link").symlink_to(outside)
-    with pytest.raises(ImageError, match="Send it again"):
-        take_upload(inside / "link", inside)
-
-
-def test_it_says_when_the_file_is_gone(tmp_path):
-    with pytest.raises(ImageError, match="taken already"):
-        take_upload(tmp_path / "x" / "y.bin", tmp_path)
-
-
-def test_a_neighbour_in_the_folder_stays(tmp_path):
-    folder = tmp_path / "abc"
-    folder.mkdir()
-    (folder / "one.bin").write_bytes(b"1")
-    (folder / "two.bin").write_bytes(b"2")
-    take_upload(folder / "one.bin", tmp_path)
-    assert [path.name for path in folder.iterdir()] == ["two.bin"]
+def test_the_servers_sentence_is_shown_and_anything_else_is_not():
+    assert refused_sentence(" Try again in 5 s. ", 3) == "Try again in 5 s."
+    for said in (None, "", "  ", 7, ["Try again."], "x" * (LONGEST_SENTENCE + 1)):
+        assert refused_sentence(said, 3) == (
+            "The upload did not arrive. Files up to 3 MB are accepted; check it and try again."
+        )

@@ -27,7 +27,12 @@ def has_clean_figures(report: EvaluationReport) -> bool:
 
 def results_table(report: EvaluationReport) -> Markup:
     """Accuracy, AUROC and their like, one system a line."""
-    clean = [_figure("accuracy, clean", "accuracy_clean")] if has_clean_figures(report) else []
+    clean = []
+    if has_clean_figures(report):
+        clean = [
+            _figure("accuracy, clean", "accuracy_clean"),
+            _figure("accuracy, twins", "accuracy_twins"),
+        ]
     return _systems_table(
         report,
         [
@@ -47,6 +52,15 @@ def recall_table(report: EvaluationReport) -> Markup:
         return label, lambda system: number(system.recall.get(label))
 
     return _systems_table(report, list(map(of, report.labels)), only=lambda s: bool(s.recall))
+
+
+def operating_table(report: EvaluationReport) -> Markup:
+    """Specificity at fixed sensitivities; empty for reports that hold none."""
+    return _systems_table(
+        report,
+        _declared(report, "operating"),
+        only=lambda s: s.specificity_at_90 is not None,
+    )
 
 
 def probabilities_table(report: EvaluationReport) -> Markup:

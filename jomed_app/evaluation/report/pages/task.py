@@ -10,6 +10,11 @@ from typing import Any
 from markupsafe import Markup
 
 from jomed_app.evaluation.report.pages import systems
+from jomed_app.evaluation.report.pages.effects import (
+    effects_table,
+    pass_table,
+    selective_table,
+)
 from jomed_app.evaluation.report.pages.markdown import (
     fill,
     mean_and_spread,
@@ -37,9 +42,13 @@ KINDS = {
 SECTIONS = (
     ("Diagnosis", systems.results_table),
     ("Answered right, by true label", systems.recall_table),
+    ("Operating points", systems.operating_table),
     ("Probabilities", systems.probabilities_table),
     ("Retrieval and consistency", systems.consistency_table),
     ("Boxes", systems.localization_table),
+    ("Help and harm", effects_table),
+    ("Right beside one of the K heaviest candidates", pass_table),
+    ("Does agreement tell more of errors than confidence", selective_table),
     ("Differences on the same cases", systems.differences_table),
     ("Error rate within each warning state", systems.states_table),
 )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jomed_app.types import CandidateResult
-from jomed_app.ui import text
 from jomed_app.ui.panels.bars import Bars
 from jomed_app.ui.panels.cards.rank_change import RankChange
 from jomed_app.ui.templates import Panel
@@ -17,7 +16,8 @@ class Candidate(Panel):
     """One candidate as far as it was read.
 
     Attributes:
-        candidate: its label, passage, weight and prediction.
+        candidate: its label, passage and prediction.
+        share: how much of the answer its reading is, in [0, 1]; None while there is no answer.
         bars: the model's probabilities; None while it is being read.
         dissents: whether its prediction is another than the final one.
         is_removed: taken out by the reader; its numbers are those of the full run.
@@ -27,6 +27,7 @@ class Candidate(Panel):
     """
 
     candidate: CandidateResult
+    share: float | None
     bars: Bars | None
     dissents: bool
     is_removed: bool
@@ -41,6 +42,7 @@ class Candidate(Panel):
         *,
         labels: Sequence[str],
         final: str | None,
+        reading_weight: float | None = None,
         is_removed: bool = False,
         is_counter: bool = False,
         can_remove: bool = False,
@@ -52,6 +54,7 @@ class Candidate(Panel):
             candidate: the candidate as far as it was read.
             labels: the task's classes in order.
             final: the final prediction, to mark a candidate that dissents.
+            reading_weight: of all readings in the answer, in [0, 1]; None while there is none.
             is_removed: taken out by the reader.
             is_counter: whether it is also the counter-case.
             can_remove: whether it may be taken out, or put back.
@@ -60,6 +63,7 @@ class Candidate(Panel):
         said = candidate.prediction
         return cls(
             candidate=candidate,
+            share=None if reading_weight is None else reading_weight * candidate.weight,
             bars=None if said is None else Bars.of(candidate.probabilities, labels, said),
             dissents=said is not None and final not in (None, said) and not is_removed,
             is_removed=is_removed,
@@ -75,10 +79,8 @@ class Candidate(Panel):
 
     @property
     def facts(self) -> dict[str, str]:
-        """How near it is, which search found it, and where it comes from."""
+        """Where it comes from."""
         return {
-            "similarity": text.percentile_words(self.candidate.similarity_percentile),
-            "found by": " and ".join(f"{head} search" for head in self.candidate.heads),
             **self.candidate.provenance,
             "case": self.candidate.candidate_id,
         }

@@ -38,6 +38,7 @@ class Diagnosis(Panel):
         findings: for narrow screens; None before a case is open, where the column only explains.
         provenance: once the run has completed.
         num_removed: candidates that were taken out of the sum.
+        overruled: what the checks said that the reader went past; empty where there was none.
     """
 
     progress: Progress | None = None
@@ -47,6 +48,7 @@ class Diagnosis(Panel):
     findings: Findings | None = None
     provenance: Provenance | None = None
     num_removed: int = 0
+    overruled: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -65,20 +67,33 @@ class Diagnosis(Panel):
         findings = Findings.of(reading)
         if final is None or consistency is None:
             progress = Progress(reading.num_read, len(candidates))
-            return cls(progress=progress, findings=findings, num_removed=num_removed)
+            return cls(
+                progress=progress,
+                findings=findings,
+                num_removed=num_removed,
+                overruled=reading.info.overruled_messages,
+            )
         is_other_search = info.standard is not None and reading.retrieval != info.opens_with
-        result = reading.result
+        result, is_overruled = reading.result, bool(reading.info.overruled)
+        agreement = Agreement.of(
+            consistency,
+            final,
+            candidates,
+            error_rates=None if is_overruled else measured.error_rates,
+            flip_to=flip_to,
+        )
         return cls(
-            agreement=Agreement.of(
-                consistency,
+            agreement=agreement,
+            final=Final.of(
                 final,
-                candidates,
-                error_rate=measured.error_rates.get(consistency.state.value),
-                flip_to=flip_to,
+                tuple(info.task.labels),
+                measured.measured_on,
+                is_overruled=is_overruled,
+                stands_apart=agreement.stands_apart,
             ),
-            final=Final.of(final, tuple(info.task.labels), measured.measured_on),
             sum_table=None if final.abstained else SumTable.of(candidates, final),
             findings=findings,
             provenance=None if result is None else Provenance(result, is_other_search),
             num_removed=num_removed,
+            overruled=reading.info.overruled_messages,
         )

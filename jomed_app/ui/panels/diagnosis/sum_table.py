@@ -66,9 +66,13 @@ def _parts(candidates: tuple[CandidateResult, ...], final: FinalResult, label: s
     vote = final.neighbor_vote.get(label, 0.0)
     if label in final.index_only:
         return [Part("near", text.NEAREST_LABELS, 1.0, vote)]
-    rest = 1.0 - final.neighbor_weight - final.image_head_weight
     read = [
-        Part(f"#{each.rank}", each.prediction or "", rest * each.weight, each.probabilities[label])
+        Part(
+            f"#{each.rank}",
+            each.prediction or "",
+            final.reading_weight * each.weight,
+            each.probabilities[label],
+        )
         for each in candidates
         if label in each.probabilities
     ]

@@ -1,4 +1,4 @@
-"""The strip of input checks, and the input passport behind it: checks, metadata and hash."""
+"""The strip of input checks: what did not pass; the input passport behind it has the rest."""
 
 from __future__ import annotations
 
@@ -6,24 +6,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jomed_app.types import Check, InputInfo
+from jomed_app.ui import text
 from jomed_app.ui.templates import Panel
 
 
 @dataclass(frozen=True, slots=True)
 class ShownCheck:
-    """One check in words: its name, its figure in few characters, and what it says."""
+    """One check in words: its name, its figure in few characters, and what it says.
+
+    One that passed stands in the passport alone, unless it says what the reader asked for.
+    """
 
     name: str
     passed: bool
     value: str
     message: str
+    is_asked: bool = False
 
     @classmethod
-    def of(cls, check: Check) -> ShownCheck:
-        """Return a check as it is shown."""
-        figure = "" if check.value is None else check.value
+    def of(cls, check: Check, *, is_asked: bool = False) -> ShownCheck:
+        """Return a check as it is shown; `is_asked`: it says what the reader asked for."""
+        name = text.CHECK_NAMES.get(check.name, check.name.replace("_", " "))
+        figure = "" if check.value is None or check.name in text.CHECKS_IN_WORDS else check.value
         value = figure if isinstance(figure, str) else f"{figure:.3g}"
-        return cls(check.name.replace("_", " "), check.passed, value, check.message)
+        return cls(name, check.passed, value, check.message, is_asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +47,10 @@ class Checks(Panel):
     @property
     def checks(self) -> tuple[ShownCheck, ...]:
         """The checks in the order in which they were made."""
-        return tuple(map(ShownCheck.of, self.info.checks)) if self.info else ()
+        if self.info is None:
+            return ()
+        inverted = self.info.inverted_as_asked
+        return tuple(
+            ShownCheck.of(check, is_asked=inverted and check.name == "inversion")
+            for check in self.info.checks
+        )

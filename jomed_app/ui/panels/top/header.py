@@ -14,8 +14,18 @@ class Header(Panel):
 
     Attributes:
         app: version of the app.
-        info: names of the task, the bundle and the index, and how many cases the index holds.
+        info: names of the task, the bundle, the index and the reader, how its weights are held, how
+            many cases the index holds, and the machine that images are sent to, if any.
     """
 
     app: str
     info: InfoView
+
+    @property
+    def reader(self) -> str:
+        """The reader with its commit, and how its weights are held; empty where nobody says."""
+        if not self.info.reader:
+            return ""
+        kind, _, origin = self.info.reader.partition(": ")
+        held = f", {self.info.precision}" if self.info.precision else ""
+        return f" \N{MIDDLE DOT} reader {origin or kind}{held}"

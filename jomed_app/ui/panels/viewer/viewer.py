@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,10 @@ from jomed_app.ui.panels.cards.candidate import Candidate
 from jomed_app.ui.panels.cards.counter_case import CounterCase
 from jomed_app.ui.panels.cards.rank_change import RankChange
 from jomed_app.ui.panels.diagnosis.findings import Findings
+from jomed_app.ui.panels.viewer.folded import Folded, FoldedCase, folded_ids
 from jomed_app.ui.panels.viewer.heat_map import heat_value
+from jomed_app.ui.panels.viewer.others import Others
+from jomed_app.ui.panels.viewer.region import region_value, shown_region, size_words
 from jomed_app.ui.panels.viewer.search import search_value
 from jomed_app.ui.panels.viewer.threshold import threshold_steps
 from jomed_app.ui.panels.viewer.usual_place import usual_value
@@ -52,15 +55,22 @@ def viewer_value(
         engine: source of candidate images and records.
         removed: ids that are shown as taken out.
         order: candidates of the full run, so that removed ones keep their place.
+
+    Returns:
+        JSON data. A pane whose `folded` is True is drawn once its line in the list is opened.
     """
     current = {item.candidate_id: item for item in reading.candidates}
     shown = order if order is not None else reading.candidates
-    counter = reading.consistency.counter_candidate if reading.consistency else None
+    consistency = reading.consistency
+    counter = consistency.counter_candidate if consistency else None
+    decisive = consistency.decisive_candidate if consistency else None
     stands = reading.final is not None and not reading.final.abstained
     final = reading.final.prediction if reading.final and stands else None
     panes = [_query_pane(case, reading, engine.info.task.has_boxes)]
     measured = info_of(engine.info, case.retrieval)
     search = search_value(case, reading, engine.info)
+    folded = folded_ids(shown, current, reading.final, {counter or "", decisive or ""})
+    listed: list[FoldedCase] = []
     for item in shown:
         gone = item.candidate_id in removed
         latest = item if gone else current.get(item.candidate_id, item)
@@ -68,20 +78,22 @@ def viewer_value(
             latest,
             labels=tuple(engine.info.task.labels),
             final=final,
+            reading_weight=reading.final.reading_weight if reading.final else None,
             is_removed=gone,
             is_counter=item.candidate_id == counter,
             can_remove=reading.result is not None,
             change=RankChange.of(item, case.retrieval) if search else None,
         )
-        title = f"#{item.rank}"
+        title = text.OTHER_PATIENT.format(rank=item.rank)
         panes.append(_case_pane(case, engine, item.candidate_id, "candidate", title, card))
+        panes[-1]["folded"] = item.candidate_id in folded
+        if item.candidate_id in folded:
+            listed.append(FoldedCase(latest, card.share, gone))
         panes[-1]["removed"] = gone
-        panes[-1]["note"] = f"closer than {min(item.similarity_percentile, 99.9):.1f} %"
         panes[-1]["counter"] = item.candidate_id == counter
     if counter is not None and counter not in {item.candidate_id for item in shown}:
         other = CounterCase(engine.candidate(counter), final)
-        panes.append(_case_pane(case, engine, counter, "counter", "Counter-case", other))
-        panes[-1]["note"] = "not part of the sum"
+        panes.append(_case_pane(case, engine, counter, "counter", text.COUNTER_TITLE, other))
     return {
         "case": case.token,
         "frame": case.image.frame,
@@ -91,40 +103,54 @@ def viewer_value(
         "heat": heat_value(case, reading),
         "usual": usual_value(reading),
         "window": window_controls(case.image),
+        "region": region_value(case.image),
         "words": text.VIEWER_WORDS,
         "search": search,
         "findings": render(Findings.of(reading)),
+        "others": _others(panes[1:], engine.info.index_size, reading.has_similar),
+        "folded": render(Folded(tuple(listed))),
         "panes": panes,
     }
+
+
+def _others(panes: Sequence[Pane], count: int, has_similar: bool | None) -> str:
+    """Return the head of the similar cases; nothing while there are none."""
+    if not panes:
+        return ""
+    is_simulated = all(pane["simulated"] for pane in panes)
+    return render(Others.of(is_simulated=is_simulated, count=count, has_similar=has_similar))
 
 
 def _query_pane(case: Case, reading: Reading, has_boxes: bool) -> Pane:
     """Return the pane of the query with the boxes found so far, and why there may be none."""
     is_refused = reading.result is not None and not reading.candidates
     none = text.NONE_ABOVE if has_boxes else text.NO_BOXES_IN_TASK
-    rows, columns = case.image.model_input.shape[:2]
+    rows, columns = case.image.size_px
+    x0, y0, *_ = shown_region(case.image).corners
     return {
         "id": "query",
         "kind": "query",
-        "title": "Query",
-        "note": f"{columns} x {rows} px",
+        "title": text.THIS_PATIENT,
+        "note": size_words(case.image),
         "simulated": case.is_simulated,
         "image": case.picture("query", lambda: render_query(case.image)),
         "rows": rows,
         "columns": columns,
-        "boxes": None if reading.boxes is None else [_box_data(box) for box in reading.boxes],
+        "boxes": None
+        if reading.boxes is None
+        else [_box_data(box, x0, y0) for box in reading.boxes],
         "none": text.NONE_LOOKED_FOR if is_refused else none,
         "card": "",
     }
 
 
-def _box_data(box: BoxResult) -> dict[str, Any]:
-    """Return one predicted box as JSON data."""
+def _box_data(box: BoxResult, x0: int, y0: int) -> dict[str, Any]:
+    """Return one predicted box, px of the file, as JSON data in px of the region at x0, y0."""
     return {
-        "x0": box.x0,
-        "y0": box.y0,
-        "x1": box.x1,
-        "y1": box.y1,
+        "x0": box.x0 - x0,
+        "y0": box.y0 - y0,
+        "x1": box.x1 - x0,
+        "y1": box.y1 - y0,
         "score": round(box.score, 3),
         "label": box.label,
     }

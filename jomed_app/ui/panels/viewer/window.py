@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jomed_app.imaging import display
+from jomed_app.imaging.grayscale import sub_grid
 from jomed_app.types import ImageRecord, Window
 from jomed_app.ui.images import png_data_url
 from jomed_app.ui.session import Case
@@ -22,10 +24,13 @@ def render_query(image: ImageRecord, window: Window | None = None) -> str:
 
 def window_presets(image: ImageRecord) -> list[Window]:
     """Return up to five display windows: the file's own first, then ones from its values."""
-    values = image.model_input if image.modality_values is None else image.modality_values
+    values: NDArray[Any] = image.model_input
+    if image.modality_values is not None:
+        values = image.modality_values
     offered = list(display.presets(image))[:MAX_PRESETS]
     low, dark, middle, bright, high = (
-        float(value) for value in np.percentile(values, (0.5, 5, 50, 95, 99.5))
+        float(value)
+        for value in np.percentile(sub_grid(values).astype(np.float32), (0.5, 5, 50, 95, 99.5))
     )
     for name, start, stop in (
         ("contrast", dark, bright),
@@ -76,6 +81,7 @@ def window_server(find: Callable[[str], Case | None]) -> Callable[[Mapping[str, 
         is_usable = np.isfinite(window.center) and np.isfinite(window.width) and window.width > 0
         if case is None or not is_usable:
             return None
-        return render_query(case.image, window)
+        with case.in_use():
+            return render_query(case.image, window)
 
     return window_query

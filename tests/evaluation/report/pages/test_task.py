@@ -119,7 +119,7 @@ def test_a_page_says_what_it_was_measured_with_and_how_many_cases():
     assert "not a medical device" in page
     assert f"{FIRST.n} cases in {FIRST.n_groups} groups (`5-fold`" in page
     assert f"disagree in {FIRST.n_inconsistent} cases" in page
-    assert page.count("### ") == 7
+    assert page.count("### ") == 10
 
 
 def test_a_page_says_what_the_truth_chose():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from jomed_app.types import CandidateResult
 from jomed_app.ui.panels.cards.candidate import Candidate
 from jomed_app.ui.panels.cards.rank_change import RankChange
@@ -16,8 +18,8 @@ def test_label_and_prediction_are_separate_lines(result):
     assert html.index('class="line known"') < html.index('class="line model"')
     assert html.count('class="line ') == 2
     assert "differs from the final diagnosis" in html
-    assert "closer than 98.9 % of random corpus pairs" in html
-    assert 'aria-label="Remove candidate 2"' in html
+    assert "found by image; closer than 98.9 % of random pairs, image to image" in html
+    assert 'aria-label="Remove case 2"' in html
 
 
 def test_only_a_candidate_that_takes_part_dissents(result):
@@ -45,6 +47,16 @@ def test_a_removed_candidate_has_no_weight_and_can_come_back(result):
     assert 'class="weight-name"' not in html
 
 
+def test_its_weight_is_its_share_of_the_answer(result):
+    """0.80 among the readings is 0.16 of an answer of which four fifths are the image alone."""
+    one = result.candidates[0].model_copy(update={"weight": 0.8})
+    card = Candidate.of(one, labels=LABELS, final="benign", reading_weight=0.2)
+    assert card.share == pytest.approx(0.16)
+    assert '<span class="bar-value">16 %</span>' in render(card)
+    waiting = render(Candidate.of(one, labels=LABELS, final=None))
+    assert 'class="weight-name"' not in waiting, "there is no answer to be a part of"
+
+
 def test_the_counter_case_is_marked_where_it_is_a_candidate(result):
     one = result.candidates[0]
     assert "counter-case" in render(Candidate.of(one, labels=LABELS, final=None, is_counter=True))
@@ -52,8 +64,9 @@ def test_the_counter_case_is_marked_where_it_is_a_candidate(result):
 
 
 def test_its_source_is_said_with_the_search_that_found_it(result):
-    facts = Candidate.of(result.candidates[0], labels=LABELS, final=None).facts
-    assert facts["found by"] == "image search and text search"
+    card = Candidate.of(result.candidates[0], labels=LABELS, final=None)
+    assert "found by image and by text; closer than 99.4 %" in render(card)
+    facts = card.facts
     assert facts["source"] == "simulated breast ultrasound"
     assert facts["case"] == "case-0"
 

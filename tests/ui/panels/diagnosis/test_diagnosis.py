@@ -24,7 +24,7 @@ def test_the_warning_stands_above_the_diagnosis_and_the_sum_below(reading):
     html = render(Diagnosis.of(reading, FakeInfo()))
     places = [
         html.index(words)
-        for words in ("Candidates disagree", "Final diagnosis", "How it arose", "Findings",
+        for words in ("The readings disagree", "Final diagnosis", "How it arose", "Findings",
                       "Versions and time", "Same answer elsewhere")
     ]  # fmt: skip
     assert places == sorted(places)
@@ -70,7 +70,7 @@ def test_what_is_measured_is_that_of_the_search_that_is_shown(reading):
     assert "Measured on 30 others" in standard.final.measured
 
 
-@pytest.mark.parametrize(("count", "words"), [(1, "1 candidate."), (2, "2 candidates.")])
+@pytest.mark.parametrize(("count", "words"), [(1, "1 similar case."), (2, "2 similar cases.")])
 def test_a_diagnosis_without_candidates_is_said_to_be_a_what_if(reading, count, words):
     html = render(Diagnosis.of(reading, FakeInfo(), num_removed=count))
     assert f"What if: without {words}" in html

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from jomed_app.types import FinalResult
 from jomed_app.ui import text
 from jomed_app.ui.panels.diagnosis.final import Final
@@ -10,14 +12,26 @@ from tests.ui.fake_values import LABELS
 from tests.ui.hostile import assert_shown_as_text
 
 
-def test_the_diagnosis_stands_with_its_probability_and_interval(result):
+def test_the_diagnosis_stands_with_its_probability(result):
     html = render(Final.of(result.final, LABELS))
     assert '<span class="final-name">malignant</span>' in html
-    value, (low, high) = result.final.probabilities["malignant"], result.final.interval
+    value = result.final.probabilities["malignant"]
     assert f'<span class="final-value">{value:.2f}</span>' in html
-    assert f"95 % interval {low:.2f} to {high:.2f}" in html
-    without = result.final.model_copy(update={"interval": None})
-    assert "interval" not in render(Final.of(without, LABELS))
+    assert "interval" not in html, "that of a reliability bin is not one of this case"
+
+
+def test_what_the_answer_is_made_of_is_said_to_scale(result):
+    final = result.final.model_copy(update={"image_head_weight": 0.8, "neighbor_weight": 0.04})
+    panel = Final.of(final, LABELS)
+    assert panel.shares == pytest.approx(
+        {text.SHARE_IMAGE: 0.8, text.SHARE_READ: 0.16, text.SHARE_VOTE: 0.04}
+    )
+    assert list(panel.shares) == [text.SHARE_IMAGE, text.SHARE_READ, text.SHARE_VOTE]
+    html = render(panel)
+    assert f"{text.SHARE_IMAGE} <b>80 %</b>, {text.SHARE_READ} <b>16 %</b>" in html
+    assert [f'width:{share}%"' in html for share in ("80.0", "16.0", "4.0")] == [True] * 3
+    alone = final.model_copy(update={"index_only": (final.prediction,)})
+    assert Final.of(alone, LABELS).shares == {}, "only the nearest labels speak for it"
 
 
 def test_an_undecided_case_still_shows_its_probabilities(result):
@@ -44,6 +58,14 @@ def test_calibration_is_claimed_where_it_was_measured_alone(result):
     unknown = render(Final.of(result.final, LABELS))
     assert "Calibrated: about" not in unknown
     assert text.NOT_MEASURED in unknown
+
+
+def test_where_much_speaks_against_the_answer_no_count_of_cases_is_said(result):
+    """Nine of ten of all cases is not nine of ten of those that no reading agrees with."""
+    html = render(Final.of(result.final, LABELS, "40 images", stands_apart=True))
+    assert "Calibrated" not in html
+    assert text.STANDS_APART in html
+    assert text.NOT_MEASURED in render(Final.of(result.final, LABELS, stands_apart=True))
 
 
 def test_what_the_reader_says_alone_is_a_line_of_its_own(result):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from html import unescape
 
-from jomed_app.types import Result, Versions
+import pytest
+
+from jomed_app.types import Region, Result, Versions
 from jomed_app.ui import text
 from jomed_app.ui.panels.diagnosis.provenance import Provenance
 from jomed_app.ui.templates import render
@@ -33,6 +35,29 @@ def test_the_other_search_is_said_to_be_another_call(result):
     call = "python -m jomed_app diagnose image.png --standard"
     assert call in render(Provenance(standard, is_other_search=True))
     assert call not in render(Provenance(standard))
+
+
+def test_a_call_for_an_answer_that_was_gone_on_to_says_so(result):
+    info = result.input.model_copy(update={"inverted_as_asked": True, "overruled": ("domain",)})
+    html = render(Provenance(result.model_copy(update={"input": info}), is_other_search=True))
+    assert f"diagnose image.png --{result.retrieval} --invert --anyway" in html
+    assert "For this answer" not in render(Provenance(result))
+
+
+@pytest.mark.parametrize(
+    ("region", "words"),
+    [
+        (Region(x0=4, y0=6, x1=90, y1=80, source="user"), "--region 4,6,90,80"),
+        (Region.of_whole(100, 120), "--region whole"),
+    ],
+)
+def test_a_part_that_was_asked_for_stands_in_the_call(result, region, words):
+    info = result.input.model_copy(update={"region": region, "region_as_asked": True})
+    assert f"image.png {words}</code>" in render(
+        Provenance(result.model_copy(update={"input": info}))
+    )
+    found = info.model_copy(update={"region_as_asked": False})
+    assert "--region" not in render(Provenance(result.model_copy(update={"input": found})))
 
 
 def test_a_hostile_result_is_shown_as_text(result):

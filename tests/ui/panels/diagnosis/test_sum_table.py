@@ -35,7 +35,7 @@ def test_the_vote_is_a_part_of_the_sum(result, read):
     voted = {"neighbor_vote": {"benign": 0.25, "malignant": 0.75}, "neighbor_weight": 0.4}
     html = render(table(result, **voted))
     assert text.NEAREST_LABELS in html
-    assert "<td>0.40</td><td>&times; 0.75</td><td>0.300</td>" in html
+    assert "<td>0.400</td><td>&times; 0.750</td><td>0.300</td>" in html
     assert f"<td>{0.6 * read + 0.3:.3f}</td>" in html
     assert text.NEAREST_LABELS not in render(table(result))
 

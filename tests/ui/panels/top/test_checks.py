@@ -1,9 +1,10 @@
-"""Input checks: each in the strip, the failed ones spelled out, the rest in the passport."""
+"""Input checks: the failed ones spelled out, the rest in the passport, in words of clinicians."""
 
 from __future__ import annotations
 
 import pytest
 
+from jomed_app.imaging.content.text import text_check
 from jomed_app.types import Check, InputInfo
 from jomed_app.ui.panels.top.checks import Checks, ShownCheck
 from jomed_app.ui.templates import render
@@ -12,7 +13,7 @@ from tests.ui.hostile import assert_shown_as_text
 
 def info(*checks: Check, words: str = "png", modality: str | None = None) -> InputInfo:
     return InputInfo(
-        sha256="abc123", format=words, modality=modality, rows=5, columns=6, photometric=words,
+        format=words, modality=modality, rows=5, columns=6, photometric=words,
         checks=checks,
     )  # fmt: skip
 
@@ -29,6 +30,21 @@ def test_failed_checks_are_spelled_out():
     assert html.count("is-ok") == html.count("is-bad") == 1
 
 
+def test_how_far_from_the_bundle_s_images_is_said_in_words_alone():
+    html = render(Checks(info(DOMAIN)))
+    assert "kind of image" in html
+    assert "domain" not in html
+    assert "0.1" not in html
+
+
+def test_what_the_reader_asked_for_stands_in_the_strip():
+    inverted = Check(name="inversion", passed=True, value="inverted as asked", message="so")
+    known = info(SIZE, inverted)
+    assert "is-asked" not in render(Checks(known))
+    html = render(Checks(known.model_copy(update={"inverted_as_asked": True})))
+    assert html.count("is-asked") == 1
+
+
 def test_without_a_case_there_is_nothing():
     assert render(Checks(None)) == ""
 
@@ -41,11 +57,10 @@ def test_a_figure_is_short(value, shown):
     assert (check.name, check.value) == ("bit depth", shown)
 
 
-def test_the_passport_holds_metadata_and_hash():
+def test_the_passport_holds_metadata():
     html = render(Checks(info(modality="US"), {"Manufacturer": "nobody"}))
     assert "PNG 6 x 5 png US" in html
     assert '<th scope="row">Manufacturer</th><td colspan="3">nobody</td>' in html
-    assert "abc123" in html
 
 
 def test_hostile_checks_and_metadata_are_shown_as_text():
@@ -55,3 +70,13 @@ def test_hostile_checks_and_metadata_are_shown_as_text():
         return Checks(info(bad, good, words=words, modality=words), {words: words})
 
     assert_shown_as_text(checks)
+
+
+def test_one_line_of_text_is_warned_of_by_its_place_and_said_not_to_be_masked():
+    line = text_check([(4, 4, 120, 20)], rows=480, columns=640)
+    html = render(Checks(info(line)))
+    assert (
+        '<p class="check-note">⚠ burned-in text: Text is burned into the picture (upper left '
+        "corner); a single line is not painted over, the model reads the picture with it."
+    ) in html
+    assert "it was painted over" not in html

@@ -26,3 +26,10 @@ def test_hostile_versions_are_shown_as_text():
         return Header(words, replace(FakeInfo(), task=task, bundle=words, index=words))
 
     assert_shown_as_text(header)
+
+
+def test_images_that_leave_this_machine_are_warned_of():
+    assert "leave this machine" not in render(Header("1", FakeInfo()))
+    html = render(Header("1", replace(FakeInfo(), sent_to="gpu.example.org")))
+    assert "Images leave this machine: each one is sent to gpu.example.org to be read." in html
+    assert_shown_as_text(lambda words: Header("1", replace(FakeInfo(), sent_to=words)))

@@ -1,0 +1,1 @@
+"""Frozen vision towers side by side."""

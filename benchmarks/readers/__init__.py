@@ -1,0 +1,1 @@
+"""Readers of any family: how fast beside a plain loop, and how far in fewer bits."""

@@ -1,0 +1,1 @@
+"""Model files that others wrote, as transformers reads them."""

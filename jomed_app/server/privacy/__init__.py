@@ -1,0 +1,1 @@
+"""What keeps visitors apart and off the disk: open routes, sessions with a secret, uploads."""

@@ -1,0 +1,1 @@
+"""The stage `align` of a large reader: its projector, then its adapter beside it."""

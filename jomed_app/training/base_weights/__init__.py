@@ -1,0 +1,1 @@
+"""General-purpose base weights, converted out of their packages into transformers folders."""

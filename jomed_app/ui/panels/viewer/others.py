@@ -1,0 +1,34 @@
+"""What stands above the other patients: whose cases these are, and what Known and Read mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jomed_app.ui import text
+from jomed_app.ui.templates import Panel
+
+
+@dataclass(frozen=True, slots=True)
+class Others(Panel):
+    """The head of the similar cases.
+
+    Attributes:
+        none: that no case of the collection is similar, where that was measured; else empty.
+        simulated: that the collection is simulated and what follows from it; else empty. The only
+            place of the page that says so.
+    """
+
+    none: str
+    simulated: str
+
+    @classmethod
+    def of(cls, *, is_simulated: bool, count: int, has_similar: bool | None = None) -> Others:
+        """Return the head of one collection.
+
+        Args:
+            is_simulated: whether every case that is shown was simulated.
+            count: cases of the collection.
+            has_similar: whether the nearest case is a similar one; None where nobody knows.
+        """
+        words = text.OTHERS_SIMULATED.format(count=f"{count:,}") if is_simulated else ""
+        return cls(text.NO_SIMILAR if has_similar is False else "", words)
