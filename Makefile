@@ -20,7 +20,7 @@ DEV_STAMP := $(VENV)/.stamp-dev
 TRAINING_STAMP := $(VENV)/.stamp-training
 CONFIG ?= jomed_app/config/embedded.toml
 RUN_DIR ?= checkpoints/embedded
-CASES ?= out/simulated
+CORPUS ?= out/simulated
 NUM_CASES ?= 480
 SECONDS ?= 900
 # Tests whose outcome could depend on the number type of matrix products, and the type that this
@@ -45,7 +45,13 @@ help: ## list the targets
 
 setup: $(DEV_STAMP) ## create .venv and install what running and testing need
 
-demo: $(RUN_STAMP) ## install if needed, then start the app at http://127.0.0.1:7860
+# A public set's cases in place of the simulated ones: CASES=busi LICENCE=accepted [FROM=archive].
+ifneq ($(CASES),)
+demo: export JOMED_INDEX := out/index/$(CASES)
+endif
+demo: $(RUN_STAMP) ## install if needed, then start the app at http://127.0.0.1:7860 (CASES=busi: real cases)
+	$(if $(CASES),$(PY) -m jomed_app data get $(CASES) --index out/index/$(CASES) \
+	  $(if $(filter accepted,$(LICENCE)),--accept-licence) $(if $(FROM),--from $(FROM)))
 	HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 $(PY) app.py
 
 test: $(DEV_STAMP) chromium dcmtk ## install if needed, then run the whole default test suite
@@ -99,8 +105,8 @@ results: $(DEV_STAMP) ## write docs/results and the README's table anew from the
 	$(PY) -m benchmarks.write_results
 
 index: $(RUN_STAMP) ## simulate the embedded corpus and index it with assets/bundle
-	$(PY) -m jomed_app simulate --count $(NUM_CASES) --out $(CASES)
-	$(PY) -m jomed_app index build --corpus $(CASES) --bundle assets/bundle --out index/simulated
+	$(PY) -m jomed_app simulate --count $(NUM_CASES) --out $(CORPUS)
+	$(PY) -m jomed_app index build --corpus $(CORPUS) --bundle assets/bundle --out index/simulated
 
 clean: ## remove caches and build output; keeps .venv, bundles, indexes and checkpoints
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .gradio

@@ -78,6 +78,10 @@ class HubError(JomedError):
     """The Hugging Face Hub did not answer, or refused what was asked."""
 
 
+class FetchError(JomedError):
+    """A public set cannot be had from its home, or is not what its publisher states."""
+
+
 class SessionError(JomedError):
     """A visitor's session cannot be told from another's."""
 

@@ -41,7 +41,7 @@ DOORS = {
     "uvicorn": ("server/",),
     "jinja2": ("ui/templates.py", "evaluation/report/pages/markdown.py"),
     "bitsandbytes": ("models/loading.py",),
-    "httpx": ("models/reader/remote/client.py",),
+    "httpx": ("models/reader/remote/client.py", "data/fetch/https.py"),
     "huggingface_hub": ("storage/hub.py", "models/foreign/faults.py"),
     "peft": ("models/adapters.py",),
     "trl": ("training/rewards/text/by_trl.py",),

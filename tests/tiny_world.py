@@ -11,6 +11,7 @@ from typing import Any
 from jomed_app.cli import main as cli
 from jomed_app.config import JomedConfig, config_to_dict
 from jomed_app.data.records import read_records, write_records
+from tests.data.formats.boxed_images import draw_image
 from tests.data.sources.test_retina import fundus, png, write_table
 from tests.evaluation.questions.asked_images import write_asked_images, write_asked_task
 from tests.storage.test_signature import sign_here, write_key
@@ -42,6 +43,7 @@ INDEXES = {
     "out/mine": "index build --corpus out/cases --bundle mine.toml --out out/mine",
     "out/index": "index build --corpus FOLDER --new-labels phyllodes --out out/index",
 }
+GET_SET = "data get busi --accept-licence --from ARCHIVE"
 
 
 def put_models(path: Path) -> None:
@@ -74,6 +76,7 @@ class TinyWorld:
             "FOLDER": self.put_folder,
             "DATA": self.put_public_set,
             "ROOT": self.put_public_set,
+            "ARCHIVE": self.put_published_set,
             "RUN": self.copy_of("tiny_run"),
             "EMBEDDED_RUN": self.copy_of("tiny_run"),
             "checkpoints/embedded": self.copy_of("tiny_run"),
@@ -99,6 +102,8 @@ class TinyWorld:
             if name in named and not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 make(path)
+        if "out/data/busi" in words and not (self.folder / "out" / "data" / "busi").exists():
+            assert cli.main(self.typed(GET_SET.split())) == 0
         if "--index" in words and (index := words[words.index("--index") + 1]) in INDEXES:
             assert cli.main(self.typed(INDEXES[index].split())) == 0
         return words
@@ -151,6 +156,13 @@ class TinyWorld:
 
     def copy_of(self, fixture: str) -> Callable[[Path], object]:
         return lambda path: shutil.copytree(self.tiny(fixture), path)
+
+    def put_published_set(self, path: Path) -> None:
+        """A folder of drawn images in the published layout of BUSI."""
+        for label in ("normal", "benign", "malignant"):
+            for number in (1, 2):
+                place = path / "Dataset_BUSI_with_GT" / label / f"{label} ({number}).png"
+                draw_image(place, 90, 80, len(label) * number)
 
     def pin_models(self, path: Path) -> None:
         """A bundle of the models that docs/backbones.md names, which lie beside the file."""

@@ -60,7 +60,7 @@ def index_build(
     from jomed_app.progress import show_progress
     from jomed_app.retrieval.build import build_index
 
-    folder, records, encoder = _corpus_and_encoder(chosen, task, split, new_labels, bundle)
+    folder, records, encoder = corpus_and_encoder(chosen, task, split, new_labels, bundle)
     with show_progress("index") as on_progress:
         build_index(records, folder, encoder, out, name=out.name, on_progress=on_progress)
 
@@ -78,7 +78,7 @@ def index_add(
     from jomed_app.progress import show_progress
     from jomed_app.retrieval.build import add_to_index
 
-    folder, records, encoder = _corpus_and_encoder(corpus, task, None, new_labels, bundle)
+    folder, records, encoder = corpus_and_encoder(corpus, task, None, new_labels, bundle)
     with show_progress("index") as on_progress:
         add_to_index(index, records, folder, encoder, out=out, on_progress=on_progress)
 
@@ -218,7 +218,7 @@ def listed(text: str | None) -> list[str] | None:
     return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _corpus_and_encoder(
+def corpus_and_encoder(
     corpus: Path, task: str, split: str | None, new_labels: str | None, bundle: Path
 ) -> tuple[Path, list[CaseRecord], CaseEncoder]:
     """Read the cases to index and load the encoders that index them."""

@@ -28,6 +28,7 @@ from jomed_app.cli.artifacts import (
     index_app,
     listed,
 )
+from jomed_app.cli.data import data_app
 from jomed_app.cli.pinned import LARGE, shown_loading
 from jomed_app.errors import ConfigError, ImageError, JomedError, record_incident, start_log
 from jomed_app.storage.durable import require_writable, storage_fault, write_file
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 app.add_typer(index_app, name="index")
 app.add_typer(bundle_app, name="bundle")
+app.add_typer(data_app, name="data")
 
 
 class Stage(StrEnum):

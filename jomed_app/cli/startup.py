@@ -46,7 +46,7 @@ def prepare_process() -> None:
 def may_ask_the_hub() -> None:
     """Take back that this process stays offline, unless whoever started it said so.
 
-    For the two commands that are asked to go to the Hub. Call before importing huggingface_hub.
+    For the commands that are asked to go to the Hub. Call before importing huggingface_hub.
     """
     for name in HUB:
         if name in _set_here:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,6 +15,10 @@ from jomed_app.inference.conclusion.standing import standing_of
 from jomed_app.training.run.costs import COLUMNS, RunCosts, cost_rows
 from jomed_app.types import CandidateResult, Result, Retrieval, Standing
 from jomed_app.ui.text import NO_SIMILAR, less_alike
+
+if TYPE_CHECKING:
+    from jomed_app.data.fetch.catalogue import PublicSet
+    from jomed_app.data.fetch.get import SetNote
 
 DISCLAIMER = "Research demo, not a medical device. Not for diagnosis."
 SEARCH_WORDS = {
@@ -169,3 +173,26 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     return "-" if value is None else escape(str(value))
+
+
+def show_sets(
+    described: Sequence[PublicSet],
+    here: Mapping[str, SetNote | None],
+    console: Console | None = None,
+) -> None:
+    """Print the public sets that `data get` knows, two lines each.
+
+    Args:
+        described: the sets.
+        here: name -> what lies in the set's folder; None where it is not there.
+        console: where to print; stdout when None.
+    """
+    console = console or Console()
+    for each in described:
+        note = here.get(each.name)
+        state = f"here, {note.cases} cases" if note else "not here"
+        if each.home.kind == "page" and not note:
+            state = "not here; fetched by a person, then --from"
+        console.print(f"{each.name:<12} {each.about} [{state}]", markup=False, soft_wrap=True)
+        terms = f"{'':<12} task {each.task}; licence: {each.licence}"
+        console.print(terms, markup=False, soft_wrap=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TWIN_PX = 32
 TWIN_CORRELATION = 0.95
+BLOCK = 1024  # rows compared with all others at once: 8 MB for a thousand images
 TWIN_SPLIT = "twin"  # neither trained on nor measured: a twin of a held-out image
 
 _HELD_OUT_ORDER = ("train", "val", "test")
@@ -41,14 +42,61 @@ def group_twins(
     Raises:
         RecordError: if an image is not there or cannot be read.
     """
-    from scipy.sparse.csgraph import connected_components
-
     if not images:
         return []
     small = np.stack([_shrink(folder, name, place) for place, name in enumerate(images)])
-    _, components = connected_components(correlations(small) > min_correlation, directed=False)
+    return linked_groups(_unit_rows(small), min_correlation)
+
+
+def linked_groups(rows: NDArray[np.float64], min_product: float) -> list[int]:
+    """Put rows that are linked by a product above a bound into groups, in blocks of rows.
+
+    Args:
+        rows: (N, D) rows of unit length (or of zeros, which stand alone).
+        min_product: bound in (-1, 1); links of links share a group.
+
+    Returns:
+        N groups, numbered by first appearance.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    firsts, seconds = [], []
+    for start in range(0, len(rows), BLOCK):
+        first, second = np.nonzero(rows[start : start + BLOCK] @ rows.T > min_product)
+        firsts.append(first + start)
+        seconds.append(second)
+    one, other = np.concatenate(firsts), np.concatenate(seconds)
+    linked = coo_array((np.ones(len(one), dtype=bool), (one, other)), (len(rows), len(rows)))
+    _, components = connected_components(linked, directed=False)
     numbers: dict[int, int] = {}
     return [numbers.setdefault(int(component), len(numbers)) for component in components]
+
+
+def joined_groups(first: Sequence[str], second: Sequence[str | int]) -> list[int]:
+    """Join cases that share a group by either of two namings, such as patient and twin.
+
+    Args:
+        first: N names; an empty one stands alone.
+        second: N names.
+
+    Returns:
+        N groups, numbered by first appearance; no name of either stands in two of them.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    known: dict[tuple[int, str | int], int] = {}
+    ends = []
+    for place, (one, other) in enumerate(zip(first, second, strict=True)):
+        for name in ((0, one or place), (1, other)):
+            ends.append(len(first) + known.setdefault(name, len(known)))
+    starts = np.repeat(np.arange(len(first)), 2)
+    size = len(first) + len(known)
+    linked = coo_array((np.ones(len(ends), dtype=bool), (starts, ends)), (size, size))
+    _, components = connected_components(linked, directed=False)
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(int(each), len(numbers)) for each in components[: len(first)]]
 
 
 def hold_out_twins(groups: Sequence[int], splits: Sequence[str]) -> list[str]:
@@ -105,11 +153,16 @@ def have_twins(
 
 def correlations(images: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (N, N) correlations of (N, H, W) gray images, in [-1, 1]; 0 for a flat image."""
+    unit = _unit_rows(images)
+    return np.asarray(unit @ unit.T)
+
+
+def _unit_rows(images: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, H, W) gray images as centered rows of unit length; zeros for a flat image."""
     rows = images.reshape(len(images), -1)
     centered = rows - rows.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(centered, axis=1, keepdims=True)
-    unit = np.divide(centered, norms, out=np.zeros_like(centered), where=norms > 0)
-    return np.asarray(unit @ unit.T)
+    return np.asarray(np.divide(centered, norms, out=np.zeros_like(centered), where=norms > 0))
 
 
 def _shrink_pixels(image: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -214,6 +214,18 @@ def _pinned_parts(bundle: Bundle, precision: str, on_load: OnLoad) -> BundlePart
     )
 
 
+def task_of_place(place: Path) -> Task:
+    """Return the task that a bundle, or a file that names models, answers; no model is loaded.
+
+    Raises:
+        BundleError: if the bundle's manifest is missing or damaged, or names no task.
+        ConfigError: if the file needs mending.
+    """
+    if is_file_of_backbones(place):
+        return _named_task(load_backbones(place))
+    return task_of_bundle(_read_task(open_bundle(place, verify=False).path / TASK_FILE))
+
+
 def load_encoder(place: Path) -> Retriever:
     """Load only the retriever of a bundle or of a file of backbones, to index with.
 

@@ -1,15 +1,17 @@
 """Bundles on the Hugging Face Hub: pushed private, pulled at one commit and checked to the byte.
 
-The one door to huggingface_hub. Nothing here runs unless somebody types `bundle push` or `pull`.
+The one door to huggingface_hub. Nothing here runs unless somebody types `bundle push`,
+`bundle pull` or `data get`.
 What was sent or fetched before an interruption is kept: of a push by the Hub, of a pull file by
 file in a hidden folder beside the target.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,6 +39,7 @@ NETWORK_ERROR: type[BaseException] = HfHubHTTPError.__bases__[
     0
 ]  # its client's base of every fault of a connection
 FETCHING = "fetching the bundle"
+FETCHING_SET = "fetching the set"
 
 
 def push_bundle(folder: Path, repo: str, *, public: bool = False, api: HfApi | None = None) -> str:
@@ -124,6 +127,58 @@ def pull_bundle(
             open_bundle(folder)
     finally:  # what is whole lies in its place, and what is altered must not be taken up again
         shutil.rmtree(kept, ignore_errors=True)
+    return commit
+
+
+def fetch_dataset(
+    repo: str,
+    folder: Path,
+    patterns: Sequence[str],
+    revision: str = "",
+    *,
+    api: HfApi | None = None,
+    on_load: OnLoad = load_unseen,
+) -> str:
+    """Fetch files of a dataset repository at one commit; files that are there are not sent again.
+
+    Args:
+        repo: "owner/name".
+        folder: to write to; files keep their paths.
+        patterns: of the files' names, such as "data/*.parquet".
+        revision: commit, branch or tag; empty takes the newest commit.
+        api: how the Hub is asked.
+        on_load: told after every file.
+
+    Returns:
+        The commit, 40 hexadecimal digits.
+
+    Raises:
+        ConfigError: if the process is to stay offline.
+        HubError: if there is no such repository, a pattern fits no file, or the Hub does not
+            answer.
+    """
+    _require_online()
+    api = api or HfApi()
+    with _worded(repo):
+        info = api.dataset_info(repo, revision=revision or None, files_metadata=True)
+        commit = str(info.sha)
+        if not COMMIT.fullmatch(commit):
+            raise HubError(f"the Hub must name the commit of '{repo}', found none; try again")
+        sizes = {each.rfilename: each.size or 0 for each in info.siblings or ()}
+        names = []
+        for pattern in patterns:
+            fitting = sorted(fnmatch.filter(sizes, pattern))
+            if not fitting:
+                raise HubError(
+                    f"'{repo}' must hold files '{pattern}', found none; it may have changed: fetch "
+                    "it by hand and give --from"
+                )
+            names += [name for name in fitting if name not in names]
+        total, done = sum(sizes[name] for name in names), 0
+        for name in names:
+            api.hf_hub_download(repo, name, revision=commit, local_dir=folder, repo_type="dataset")
+            done += sizes[name]
+            on_load(FETCHING_SET, done, total)
     return commit
 
 

@@ -115,7 +115,8 @@ class Handler(BaseHTTPRequestHandler):
         if sha not in repo.commits:
             self.answer({"error": "no revision"}, 404, X_Error_Code="RevisionNotFound")
             return
-        siblings = [{"rfilename": each} for each in repo.commits[sha]]
+        siblings = [{"rfilename": name, "size": len(content)}
+                    for name, content in repo.commits[sha].items()]  # fmt: skip
         self.answer(
             {"id": name, "modelId": name, "sha": sha, "private": repo.private,
              "siblings": siblings, "tags": [], "downloads": 0, "likes": 0}
@@ -171,6 +172,9 @@ ROUTES = (
     (r"/api/repos/create", Handler.create),
     (r"/api/models/([^/]+/[^/]+)/revision/(.+)", Handler.info),
     (r"/api/models/([^/]+/[^/]+)", Handler.info),
+    (r"/api/datasets/([^/]+/[^/]+)/revision/(.+)", Handler.info),
+    (r"/api/datasets/([^/]+/[^/]+)", Handler.info),
+    (r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", Handler.resolve),
     (r"/api/models/([^/]+/[^/]+)/preupload/main", Handler.preupload),
     (r"/api/models/([^/]+/[^/]+)/commit/main", Handler.commit),
     (r"/([^/]+/[^/]+)\.git/info/lfs/objects/batch", Handler.batch),

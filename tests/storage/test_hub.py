@@ -12,9 +12,9 @@ from huggingface_hub import HfApi, constants
 
 from jomed_app.errors import BundleError, ConfigError, HubError
 from jomed_app.storage.bundle import open_bundle, write_manifest
-from jomed_app.storage.hub import pull_bundle, push_bundle
+from jomed_app.storage.hub import fetch_dataset, pull_bundle, push_bundle
 from jomed_app.storage.sealing import SIGNATURE_FILE
-from tests.storage.fake_hub import TOKEN, fake_hub
+from tests.storage.fake_hub import TOKEN, Repo, fake_hub
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REPO = "me/mine"
@@ -205,3 +205,21 @@ def test_the_commands_go_to_the_hub_though_the_app_stays_offline(hub, bundle, tm
     assert contents(tmp_path / "out") == contents(bundle)
     code, _, complaint = typed("pull", REPO, tmp_path / "no", HF_HUB_OFFLINE="1", **own)
     assert (code, complaint.count("unset HF_HUB_OFFLINE")) == (2, 1)
+
+
+def test_files_of_a_dataset_come_at_one_commit_and_only_those_asked_for(hub, api, tmp_path):
+    commit = "a" * 40
+    files = {"data/train.parquet": b"12", "data/test.parquet": b"345", "README.md": b"6"}
+    hub.repos["you/set"] = Repo(private=False, commits={commit: files})
+    seen = []
+    found = fetch_dataset("you/set", tmp_path, ["data/*.parquet"], api=api,
+                          on_load=lambda *moment: seen.append(moment[1:]))  # fmt: skip
+    assert found == commit
+    assert (tmp_path / "data" / "train.parquet").read_bytes() == b"12"
+    assert not (tmp_path / "README.md").exists()
+    assert seen == [(3, 5), (5, 5)]
+    fetched = len(hub.fetched())
+    fetch_dataset("you/set", tmp_path, ["data/*.parquet"], api=api)
+    assert len(hub.fetched()) == fetched, "what is there is not sent again"
+    with pytest.raises(HubError, match=r"must hold files '\*\.zip', found none"):
+        fetch_dataset("you/set", tmp_path, ["*.zip"], api=api)
