@@ -1,10 +1,11 @@
-"""Seeds, the network block and the folder of real data, for every test."""
+"""Seeds, signals, the network block and the folder of real data, for every test."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
 import random
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -75,6 +76,8 @@ def _guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A suite started in the background ignores Ctrl-C, and so would every program that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     first, last = (lambda args: args[0]), (lambda args: args[-1])
     for name, address_of in {
         "connect": first,

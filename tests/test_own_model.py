@@ -28,14 +28,6 @@ SECTION = PAGE.split("## Your own model in ten minutes\n")[1].split("\n## ")[0]
 FILE, COMMANDS = re.findall(r"```(?:toml|sh)\n(.*?)```", SECTION, flags=re.DOTALL)[:2]
 
 
-@pytest.fixture(autouse=True)
-def _heard_interrupts():
-    """A suite started in the background ignores interrupts, and so would what it starts."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.fixture
 def place(tmp_path):
     """The folder that a stranger stands in: two model folders and the file, nothing else."""
