@@ -289,7 +289,7 @@ def module(tmp_path, monkeypatch):
         (floor_faults, "imaging/x.py", "from jomed_app.models.reader.packed import Reader"),
         (floor_faults, "data/x.py", "import jomed_app.models.reader.packed"),
         (floor_faults, "inference/x.py", "def f():\n    from jomed_app import ui"),
-        (floor_faults, "types.py", "from jomed_app.imaging import read_image"),
+        (floor_faults, "types/x.py", "from jomed_app.imaging import read_image"),
         (door_faults, "retrieval/index.py", "import faiss"),
         (door_faults, "ui/panels/viewer.py", "import gradio as gr"),
         (door_faults, "ui/panels/diagnosis.py", "def f():\n    import torch"),
