@@ -41,6 +41,7 @@ RECIPE_FAMILIES = {
 INDEXES = {
     "out/wrist": "index build --task wrist.toml --data FOLDER --split train --out out/wrist",
     "out/mine": "index build --corpus out/cases --bundle mine.toml --out out/mine",
+    "out/index/busi": "index build --task breast --data out/data/busi --out out/index/busi",
     "out/index": "index build --corpus FOLDER --new-labels phyllodes --out out/index",
 }
 GET_SET = "data get busi --accept-licence --from ARCHIVE"
@@ -104,6 +105,8 @@ class TinyWorld:
                 make(path)
         if "out/data/busi" in words and not (self.folder / "out" / "data" / "busi").exists():
             assert cli.main(self.typed(GET_SET.split())) == 0
+        if words[:2] == ["index", "measure"] and not Path(words[2]).exists():
+            assert cli.main(self.typed(INDEXES[words[2]].split())) == 0
         if "--index" in words and (index := words[words.index("--index") + 1]) in INDEXES:
             assert cli.main(self.typed(INDEXES[index].split())) == 0
         return words
@@ -116,7 +119,7 @@ class TinyWorld:
             case "diagnose" | "evaluate" | "serve":
                 given = range(0, len(PLACE), 2)
                 return [w for at in given if PLACE[at] not in words for w in PLACE[at : at + 2]]
-            case "index" if words[1] == "build" and "--bundle" not in words:
+            case "index" if words[1] in ("build", "measure") and "--bundle" not in words:
                 return PLACE[:2]
             case "train" if "mine.toml" in words:
                 return [word for each in FEW_STEPS for word in ("--set", each)]

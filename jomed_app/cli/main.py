@@ -25,9 +25,9 @@ from jomed_app.cli.artifacts import (
     ServedIndex,
     TaskOption,
     bundle_app,
-    index_app,
     listed,
 )
+from jomed_app.cli.collection import index_app
 from jomed_app.cli.data import data_app
 from jomed_app.cli.pinned import LARGE, shown_loading
 from jomed_app.errors import ConfigError, ImageError, JomedError, record_incident, start_log

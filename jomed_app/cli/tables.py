@@ -19,6 +19,8 @@ from jomed_app.ui.text import NO_SIMILAR, less_alike
 if TYPE_CHECKING:
     from jomed_app.data.fetch.catalogue import PublicSet
     from jomed_app.data.fetch.get import SetNote
+    from jomed_app.evaluation.collection.measure import CollectionReport
+    from jomed_app.evaluation.report.schema import EvaluationReport
 
 DISCLAIMER = "Research demo, not a medical device. Not for diagnosis."
 SEARCH_WORDS = {
@@ -196,3 +198,63 @@ def show_sets(
         console.print(f"{each.name:<12} {each.about} [{state}]", markup=False, soft_wrap=True)
         terms = f"{'':<12} task {each.task}; licence: {each.licence}"
         console.print(terms, markup=False, soft_wrap=True)
+
+
+SYSTEM_WORDS = {
+    "image_alone": "image alone",
+    "knn": "vote of the nearest",
+    "no_retrieval": "reader, no similar case",
+    "reader": "reader beside similar cases",
+    "rag": "all of it, by similarity",
+    "joint_reader": "reader, trained search",
+    "joint": "all of it, trained search",
+}
+
+
+def show_collection(report: CollectionReport, console: Console | None = None) -> None:
+    """Print what a collection's own cases bring.
+
+    Args:
+        report: of `index measure` or `index calibrate`.
+        console: where to print; stdout when None.
+    """
+    console = console or Console()
+    twins = report.twins
+    console.print(
+        f"{escape(report.app.index)}: {report.measured} of {report.cases} cases read as queries "
+        f"({report.queries}), each beside those of other groups ({twins.groups} groups)."
+    )
+    console.print(
+        f"Near-duplicates: {twins.by_pixels} by pixels, {twins.by_tower} by the bundle's tower; "
+        f"{twins.unnamed} stood in another group than theirs and were kept apart here."
+    )
+    console.print(_systems_table(report.app, "as the app answers now"))
+    for point in report.app.curve:
+        shown = [
+            f"{SYSTEM_WORDS[name]} {point.systems[name].accuracy:.3f}"
+            for name in ("knn", "reader", "rag")
+            if name in point.systems
+        ]
+        console.print(f"Beside {point.cases} cases, accuracy: {', '.join(shown)}.")
+    if report.fitted is not None:
+        console.print(_systems_table(report.fitted, "fitted to other groups of this collection"))
+    if report.too_small:
+        console.print(escape(f"Nothing was fitted: {report.too_small}."))
+
+
+def _systems_table(report: EvaluationReport, title: str) -> Table:
+    """A row per system of a collection's report."""
+    columns = ("system", "accuracy", "95 %", "balanced", "AUROC", "spec. at sens. 0.90", "ECE")
+    table = Table(*columns, title=title, title_justify="left")
+    for name, figures in report.systems.items():
+        low, high = figures.accuracy_ci
+        table.add_row(
+            SYSTEM_WORDS.get(name, name),
+            f"{figures.accuracy:.3f}",
+            f"{low:.3f} to {high:.3f}",
+            f"{figures.balanced_accuracy:.3f}",
+            *("" if each is None else f"{each:.3f}"
+              for each in (figures.auroc, figures.specificity_at_90)),
+            f"{figures.ece:.3f}",
+        )  # fmt: skip
+    return table

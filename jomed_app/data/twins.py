@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 TWIN_PX = 32
 TWIN_CORRELATION = 0.95
 BLOCK = 1024  # rows compared with all others at once: 8 MB for a thousand images
+TWIN_PRODUCT = 0.98  # of image vectors of a bundle's tower; see `group_pictures`
 TWIN_SPLIT = "twin"  # neither trained on nor measured: a twin of a held-out image
 
 _HELD_OUT_ORDER = ("train", "val", "test")
@@ -71,6 +74,50 @@ def linked_groups(rows: NDArray[np.float64], min_product: float) -> list[int]:
     _, components = connected_components(linked, directed=False)
     numbers: dict[int, int] = {}
     return [numbers.setdefault(int(component), len(numbers)) for component in components]
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Near-duplicates among pictures.
+
+    Attributes:
+        groups: N groups, by pixels or by the tower.
+        by_pixels, by_tower: pictures with a near-duplicate, by each.
+    """
+
+    groups: list[int]
+    by_pixels: int
+    by_tower: int
+
+
+def group_pictures(
+    images: Sequence[NDArray[np.uint8]],
+    vectors: NDArray[np.float32],
+    min_correlation: float = TWIN_CORRELATION,
+    min_product: float = TWIN_PRODUCT,
+) -> Pictures:
+    """Put near-duplicates into groups by their pixels, and by what a bundle's own tower says.
+
+    Ours: the tower also finds twins that were cropped, flipped or marked, which pixels that are
+    compared place by place miss; a pair counts where either says so.
+
+    Args:
+        images: N images (H, W) or (H, W, 3), uint8, without margins.
+        vectors: (N, D) unit rows of the same images.
+        min_correlation: bound of pixels.
+        min_product: bound of inner products.
+    """
+    small = np.stack([_shrink_pixels(image) for image in images])
+    by_pixels = linked_groups(_unit_rows(small), min_correlation)
+    by_tower = linked_groups(vectors.astype(np.float64), min_product)
+    groups = joined_groups([str(group) for group in by_pixels], by_tower)
+    return Pictures(groups, _with_twin(by_pixels), _with_twin(by_tower))
+
+
+def _with_twin(groups: Sequence[int]) -> int:
+    """How many share their group with another one."""
+    times = Counter(groups)
+    return sum(times[group] > 1 for group in groups)
 
 
 def joined_groups(first: Sequence[str], second: Sequence[str | int]) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,16 @@ from jomed_app.types import ImageRecord
 TWIN_PERCENTILE = 99.95  # ours: nearer than this to a corpus image counts as a near duplicate
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A query as the models see it: the image, its encoding, its view, where a finding lies."""
+
+    image: ImageRecord
+    query: Encoding
+    view: Tensor
+    located: tuple[Detection, Letterbox] | None
+
+
 class SplitReader:
     """Scores cases of a task with one bundle and one index.
 
@@ -45,7 +55,7 @@ class SplitReader:
         parts: the loaded bundle.
         index: what is searched.
         task: what is asked.
-        is_own: whether the bundle was trained for the task; else its settings do not apply.
+        is_own: whether the bundle was trained for the task; else its heads do not apply.
         masks: whether text and callipers in the images are painted over first.
     """
 
@@ -62,16 +72,20 @@ class SplitReader:
         self.index = index
         self.task = task
         self.is_own = is_own
+        self.answers_task = is_own or (not parts.is_tuned and task.name == parts.task.name)
         self.masks = masks
         self._reader = CaseReader(parts.reader, task)
         self._candidates = CandidateCache.of_index(parts.reader, index)
 
     def profile(self, *, trained: bool) -> Profile:
         """What the engine concludes with, by the trained search or by similarity alone."""
-        known = Profile()
-        if self.is_own:
-            known = self.parts.profile(self.index.info.simulated, standard=not trained)
-        return without_figures(known, len(self.task.index_only))
+        known = self.index.info
+        if not self.answers_task:
+            return Profile()
+        profile = self.parts.profile_beside(known, standard=not trained)
+        if self.parts.is_fitted_to(known):
+            return profile
+        return without_figures(profile, len(self.task.index_only))
 
     def score(
         self,
@@ -91,19 +105,12 @@ class SplitReader:
             systems: those that are scored.
             hidden: cases of the index that are not there yet.
         """
-        image = read_untrusted(record.image_in(folder))
-        if self.masks:
-            image = replace(image, model_input=without_marks(image.model_input))
-        query = self.parts.reader.encode([image.model_input])[0]
-        view = self.parts.retriever.look(image.model_input, query)
-        located = self._locate(image)
+        seen = self.look(read_untrusted(record.image_in(folder)))
         wanted = ADVERSARIAL in systems
-        standard = self._read(
-            image, query, view, record, located, trained=False, misleads=wanted, hidden=hidden
-        )
+        standard = self.read(seen, record, trained=False, misleads=wanted, hidden=hidden)
         said = dict(conclude_systems(standard, self.profile(trained=False), systems))
         if set(systems) & set(JOINT_SYSTEMS):
-            joint = self._read(image, query, view, record, located, trained=True, hidden=hidden)
+            joint = self.read(seen, record, trained=True, hidden=hidden)
             answers = conclude_systems(joint, self.profile(trained=True), tuple(JOINT_NAMES))
             said |= {JOINT_NAMES[name]: scores for name, scores in answers.items()}
         neighbors = standard.evidence.neighbor_scores
@@ -117,37 +124,50 @@ class SplitReader:
             is_clean=similar < TWIN_PERCENTILE and not self.index.holds_group(record.group),
         )
 
-    def _read(
+    def look(self, image: ImageRecord) -> Looked:
+        """What the models make of an image before anything is searched."""
+        if self.masks:
+            image = replace(image, model_input=without_marks(image.model_input))
+        query = self.parts.reader.encode([image.model_input])[0]
+        view = self.parts.retriever.look(image.model_input, query)
+        return Looked(image, query, view, self._locate(image))
+
+    def read(
         self,
-        image: ImageRecord,
-        query: Encoding,
-        view: Tensor,
+        seen: Looked,
         record: CaseRecord,
-        located: tuple[Detection, Letterbox] | None,
         *,
         trained: bool,
         misleads: bool = False,
         hidden: Collection[str] = frozenset(),
     ) -> HeldOutCase:
-        """Search with or without the trained heads, read what was found, look at the image."""
-        profile = self.profile(trained=trained)
+        """Search with or without the trained heads, read what was found, look at the image.
+
+        Args:
+            seen: the query.
+            record: its case; nothing of its group is found.
+            trained: which search.
+            misleads: whether it is also read beside the nearest cases of other labels.
+            hidden: cases of the index that are left out too.
+        """
+        profile, image = self.profile(trained=trained), seen.image
         case = read_case(
-            ask_reader(self._reader, query, self._candidates.inputs),
+            ask_reader(self._reader, seen.query, self._candidates.inputs),
             self.index,
-            self.parts.retriever.query_vectors(view, trained=trained),
+            self.parts.retriever.query_vectors(seen.view, trained=trained),
             self.task.labels,
             k_per_head=profile.settings.k_per_head,
-            backbone=self._backbone(view),
+            backbone=self._backbone(seen.view),
             exclude_ids=self.index.ids_of_image(image.sha256) | frozenset(hidden),
             exclude_groups=frozenset({record.group} if record.group else ()),
             new=self.task.index_only,
             seed=None if trained else int(image.sha256[:8], 16),
             truth=record.label if misleads else None,
         )
-        if located is None:
+        if seen.located is None:
             return case.with_image(np.exp(case.backbone)) if self.is_own else case
         empty = [self.task.labels.index(name) for name in self.task.empty_labels]
-        return case.with_detection(*located).with_box_score(profile, empty)
+        return case.with_detection(*seen.located).with_box_score(profile, empty)
 
     def _locate(self, image: ImageRecord) -> tuple[Detection, Letterbox] | None:
         """What the localizer says, where it was trained for the task, and how the image lies."""

@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -40,6 +40,7 @@ from jomed_app.models.retriever.protocol import Retriever
 from jomed_app.models.weights.pinned import check_pinned_models, pinned_config
 from jomed_app.progress import OnLoad, load_unseen
 from jomed_app.retrieval.index import CandidateIndex
+from jomed_app.retrieval.manifest import IndexManifest
 from jomed_app.storage.bundle import Bundle, open_bundle
 from jomed_app.storage.sealing import FileEntry
 from jomed_app.types import CorpusKind
@@ -99,6 +100,22 @@ class BundleParts:
         kind: CorpusKind = "simulated" if simulated else "real"
         profile = self.profiles.get(kind, CorpusProfile())
         return profile.standard if standard and profile.standard is not None else profile
+
+    def profile_beside(self, known: IndexManifest, standard: bool = False) -> Profile:
+        """Settings for one index: those fitted to its very cases, else those of its kind.
+
+        Args:
+            known: the index.
+            standard: see `profile`.
+        """
+        if not self.is_fitted_to(known):
+            return self.profile(known.simulated, standard)
+        fitted = read_profile(cast("dict[str, Any]", known.calibrated[self.fingerprint]))
+        return fitted.standard if standard and fitted.standard is not None else fitted
+
+    def is_fitted_to(self, known: IndexManifest) -> bool:
+        """Whether an index holds a profile that was fitted to its cases with these models."""
+        return self.fingerprint in known.calibrated
 
     @property
     def has_trained_heads(self) -> bool:
@@ -267,12 +284,13 @@ def engine_of(parts: BundleParts, candidates: CandidateIndex) -> Engine:
     """An engine over what is loaded already; its reader is laid out for answers."""
     parts.reader.prepare()
     _ = candidates.similarity  # measured now: the first case does not wait for it
-    is_simulated = candidates.info.simulated
+    known = candidates.info
     task = widen_task(parts.task, candidates.labels)
-    profile = parts.profile(is_simulated)
-    standard = _standard_profile(parts, is_simulated) if parts.has_trained_heads else None
-    profile = without_figures(profile, len(task.index_only))
-    standard = without_figures(standard, len(task.index_only)) if standard else None
+    profile = parts.profile_beside(known)
+    standard = _standard_profile(parts, known) if parts.has_trained_heads else None
+    if not parts.is_fitted_to(known):  # else the figures are of the index's own labels too
+        profile = without_figures(profile, len(task.index_only))
+        standard = without_figures(standard, len(task.index_only)) if standard else None
     info = EngineInfo(
         bundle=f"{parts.title} ({parts.fingerprint[:SHORT_HASH]})",
         index=f"{candidates.info.name} ({candidates.info.corpus_sha256[:SHORT_HASH]})",
@@ -319,9 +337,9 @@ def _reader_hash(files: Mapping[str, FileEntry]) -> str:
     return whole
 
 
-def _standard_profile(parts: BundleParts, is_simulated: bool) -> Profile:
+def _standard_profile(parts: BundleParts, known: IndexManifest) -> Profile:
     """The profile of the standard search; one that was fitted for the other search says so."""
-    profile = parts.profile(is_simulated, standard=True)
-    if profile is not parts.profile(is_simulated) or not profile.measured_on:
+    profile = parts.profile_beside(known, standard=True)
+    if profile != parts.profile_beside(known) or not profile.measured_on:
         return profile
     return profile.model_copy(update={"measured_on": f"{profile.measured_on}, {OTHER_SEARCH}"})

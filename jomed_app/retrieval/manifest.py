@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from jomed_app.errors import IndexMismatchError
 from jomed_app.retrieval.store import StoreKind
@@ -16,6 +16,7 @@ from jomed_app.storage.sealing import (
     check_files,
     read_checked,
     read_sealed,
+    write_sealed,
 )
 from jomed_app.types import Head, RegionSource
 
@@ -52,12 +53,20 @@ class IndexManifest(SealedManifest):
         "indexes that read every image whole, without a look for a region",
     )
 
+    calibrated: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="fingerprint of a bundle -> the profile fitted with it to these very cases; "
+        "an index that is extended or built anew has none",
+    )
+
     @model_serializer(mode="wrap")
     def _leave_out_what_is_not_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """An older manifest stays as it was, and so does its seal."""
         values: dict[str, Any] = handler(self)
         if self.regions is None:
             values.pop("regions", None)
+        if not self.calibrated:
+            values.pop("calibrated", None)
         return values
 
 
@@ -82,6 +91,26 @@ def read_manifest(folder: Path) -> IndexManifest:
         return read_sealed(folder, IndexManifest, format_version=INDEX_FORMAT_VERSION)
     except SealError as error:
         raise altered_index(folder.resolve().name, error) from error
+
+
+def keep_profile(folder: Path, bundle: str, profile: dict[str, JsonValue]) -> IndexManifest:
+    """Put a profile that was fitted to an index into its manifest, beside those of other bundles.
+
+    Args:
+        folder: the index.
+        bundle: fingerprint of the bundle, or of the models, that it was fitted with.
+        profile: plain values of a `CorpusProfile`.
+
+    Returns:
+        The manifest as written.
+
+    Raises:
+        IndexMismatchError: as `read_manifest`.
+        StorageError: if it cannot be written.
+    """
+    manifest = read_manifest(folder)
+    fitted = manifest.calibrated | {bundle: profile}
+    return write_sealed(folder, manifest.model_copy(update={"calibrated": fitted}))
 
 
 def check_index_files(folder: Path, manifest: IndexManifest) -> None:

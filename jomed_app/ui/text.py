@@ -61,8 +61,10 @@ OTHERS_TITLE = "Other patients"
 OTHERS_SIMULATED = (
     "This collection is simulated: a program drew its {count} cases and set their diagnoses "
     "beforehand, none is a patient. They show how your image is read and are no evidence about "
-    "it; how much of the answer they are stands beside the diagnosis."
+    "it; how much of the answer they are stands beside the diagnosis. Whoever runs the app can put "
+    "real cases in their place (docs/data.md)."
 )
+OTHERS_REAL = "Searched: {name}, {count} known cases."
 NO_SIMILAR = (
     "No similar case in this collection: of its own cases, 19 of 20 have a nearer neighbour in it "
     "than your image has. Those below are only the nearest there are."

@@ -7,12 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jomed_app.data import twins
 from jomed_app.data.twins import (
     TWIN_SPLIT,
     correlations,
+    group_pictures,
     group_twins,
     have_twins,
     hold_out_twins,
+    joined_groups,
+    linked_groups,
 )
 from jomed_app.errors import RecordError
 from tests.data.formats.boxed_images import draw_image
@@ -82,3 +86,28 @@ def test_no_group_stands_on_two_sides(cases):
         assert len(sides) == 1
     for before, after in zip(splits, held, strict=True):
         assert after in (before, TWIN_SPLIT)
+
+
+def test_groups_of_two_namings_are_joined():
+    assert joined_groups(["a", "a", "b", "", "", "c"], [0, 1, 1, 2, 2, 3]) == [0, 0, 0, 1, 1, 2]
+    assert joined_groups(["", ""], [0, 1]) == [0, 1], "an empty name is nobody's"
+    assert joined_groups([], []) == []
+
+
+def test_links_are_found_whatever_the_block(monkeypatch):
+    rows = np.random.default_rng(0).normal(size=(40, 3))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    whole = linked_groups(rows, 0.95)
+    monkeypatch.setattr(twins, "BLOCK", 7)
+    assert linked_groups(rows, 0.95) == whole
+    assert 1 < len(set(whole)) < 40
+
+
+def test_the_tower_finds_what_pixels_miss():
+    random = np.random.default_rng(0)
+    first, second = random.integers(0, 256, (2, 32, 32), np.uint8)
+    images = [first, first, np.flip(first, 1), second]
+    vectors = np.array([[1, 0], [0.6, 0.8], [1, 0], [0, 1]], np.float32)
+    found = group_pictures(images, vectors)
+    assert found.groups == [0, 0, 0, 1]
+    assert (found.by_pixels, found.by_tower) == (2, 2)

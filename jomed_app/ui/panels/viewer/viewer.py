@@ -107,18 +107,25 @@ def viewer_value(
         "words": text.VIEWER_WORDS,
         "search": search,
         "findings": render(Findings.of(reading)),
-        "others": _others(panes[1:], engine.info.index_size, reading.has_similar),
+        "others": _others(panes[1:], engine.info, reading.has_similar),
         "folded": render(Folded(tuple(listed))),
         "panes": panes,
     }
 
 
-def _others(panes: Sequence[Pane], count: int, has_similar: bool | None) -> str:
+def _others(panes: Sequence[Pane], info: Any, has_similar: bool | None) -> str:
     """Return the head of the similar cases; nothing while there are none."""
     if not panes:
         return ""
     is_simulated = all(pane["simulated"] for pane in panes)
-    return render(Others.of(is_simulated=is_simulated, count=count, has_similar=has_similar))
+    return render(
+        Others.of(
+            is_simulated=is_simulated,
+            count=info.index_size,
+            has_similar=has_similar,
+            name=info.index,
+        )
+    )
 
 
 def _query_pane(case: Case, reading: Reading, has_boxes: bool) -> Pane:
