@@ -11,6 +11,7 @@ from typing import Any
 from jomed_app.cli import main as cli
 from jomed_app.config import JomedConfig, config_to_dict
 from jomed_app.data.records import read_records, write_records
+from tests.data.archive.test_take import table, write
 from tests.data.formats.boxed_images import draw_image
 from tests.data.sources.test_retina import fundus, png, write_table
 from tests.evaluation.questions.asked_images import write_asked_images, write_asked_task
@@ -44,6 +45,7 @@ INDEXES = {
     "out/index/busi": "index build --task breast --data out/data/busi --out out/index/busi",
     "out/index": "index build --corpus FOLDER --new-labels phyllodes --out out/index",
 }
+TAKE = "data take DICOM_FOLDER --labels labels.csv --key key.txt --out out/data/mine"
 GET_SET = "data get busi --accept-licence --from ARCHIVE"
 
 
@@ -78,6 +80,7 @@ class TinyWorld:
             "DATA": self.put_public_set,
             "ROOT": self.put_public_set,
             "ARCHIVE": self.put_published_set,
+            "DICOM_FOLDER": self.put_archive,
             "RUN": self.copy_of("tiny_run"),
             "EMBEDDED_RUN": self.copy_of("tiny_run"),
             "checkpoints/embedded": self.copy_of("tiny_run"),
@@ -103,6 +106,8 @@ class TinyWorld:
             if name in named and not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 make(path)
+        if "out/data/mine" in words and words[0] == "index":
+            assert cli.main(self.typed(TAKE.split())) == 0
         if "out/data/busi" in words and not (self.folder / "out" / "data" / "busi").exists():
             assert cli.main(self.typed(GET_SET.split())) == 0
         if words[:2] == ["index", "measure"] and not Path(words[2]).exists():
@@ -166,6 +171,13 @@ class TinyWorld:
             for number in (1, 2):
                 place = path / "Dataset_BUSI_with_GT" / label / f"{label} ({number}).png"
                 draw_image(place, 90, 80, len(label) * number)
+
+    def put_archive(self, path: Path) -> None:
+        """Two DICOM files, and the table of labels beside the folder."""
+        for number in (1, 2):
+            write(path / f"{number}.dcm", number, number=str(number), patient=str(number))
+        rows = (("1.dcm", "benign", "", ""), ("2.dcm", "malignant", "", ""))
+        table(self.folder / "labels.csv", "file", *rows)
 
     def pin_models(self, path: Path) -> None:
         """A bundle of the models that docs/backbones.md names, which lie beside the file."""

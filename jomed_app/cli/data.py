@@ -72,6 +72,44 @@ def data_get(
     )
 
 
+@data_app.command("take")
+def data_take(
+    folder: Annotated[Path, typer.Argument(help="your archive: a folder of DICOM files")],
+    labels: Annotated[Path, typer.Option(help="CSV: which label a file, series or patient has")],
+    out: Annotated[Path, typer.Option(help="folder of cases to write, or to go on with")],
+    key: Annotated[Path, typer.Option(help="secret of the pseudonyms; made where there is none")],
+    task: Annotated[str, typer.Option("--task", help="task name or TOML file")] = "breast",
+    source: Annotated[str, typer.Option(help="name of the collection, as shown")] = "own archive",
+    licence: Annotated[str, typer.Option(help="on which terms cases may be used")] = "in house",
+    text: Annotated[str, typer.Option(help="burned-in text: mask, or refuse the picture")] = "mask",
+) -> None:
+    """Take de-identified cases from a folder of DICOM files; goes on where a run stopped."""
+    from jomed_app.data.archive.take import TextPolicy, take_archive
+    from jomed_app.data.tasks import load_task
+    from jomed_app.progress import show_progress
+
+    if text not in list(TextPolicy):
+        raise ConfigError(f"--text must be one of {[*map(str, TextPolicy)]}, found '{text}'")
+    with show_progress("take") as on_progress:
+        report = take_archive(
+            folder,
+            labels,
+            out,
+            load_task(task),
+            key_file=key,
+            source=source,
+            licence=licence,
+            text=TextPolicy(text),
+            on_progress=on_progress,
+        )
+    typer.echo(
+        f"{report.cases} cases of {report.patients} patients from {report.files} files; burned-in "
+        f"text masked in {report.masked}. Look through them before anybody else does."
+    )
+    for why, count in report.left_out.items():
+        typer.echo(f"Left out: {count} ({why}).")
+
+
 def _index_set(note: SetNote, folder: Path, out: Path, bundle: Path) -> None:
     """Index a set with the bundle's encoders; an index of both that is there already stays.
 

@@ -10,6 +10,7 @@ import pytest
 
 from jomed_app.cli.main import main
 from jomed_app.retrieval.manifest import read_manifest
+from tests.data.archive.test_take import table, write
 from tests.data.fetch.layouts.test_layouts import kvasir
 from tests.data.formats.boxed_images import draw_image
 
@@ -98,3 +99,19 @@ def test_the_demo_gets_and_indexes_what_it_is_told_to(variables, said):
     assert ("data get" in made) == bool(variables)
     for each in said:
         assert each in " ".join(made.replace("\\\n", " ").split())
+
+
+def test_an_archive_is_taken_with_a_report(tmp_path, capsys):
+    write(tmp_path / "in" / "a.dcm", 1, number="1")
+    write(tmp_path / "in" / "b.dcm", 2, number="2", patient="2")
+    write(tmp_path / "in" / "c.dcm", 3, number="3")
+    labels = table(tmp_path / "l.csv", "file", ("a.dcm", "benign", "", ""),
+                   ("b.dcm", "normal", "", ""))  # fmt: skip
+    words = ["data", "take", str(tmp_path / "in"), "--labels", str(labels),
+             "--key", str(tmp_path / "key"), "--out", str(tmp_path / "cases")]  # fmt: skip
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "2 cases of 2 patients from 3 files" in said
+    assert "Left out: 1 (not in the table of labels)." in said
+    assert main([*words, "--text", "show"]) == 2
+    assert "must be one of ['mask', 'refuse'], found 'show'" in capsys.readouterr().err
