@@ -52,8 +52,23 @@ def index_build(
     split: Annotated[str | None, typer.Option(help="splits to index, a,b; all if left out")] = None,
     new_labels: NewLabels = None,
     bundle: BundleOption = DEFAULT_BUNDLE,
+    from_dicom: Annotated[
+        Path | None, typer.Option("--from-dicom", help="your archive, taken as `data take` does")
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="its table of labels, CSV")] = None,
+    key: Annotated[Path | None, typer.Option(help="secret of its pseudonyms")] = None,
 ) -> None:
     """Index a corpus with the bundle's frozen encoders."""
+    if from_dicom is not None:
+        if labels is None or key is None or corpus or data:
+            raise RecordError(
+                "index build --from-dicom requires --labels and --key, and neither --corpus nor "
+                "--data, found otherwise; see docs/data.md"
+            )
+        from jomed_app.cli.archive import take_shown
+
+        corpus = out.with_name(f"{out.name}.cases")
+        take_shown(from_dicom, labels, corpus, key, task, source=out.name)
     chosen = corpus or data
     if chosen is None or (corpus and data):
         raise RecordError("index build requires either --corpus or --data; give one of the two")

@@ -84,30 +84,9 @@ def data_take(
     text: Annotated[str, typer.Option(help="burned-in text: mask, or refuse the picture")] = "mask",
 ) -> None:
     """Take de-identified cases from a folder of DICOM files; goes on where a run stopped."""
-    from jomed_app.data.archive.take import TextPolicy, take_archive
-    from jomed_app.data.tasks import load_task
-    from jomed_app.progress import show_progress
+    from jomed_app.cli.archive import take_shown
 
-    if text not in list(TextPolicy):
-        raise ConfigError(f"--text must be one of {[*map(str, TextPolicy)]}, found '{text}'")
-    with show_progress("take") as on_progress:
-        report = take_archive(
-            folder,
-            labels,
-            out,
-            load_task(task),
-            key_file=key,
-            source=source,
-            licence=licence,
-            text=TextPolicy(text),
-            on_progress=on_progress,
-        )
-    typer.echo(
-        f"{report.cases} cases of {report.patients} patients from {report.files} files; burned-in "
-        f"text masked in {report.masked}. Look through them before anybody else does."
-    )
-    for why, count in report.left_out.items():
-        typer.echo(f"Left out: {count} ({why}).")
+    take_shown(folder, labels, out, key, task, source=source, licence=licence, text=text)
 
 
 def _index_set(note: SetNote, folder: Path, out: Path, bundle: Path) -> None:

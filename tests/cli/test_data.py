@@ -10,7 +10,7 @@ import pytest
 
 from jomed_app.cli.main import main
 from jomed_app.retrieval.manifest import read_manifest
-from tests.data.archive.test_take import table, write
+from tests.data.archive.test_take import MARKS, table, write
 from tests.data.fetch.layouts.test_layouts import kvasir
 from tests.data.formats.boxed_images import draw_image
 
@@ -115,3 +115,20 @@ def test_an_archive_is_taken_with_a_report(tmp_path, capsys):
     assert "Left out: 1 (not in the table of labels)." in said
     assert main([*words, "--text", "show"]) == 2
     assert "must be one of ['mask', 'refuse'], found 'show'" in capsys.readouterr().err
+
+
+def test_an_index_is_built_straight_from_an_archive(tmp_path, tiny_bundle, capsys):
+    write(tmp_path / "in" / "a.dcm", 1, number="1")
+    write(tmp_path / "in" / "b.dcm", 2, number="2", patient="2")
+    labels = table(tmp_path / "l.csv", "file", ("a.dcm", "benign", "", ""),
+                   ("b.dcm", "normal", "", ""))  # fmt: skip
+    words = ["index", "build", "--from-dicom", str(tmp_path / "in"), "--bundle", str(tiny_bundle),
+             "--out", str(tmp_path / "mine"), "--labels", str(labels)]  # fmt: skip
+    assert main(words) == 2
+    assert "requires --labels and --key" in capsys.readouterr().err
+    assert main([*words, "--key", str(tmp_path / "key")]) == 0
+    manifest = read_manifest(tmp_path / "mine")
+    assert (manifest.count, manifest.source) == (2, "2 cases; source: mine")
+    written = b"".join(path.read_bytes() for path in (tmp_path / "mine").rglob("*")
+                       if path.is_file())  # fmt: skip
+    assert not any(mark.encode() in written for mark in MARKS)
