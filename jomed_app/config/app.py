@@ -23,7 +23,8 @@ class AppConfig(Section):
         max_file_mb: largest upload, MiB; no file larger than 64 MiB is read anywhere.
         session_minutes: how long a case is kept in memory after it was last touched.
         max_queue: cases waiting at once before a visitor is asked to come back.
-        decode_seconds: how long one file may take to decode before its decoder is ended.
+        decode_seconds: processor's time that one file may take to decode before its decoder is
+            ended; on the clock three times as long, since a long one lets others go first.
         decode_memory_mb: what one file may take to decode, MiB; kept on Linux only.
         decode_workers: processes that decode files of one visitor; while all are at work, one more
             is for other visitors.

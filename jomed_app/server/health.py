@@ -66,7 +66,7 @@ def decoder_faults(decoders: DecoderHealth, limit_s: float) -> list[str]:
 
     Args:
         decoders: how they are.
-        limit_s: how long one file may take.
+        limit_s: how long one file may take, on the clock.
     """
     faults = []
     if decoders.wanted and not decoders.alive:

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from jomed_app.config import AppConfig
 from jomed_app.errors import ConfigError
-from jomed_app.imaging.decoder import decoder_pool
+from jomed_app.imaging.decoder import DecodeLimits, decoder_pool
 from jomed_app.server.drain import Drain
 from jomed_app.server.health import Health, decoder_faults
 from jomed_app.server.shell import Gate, build_shell
@@ -157,12 +157,13 @@ def serve(
     """
     line = Line(settings.max_queue)
     drain = Drain(settings.drain_seconds, on_begin=line.close)
+    limits = DecodeLimits(settings.decode_seconds, settings.decode_memory_mb)
     health = Health(
         bundle=engine.info.bundle,
         index=engine.info.index,
         is_ready=lambda: is_warm() and not drain.is_draining,
         faults=lambda: [
-            *decoder_faults(decoder_pool(settings).health(), settings.decode_seconds),
+            *decoder_faults(decoder_pool(settings).health(), limits.clock_s),
             *line.faults(settings.step_seconds),
         ],
     )

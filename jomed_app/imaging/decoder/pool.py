@@ -20,6 +20,10 @@ from jomed_app.types import ImageRecord, RegionWish
 
 START_LIMIT_S = 60.0  # until a new worker has imported its modules, on a busy machine
 WAIT_LIMIT_S = 30.0  # for a free worker
+# Ours: a decode that took a second of the processor lets answers go first. Two threads that share
+# a product wait for each other, so a loop on one of two cores makes an answer several times as long.
+STANDS_BACK_AFTER_S = 1.0
+LEAST_LOOK_S = 0.01  # the system counts a process's time in such steps
 LEAST_WORKERS = 2  # so that a file that hangs one does not hold up another user's
 MOST_WAITING = 12  # files of one sender; ours: each holds one of 16 threads of the server
 BUSY = "a free decoder is required, found all of them at work on other files; try again in a moment"
@@ -50,11 +54,18 @@ class DecoderHealth:
 
 @dataclass(slots=True)
 class _Task:
-    """What a taken worker does: for whom, since when, until when at most (monotonic seconds)."""
+    """What a taken worker does: for whom, and since when (monotonic seconds).
+
+    Attributes:
+        spent_before: processor's time of the worker when it began to decode; None while it starts.
+        stands_back: it decodes at the lowest priority, and is replaced after that.
+        is_late: it was ended for its time.
+    """
 
     sender: str
     began: float
-    deadline: float
+    spent_before: float | None = None
+    stands_back: bool = False
     is_late: bool = False
 
 
@@ -63,7 +74,8 @@ class DecoderPool:
 
     Workers are started as they are needed, up to `workers`, and all at once by `warm`. One that
     outlives its limit is killed and replaced at once; the file's user gets one sentence, and nobody
-    else notices: once all are at work, one more is started, which is for senders who have none.
+    else notices: a decode that took a second of the processor lets others go first, and once all
+    are at work, one more is started, which is for senders who have none.
     A worker that becomes free goes to such a sender first.
 
     Args:
@@ -184,7 +196,7 @@ class DecoderPool:
             with self._changed:
                 now = time.monotonic()
                 self._in_force = worker.in_force
-                self._tasks[worker] = _Task(sender, now, now + self.limits.seconds)
+                self._tasks[worker] = _Task(sender, now, worker.seconds_spent())
                 self._changed.notify_all()
             return worker
 
@@ -203,7 +215,7 @@ class DecoderPool:
                     if self._idle and self._may_take(sender, at_work):
                         self._idle.sort(key=lambda each: each.is_ready)
                         worker = self._idle.pop()
-                        self._tasks[worker] = _Task(sender, now, now + START_LIMIT_S)
+                        self._tasks[worker] = _Task(sender, now)
                         self._changed.notify_all()
                         return worker
                     most = self.workers + (sender not in at_work)
@@ -221,13 +233,13 @@ class DecoderPool:
         return len(self._tasks) < self.workers and self._waiting.keys() <= at_work
 
     def _give_back(self, worker: WorkerProcess) -> None:
-        """Let others have a worker; one that ended is replaced."""
+        """Let others have a worker; one that ended or stands back is replaced."""
         with self._changed:
             task = self._tasks.pop(worker)
-            if worker.is_alive and not task.is_late:
+            if worker.is_alive and not (task.is_late or task.stands_back):
                 self._idle.append(worker)
             else:
-                self._crashed += not task.is_late
+                self._crashed += not (task.is_late or worker.is_alive)
                 worker.close()
             self._changed.notify_all()
 
@@ -246,15 +258,10 @@ class DecoderPool:
         )
 
     def _keep(self) -> None:
-        """Start workers that are wanted and end those that are late, until the pool is closed."""
+        """Start workers that are wanted and look after those at work, until the pool is closed."""
         with self._changed:
             while not self._is_closed:
-                now = time.monotonic()
-                for worker, task in self._tasks.items():
-                    if now >= task.deadline and not task.is_late:
-                        task.is_late = True
-                        self._killed += 1
-                        worker.end()
+                looks = [self._look(*each) for each in self._tasks.items() if not each[1].is_late]
                 for worker in [each for each in self._idle if not each.is_alive]:
                     self._idle.remove(worker)
                     self._crashed += 1
@@ -263,11 +270,28 @@ class DecoderPool:
                     self._idle.append(WorkerProcess(self.limits, self._reader))
                     self._changed.notify_all()
                     continue
-                deadlines = [each.deadline for each in self._tasks.values() if not each.is_late]
-                self._changed.wait(min(deadlines) - now if deadlines else None)
+                self._changed.wait(max(min(looks), LEAST_LOOK_S) if looks else None)
             for worker in self._tasks:
                 worker.end()
             for worker in self._idle:
                 worker.close()
             self._idle.clear()
             self._wanted = 0
+
+    def _look(self, worker: WorkerProcess, task: _Task) -> float:
+        """End a decode that is late, let a long one stand back; seconds until the next look."""
+        running, spent = time.monotonic() - task.began, 0.0
+        if task.spent_before is None:
+            left = START_LIMIT_S - running
+        else:
+            spent = worker.seconds_spent() - task.spent_before
+            left = min(self.limits.seconds - spent, self.limits.clock_s - running)
+        if left <= 0:
+            task.is_late = True
+            self._killed += 1
+            worker.end()
+        elif spent >= STANDS_BACK_AFTER_S and not task.stands_back:
+            task.stands_back = worker.stand_back()
+        elif task.spent_before is not None and spent < STANDS_BACK_AFTER_S:
+            return min(left, STANDS_BACK_AFTER_S - spent)
+        return left

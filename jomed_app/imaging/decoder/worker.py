@@ -49,7 +49,7 @@ def main() -> None:
         send(replies, [pack_words(in_force=in_force)])
         while True:
             words, data = receive_bytes(requests)
-            seconds = float(limits["seconds"]) + ORPHAN_GRACE_S
+            seconds = float(limits["clock_s"]) + ORPHAN_GRACE_S
             faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
             answer = _answer(read_image, data, unpack_words(words)["frame"])
             faulthandler.cancel_dump_traceback_later()

@@ -28,6 +28,9 @@ def read_hostile(source: Path | bytes, *, frame: int = 0) -> ImageRecord:
                 pass
         case b"hold":  # in native code that never lets another thread run
             re.match(r"(a+)+$", "a" * 60 + "b")
+        case b"work":
+            while time.process_time() < float(rest):
+                pass
         case b"sleep":
             time.sleep(float(rest))
         case b"until":

@@ -84,6 +84,36 @@ def test_a_file_that_hangs_is_ended_and_its_worker_replaced(pool, word):
     assert after.busy_s == ()
 
 
+@ON_LINUX
+def test_a_long_decode_lets_others_go_first_and_its_worker_is_replaced():
+    before = workers_of(os.getpid())
+    with DecoderPool(reader=HOSTILE, limits=DecodeLimits(seconds=60)) as opened:
+        opened.read_image(b"small")
+        (slow,) = set(workers_of(os.getpid())) - set(before)
+        spent = sum(slow.cpu_times()[:2])  # user and system
+        long = started(opened.read_image, f"work {spent + 1.5}".encode())
+        wait_until(lambda: slow.nice() == 19)
+        assert sum(slow.cpu_times()[:2]) - spent > 0.9
+        assert os.getsid(slow.pid) == os.getsid(0), "else Linux may not compare priorities"
+        assert os.getpgid(slow.pid) == slow.pid, "else it hears Ctrl-C"
+        long.join(timeout=60)
+        gone, _ = psutil.wait_procs([slow], timeout=10)
+        assert (len(gone), opened.health().crashed) == (1, 0)
+        assert opened.read_image(b"small").info.rows == 64
+        (quick,) = set(workers_of(os.getpid())) - set(before)
+        assert quick.nice() < 19
+
+
+def test_time_that_others_take_does_not_count(pool):
+    killed = pool.health().killed
+    assert pool.read_image(b"sleep 1.8").info.rows == 64  # of 1.5 s
+    began = time.monotonic()
+    with pytest.raises(DecodingEndedError, match=r"must decode within 1\.5 s"):
+        pool.read_image(b"sleep 60")
+    assert 4.4 < time.monotonic() - began < 10
+    assert pool.health().killed == killed + 1
+
+
 def test_others_are_answered_while_a_file_hangs():
     with DecoderPool(reader=HOSTILE, limits=DecodeLimits(seconds=60)) as opened:
         both = [threading.Thread(target=opened.read_image, args=(b"sleep 0.5",)) for _ in range(2)]
