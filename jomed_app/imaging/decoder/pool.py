@@ -21,7 +21,7 @@ from jomed_app.types import ImageRecord, RegionWish
 START_LIMIT_S = 60.0  # until a new worker has imported its modules, on a busy machine
 WAIT_LIMIT_S = 30.0  # for a free worker
 # Ours: a decode that took a second of the processor lets answers go first. Two threads that share
-# a product wait for each other, so a loop on one of two cores makes an answer several times as long.
+# a product wait for each other: a loop on one of two cores makes an answer several times as long.
 STANDS_BACK_AFTER_S = 1.0
 LEAST_LOOK_S = 0.01  # the system counts a process's time in such steps
 LEAST_WORKERS = 2  # so that a file that hangs one does not hold up another user's
