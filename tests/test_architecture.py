@@ -20,13 +20,15 @@ FLOORS = {
     "__init__": 0, "types": 0, "errors": 0, "boxes": 0, "progress": 0, "config": 0,
     "storage": 1, "imaging": 1, "objectives": 1,
     "data": 2, "simulator": 3, "models": 3, "retrieval": 4,
-    "inference": 5, "training": 6, "evaluation": 7, "ui": 8, "server": 9, "cli": 10,
+    "inference": 5, "export": 6, "training": 6, "batch": 7, "evaluation": 7, "ui": 8, "server": 9, "cli": 10,
     "__main__": 11,
 }  # fmt: skip
 
 # A third-party library -> the files (or folders, with a slash) that may import it.
 DOORS = {
-    "pydicom": ("imaging/",),
+    "pydicom": ("imaging/", "export/dicom/"),  # reads files, and writes objects
+    "highdicom": ("export/dicom/",),
+    "reportlab": ("export/page.py",),
     "pylibjpeg": ("imaging/",),
     "jpeg_ls": ("imaging/",),
     "gdcm": ("imaging/dicom/gdcm_jpeg.py",),
@@ -52,7 +54,7 @@ DOORS = {
     "timm": (),
     "open_clip": (),
 }
-NO_TORCH = ("imaging/", "ui/", "server/", "cli/")
+NO_TORCH = ("imaging/", "export/", "ui/", "server/", "cli/")
 
 # What a module may call while it is imported: declarations of values, nothing that works.
 IMPORT_TIME_CALLS = {

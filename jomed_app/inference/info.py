@@ -33,6 +33,7 @@ class EngineInfo:
             beside simulated cases, since the heads were taught beside real ones.
         sent_to: machine that images are sent to, to be read; empty where they stay on this one.
         reader, retriever, number_type, precision, threads: what runs, and how; see `Versions`.
+        hashes: of "bundle" and "index", all of each; `versions` shows their beginning.
     """
 
     bundle: str
@@ -51,6 +52,7 @@ class EngineInfo:
     number_type: str | None = None
     precision: str | None = None
     threads: int | None = None
+    hashes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def versions(self) -> Versions:

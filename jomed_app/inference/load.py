@@ -304,6 +304,7 @@ def engine_of(parts: BundleParts, candidates: CandidateIndex) -> Engine:
         precision=parts.precision.value if parts.precision else None,
         sent_to=parts.reader.sent_to if isinstance(parts.reader, Sending) else "",
         threads=torch.get_num_threads(),
+        hashes={"bundle": parts.fingerprint, "index": candidates.info.corpus_sha256},
     ).with_profile(profile)
     if standard is not None:
         info = dataclasses.replace(info, standard=info.with_profile(standard))

@@ -131,7 +131,9 @@ def lines_in(text: Sequence[Corners], region: Corners) -> tuple[Corners, ...]:
     )
 
 
-def paint_over(picture: NDArray[np.uint8], lines: Sequence[Corners]) -> NDArray[np.uint8]:
+def paint_over(
+    picture: NDArray[np.uint8], lines: Sequence[Corners], least: int = MIN_PAINTED
+) -> NDArray[np.uint8]:
     """Fill the strokes of lines of text from around; pixels between the strokes stay.
 
     Ours: a single line stays. Many images that the bundle learned from bear one label, and to
@@ -140,11 +142,12 @@ def paint_over(picture: NDArray[np.uint8], lines: Sequence[Corners]) -> NDArray[
     Args:
         picture: (rows, columns, 3).
         lines: (x0, y0, x1, y1), px.
+        least: so many lines are painted over, fewer stay; what leaves the app asks for 1.
 
     Returns:
-        A new picture; with fewer than two lines, the same.
+        A new picture; with fewer than `least` lines, the same.
     """
-    if len(lines) < MIN_PAINTED:
+    if len(lines) < least:
         return picture
     painted = picture.copy()
     for x0, y0, x1, y1 in lines:

@@ -1,0 +1,1 @@
+"""Exports: every file that a result leaves the app as, made from one `SavedResult`."""
