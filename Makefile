@@ -145,10 +145,11 @@ chromium:
 	    echo "Chromium could not be installed: the browser tests will skip" >&2; \
 	else echo "no Chromium found: the browser tests will skip" >&2; fi
 
-# DCMTK renders DICOM files a second time, for the tests that compare; they skip where it is absent.
+# DCMTK reads DICOM files a second time, and dciodvfy (dicom3tools) checks those that are written,
+# for the tests that compare; they skip where either is absent.
 dcmtk:
-	@if command -v dcmj2pnm >/dev/null 2>&1; then :; \
+	@if command -v dcmj2pnm >/dev/null 2>&1 && command -v dciodvfy >/dev/null 2>&1; then :; \
 	elif test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
-	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends dcmtk; } || \
-	    echo "DCMTK could not be installed: the tests beside it will skip" >&2; \
-	else echo "no DCMTK found: the tests beside it will skip" >&2; fi
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends dcmtk dicom3tools; } || \
+	    echo "DCMTK or dicom3tools could not be installed: the tests beside them will skip" >&2; \
+	else echo "no DCMTK or dicom3tools found: the tests beside them will skip" >&2; fi

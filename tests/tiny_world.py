@@ -89,6 +89,7 @@ class TinyWorld:
             "assets/bundle": self.copy_of("tiny_bundle"),
             "index/simulated": self.copy_of("tiny_index"),
             "out/bundle": self.pin_models,
+            "out/case/case.json": self.save_case,
             "key.pem": write_key,
             "public.pem": lambda path: sign_here(path, self.folder / "assets" / "bundle"),
         }
@@ -161,6 +162,11 @@ class TinyWorld:
             found.pop(given.partition("=")[0], None)
         asked = QUESTIONS if words[1] == "questions" else ()
         return [*(f"{k}={v}" for k, v in found.items()), *(f"train_questions.{q}" for q in asked)]
+
+    def save_case(self, path: Path) -> None:
+        """A saved result of the image."""
+        words = f"diagnose IMAGE --export json --out {path.parent.relative_to(self.folder)}"
+        assert cli.main(self.typed(words.split())) == 0
 
     def copy_of(self, fixture: str) -> Callable[[Path], object]:
         return lambda path: shutil.copytree(self.tiny(fixture), path)

@@ -29,13 +29,13 @@ from jomed_app.cli.artifacts import (
 )
 from jomed_app.cli.collection import index_app
 from jomed_app.cli.data import data_app
-from jomed_app.cli.pinned import LARGE, shown_loading
-from jomed_app.errors import ConfigError, ImageError, JomedError, record_incident, start_log
-from jomed_app.storage.durable import require_writable, storage_fault, write_file
+from jomed_app.cli.diagnose import diagnose_app
+from jomed_app.cli.replay import replay_app
+from jomed_app.errors import ConfigError, JomedError, record_incident, start_log
+from jomed_app.storage.durable import require_writable, storage_fault
 
 if TYPE_CHECKING:
     from jomed_app.progress import OnProgress
-    from jomed_app.types import Retrieval
 
 STOPPED = 130  # what typer returns after Ctrl-C: 128 + SIGINT
 
@@ -45,6 +45,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(diagnose_app)
+app.add_typer(replay_app)
 app.add_typer(index_app, name="index")
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(data_app, name="data")
@@ -59,67 +61,6 @@ class Stage(StrEnum):
     RETRIEVER = "retriever"
     QUESTIONS = "questions"
     ALL = "all"
-
-
-@app.command()
-def diagnose(
-    image: Annotated[Path, typer.Argument(help="DICOM, PNG, JPEG or TIFF file")],
-    question: Annotated[str | None, typer.Option(help="asked instead of the task's own")] = None,
-    bundle: BundleOption = DEFAULT_BUNDLE,
-    index: IndexOption = DEFAULT_INDEX,
-    k: Annotated[int | None, typer.Option("--k", min=1, help="candidates to read")] = None,
-    standard: Annotated[
-        bool | None,
-        typer.Option("--standard/--joint", help="the search: similarity alone, or trained"),
-    ] = None,
-    region: Annotated[
-        str, typer.Option(help="part to read: found, whole, or x0,y0,x1,y1 in px of the file")
-    ] = "found",
-    invert: Annotated[
-        bool, typer.Option("--invert", help="exchange black and white before reading")
-    ] = False,
-    anyway: Annotated[
-        bool, typer.Option("--anyway", help="go past a check that asks, for research")
-    ] = False,
-    precision: PrecisionOption = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON only")] = False,
-    out: Annotated[Path | None, typer.Option(help="folder for result.json")] = None,
-) -> None:
-    """Diagnose one image from its most similar cases."""
-    if not image.is_file():
-        raise ImageError("IMAGE must be an existing file, found none; check the path")
-    if out is not None:
-        require_writable(out)
-    from jomed_app.imaging import turned_over
-    from jomed_app.imaging.content.region import parse_region
-    from jomed_app.imaging.decoder import read_untrusted
-
-    wish = parse_region(region)
-    with contextlib.redirect_stdout(sys.stderr):
-        record = read_untrusted(image, region=wish)  # before the engine: refused at once
-        record = turned_over(record) if invert else record
-        from jomed_app.inference.load import load_engine
-        from jomed_app.types import Completed
-        from jomed_app.ui.text import LEAVES
-
-        with shown_loading("load", least=LARGE) as on_load:
-            engine = load_engine(bundle, index, precision=precision, on_load=on_load)
-        if engine.info.sent_to:
-            typer.echo(LEAVES.format(machine=engine.info.sent_to), err=True)
-        chosen: dict[bool | None, Retrieval] = {True: "standard", False: "joint"}
-        search = chosen.get(standard)
-        events = engine.run(record, question=question, k=k, retrieval=search, anyway=anyway)
-        completed = list(events)[-1]
-    assert isinstance(completed, Completed), "the engine's last event carries the result"
-    text = completed.result.model_dump_json(by_alias=True)
-    if out is not None:
-        write_file(out / "result.json", text + "\n")
-    if as_json:
-        typer.echo(text)
-        return
-    from jomed_app.cli.tables import show_result
-
-    show_result(completed.result)
 
 
 @app.command()

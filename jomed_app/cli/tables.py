@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from jomed_app.export.words import DISCLAIMER, STANDING_WORDS, standing
 from jomed_app.imaging.content.region import SOURCE_WORDS
-from jomed_app.inference.conclusion.standing import standing_of
 from jomed_app.training.run.costs import COLUMNS, RunCosts, cost_rows
-from jomed_app.types import CandidateResult, Result, Retrieval, Standing
+from jomed_app.types import CandidateResult, Result, Retrieval
 from jomed_app.ui.text import NO_SIMILAR, less_alike
 
 if TYPE_CHECKING:
@@ -22,20 +22,11 @@ if TYPE_CHECKING:
     from jomed_app.evaluation.collection.measure import CollectionReport
     from jomed_app.evaluation.report.schema import EvaluationReport
 
-DISCLAIMER = "Research demo, not a medical device. Not for diagnosis."
 SEARCH_WORDS = {
     "joint": "jointly optimised (trained on which cases help the reader)",
     "standard": "standard RAG (similarity alone)",
 }
 OTHER_SEARCH: dict[Retrieval, str] = {"joint": "standard RAG", "standard": "jointly optimised"}
-STANDING_WORDS = {
-    Standing.CONSISTENT: "readings agree",
-    Standing.MIXED: "readings agree, with varying confidence",
-    Standing.DISAGREE: "READINGS DISAGREE",
-    Standing.CONTRADICTED: "KNOWN DIAGNOSES SPEAK AGAINST THE ANSWER",
-    Standing.OVERRULED: "NO READING GIVES THE FINAL ANSWER",
-    Standing.ABSTAIN: "no result",
-}
 
 
 def show_result(result: Result, console: Console | None = None) -> None:
@@ -51,7 +42,7 @@ def show_result(result: Result, console: Console | None = None) -> None:
         console.print(f"FOR RESEARCH ONLY, read although: {escape(message)}")
     consistency, final = result.consistency, result.final
     counts = ", ".join(f"{count} {label}" for label, count in consistency.counts.items())
-    console.print(STANDING_WORDS[standing_of(consistency, final, result.candidates)])
+    console.print(STANDING_WORDS[standing(result)])
     if counts:
         console.print(f"The image, read beside each: {counts}")
     known = Counter(each.label for each in result.candidates).most_common()

@@ -29,6 +29,7 @@ class Kind:
         media_type: as a browser is told.
         make: the bytes; what it needs is imported then.
         is_dicom: whether it may be filed in a study.
+        shows_picture: whether the picture is needed.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Kind:
     media_type: str
     make: Maker
     is_dicom: bool = False
+    shows_picture: bool = True
 
 
 def _json(saved: SavedResult, pixels: Pixels, study: SourceStudy | None) -> bytes:
@@ -80,10 +82,10 @@ def _dicom_pdf(saved: SavedResult, pixels: Pixels, study: SourceStudy | None) ->
 
 
 KINDS: dict[str, Kind] = {
-    "json": Kind("json", "JSON", ".json", "application/json", _json),
+    "json": Kind("json", "JSON", ".json", "application/json", _json, shows_picture=False),
     "pdf": Kind("pdf", "PDF, one page", ".pdf", "application/pdf", _pdf),
     "png": Kind("png", "PNG with boxes", ".png", "image/png", _png),
-    "csv": Kind("csv", "CSV", ".csv", "text/csv", _csv),
+    "csv": Kind("csv", "CSV", ".csv", "text/csv", _csv, shows_picture=False),
     "sr": Kind("sr", "DICOM report", ".sr.dcm", "application/dicom", _sr, is_dicom=True),
     "sc": Kind("sc", "DICOM image", ".sc.dcm", "application/dicom", _sc, is_dicom=True),
     "dicom-pdf": Kind(
@@ -93,17 +95,19 @@ KINDS: dict[str, Kind] = {
 
 
 def export(
-    kind: str, saved: SavedResult, image: ImageRecord, study: SourceStudy | None = None
+    kind: str, saved: SavedResult, image: ImageRecord | None, study: SourceStudy | None = None
 ) -> bytes:
     """Return the file of one kind.
 
     Args:
         kind: a name of `KINDS`.
         saved: what is exported.
-        image: the frame that was read; text that was found in it is painted over.
+        image: the frame that was read; text that was found in it is painted over. None where the
+            kind shows no picture.
         study: where DICOM objects are filed; None makes a study without a patient.
     """
-    return KINDS[kind].make(saved, shared_pixels(image), study)
+    pixels = np.zeros((0, 0, 3), np.uint8) if image is None else shared_pixels(image)
+    return KINDS[kind].make(saved, pixels, study)
 
 
 def parse_kinds(words: str | None) -> tuple[str, ...]:

@@ -25,8 +25,10 @@ from jomed_app.export.saved import SavedResult
 from jomed_app.export.words import (
     DISCLAIMER,
     NO_BOX,
+    PAINTED,
     STANDING_WORDS,
     answer_words,
+    cases_words,
     has_answer,
     known_words,
     read_words,
@@ -55,9 +57,7 @@ def pdf(saved: SavedResult, pixels: NDArray[np.uint8]) -> bytes:
     canvas.setAuthor(f"JOMED app {saved.result.versions.app}")
     canvas.setSubject(DISCLAIMER)
     width, height = A4
-    body = KeepInFrame(
-        width - 2 * MARGIN, height - 2 * MARGIN, _flow(saved, pixels), mode="shrink"
-    )
+    body = KeepInFrame(width - 2 * MARGIN, height - 2 * MARGIN, _flow(saved, pixels), mode="shrink")
     _, used = body.wrapOn(canvas, width - 2 * MARGIN, height - 2 * MARGIN)
     body.drawOn(canvas, MARGIN, height - MARGIN - used)
     canvas.showPage()
@@ -71,8 +71,9 @@ def _flow(saved: SavedResult, pixels: NDArray[np.uint8]) -> list[Flowable]:
     head = Table(
         [[_words("JOMED app", 13, bold=True), _words(DISCLAIMER, 9, bold=True, right=True)]],
         colWidths=[150, None],
-        style=[("LINEBELOW", (0, 0), (-1, -1), 1, colors.black), ("LEFTPADDING", (0, 0), (0, 0), 0)],
-    )
+        style=[("LINEBELOW", (0, 0), (-1, -1), 1, colors.black),
+               ("LEFTPADDING", (0, 0), (0, 0), 0)],
+    )  # fmt: skip
     picture = _picture(saved, pixels)
     right = A4[0] - 2 * MARGIN - picture.drawWidth - GAP
     both = Table(
@@ -83,7 +84,7 @@ def _flow(saved: SavedResult, pixels: NDArray[np.uint8]) -> list[Flowable]:
     )  # fmt: skip
     parts: list[Flowable] = [head, Spacer(0, GAP), both]
     if result.candidates:
-        parts += [_title("Similar cases of other patients"), _candidates(saved)]
+        parts += [_title(cases_words(result)), _candidates(saved)]
     if result.findings:
         likeliest = (
             f"{name} {max(shares, key=lambda value: shares[value])} {max(shares.values()):.2f}"
@@ -129,6 +130,8 @@ def _answer(saved: SavedResult) -> list[Flowable]:
     if not boxes and not result.final.abstained:
         parts.append(_words(NO_BOX))
     failed = [each.message for each in result.input.checks if not each.passed]
+    if any(each.name == "annotation" and not each.passed for each in result.input.checks):
+        failed.append(PAINTED)
     return [*parts, *(_words(f"Check: {each}", 7.5) for each in failed)]
 
 
@@ -163,7 +166,8 @@ def _versions(saved: SavedResult) -> Table:
         "numbers": versions.number_type,
         "pixels read": f"sha256 {query.pixels_sha256}, {query.columns} x {query.rows} px",
     }
-    return _grid([[name, value] for name, value in said.items() if value], [80, 435], has_head=False)
+    rows = [[name, value] for name, value in said.items() if value]
+    return _grid(rows, [80, 435], has_head=False)
 
 
 def _grid(rows: Sequence[Sequence[str]], widths: Sequence[float], has_head: bool = True) -> Table:

@@ -12,7 +12,7 @@ from jomed_app.export.places import placed_boxes
 from jomed_app.export.saved import SavedResult
 from jomed_app.export.words import DISCLAIMER, NO_BOX, STANDING_WORDS, answer_words, standing
 
-COLORS = ("#ffb000", "#5ec8ff", "#ff6fb5", "#8ae65c", "#c9a2ff")  # told apart by the color-blind too
+COLORS = ("#ffb000", "#5ec8ff", "#ff6fb5", "#8ae65c", "#c9a2ff")
 LEAST_WIDTH = 480  # px, so that the legend is not one word a line
 BACKGROUND, TEXT, MARGIN = "#101418", "#f2f4f6", 10
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -30,8 +30,9 @@ def with_boxes(saved: SavedResult, pixels: NDArray[np.uint8]) -> Image.Image:
     width = max(2, round(max(picture.size) / 300))
     for number, placed in enumerate(placed_boxes(saved)):
         x0, y0, x1, y1 = placed.box.as_tuple()
-        corners = (round(x0), round(y0), max(round(x1) - 1, round(x0)), max(round(y1) - 1, round(y0)))
-        pen.rectangle(corners, outline=_color(number), width=width)
+        left, top = round(x0), round(y0)
+        right, bottom = max(round(x1) - 1, left), max(round(y1) - 1, top)
+        pen.rectangle((left, top, right, bottom), outline=_color(number), width=width)
     return picture
 
 
@@ -82,9 +83,7 @@ def _legend(saved: SavedResult) -> list[tuple[str, str]]:
     return lines if boxes or result.final.abstained else [*lines, ("", NO_BOX)]
 
 
-def _wrapped(
-    lines: list[tuple[str, str]], font: Font, width: int
-) -> list[tuple[str | None, str]]:
+def _wrapped(lines: list[tuple[str, str]], font: Font, width: int) -> list[tuple[str | None, str]]:
     """Break lines at blanks where they are wider than so many px; None continues a box's line."""
     broken: list[tuple[str | None, str]] = []
     for color, words in lines:

@@ -34,7 +34,7 @@ def step_of(saved: SavedResult) -> tuple[float, float]:
 
 
 def spacing_mm(saved: SavedResult) -> tuple[float, float] | None:
-    """Return (row, column) mm between px of the exported picture; None where the file tells none."""
+    """Return (row, column) mm between px of the exported picture; None where that is unknown."""
     spacing = region_of(saved).spacing_mm
     if spacing is None:
         return None

@@ -69,7 +69,9 @@ def pixels_sha256(pixels: NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
-def saved(result: Result, image: ImageRecord, hashes: Mapping[str, str] | None = None) -> SavedResult:
+def saved(
+    result: Result, image: ImageRecord, hashes: Mapping[str, str] | None = None
+) -> SavedResult:
     """Return a result as it is kept.
 
     Args:
@@ -104,8 +106,8 @@ def read_saved(path: Path) -> SavedResult:
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise RecordError(
-                f"a saved result must be at most {LARGEST_BYTES // 2**20} MiB, found a larger file; "
-                f"{advice}"
+                f"a saved result must be at most {LARGEST_BYTES // 2**20} MiB, found a larger "
+                f"file; {advice}"
             )
         values = json.loads(path.read_bytes())
     except OSError as error:
@@ -117,8 +119,8 @@ def read_saved(path: Path) -> SavedResult:
         raise RecordError(f"a saved result must be JSON, found something else; {advice}") from None
     if isinstance(values, dict) and "versions" in values and "query" not in values:
         raise RecordError(
-            "a saved result must hold the hash of its picture (schema jomed.saved/1), found a plain "
-            f"result without it; {advice}"
+            "a saved result must hold the hash of its picture (schema jomed.saved/1), found a "
+            f"plain result without it; {advice}"
         )
     try:
         return SavedResult.model_validate(values)

@@ -1,4 +1,4 @@
-"""A result as rows: one for the case, one for each similar case; the same columns in CSV and Parquet.
+"""A result as rows: one for the case, one for each similar case; alike in CSV and Parquet.
 
 No row holds a time, so that the same findings give the same bytes.
 """

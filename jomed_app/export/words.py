@@ -18,6 +18,8 @@ STANDING_WORDS = {
 }
 NO_BOX = "No box above the threshold. This does not mean normal."
 
+PAINTED = "In this picture every line of text that was found is painted over."
+
 
 def standing(result: Result) -> Standing:
     """Return how a case stands."""
@@ -55,6 +57,15 @@ def read_words(result: Result) -> str:
     return count_words(
         Counter(each.prediction for each in result.candidates if each.prediction is not None)
     )
+
+
+def cases_words(result: Result) -> str:
+    """Return what the similar cases are: of other patients, or made by a simulation."""
+    sources = [each.provenance.get("source", "").lower() for each in result.candidates]
+    simulated = sum(source.startswith("simulated") for source in sources)
+    if simulated == 0:
+        return "Similar cases of other patients"
+    return f"Similar cases ({'' if simulated == len(sources) else 'some '}simulated)"
 
 
 def share_words(result: Result) -> str:

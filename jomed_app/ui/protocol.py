@@ -68,6 +68,10 @@ class InfoView(Protocol):
         """How its weights are held; None where a server holds them."""
 
     @property
+    def hashes(self) -> Mapping[str, str]:
+        """Hashes of "bundle" and "index", hex, for a case that is saved."""
+
+    @property
     def error_rates(self) -> Mapping[str, float]:
         """`Standing` -> share of wrong answers on validation data that stands so, in [0, 1]."""
 

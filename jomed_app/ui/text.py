@@ -126,6 +126,7 @@ SEARCH_NOT_READY = "The search can be switched once the run has finished."
 ONE_SEARCH = "This bundle has one search only: it was not trained to search otherwise."
 
 NO_CASE = "This case is no longer held here (it was purged or its time ran out). Open it again."
+NOT_SAVED = "A case can be saved once its answer is there. Open it again if it is gone."
 NOT_FINISHED = "Cases can be removed once the run has finished."
 LAST_CANDIDATE = (
     "At least one case must remain: a diagnosis needs a case to rest on. Restore another first."

@@ -147,6 +147,7 @@ class FakeInfo:
     sent_to: str = ""
     reader: str | None = "fake reader (0123abcd)"
     precision: str | None = "bf16"
+    hashes: dict[str, str] = field(default_factory=lambda: {"bundle": "b" * 64, "index": "1" * 64})
 
 
 @dataclass

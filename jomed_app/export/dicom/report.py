@@ -28,7 +28,7 @@ from jomed_app.export.dicom.objects import (
     describe_maker,
     file_bytes,
 )
-from jomed_app.export.places import Placed, placed_boxes, region_of, spacing_mm
+from jomed_app.export.places import Placed, placed_boxes, region_of
 from jomed_app.export.saved import SavedResult
 from jomed_app.export.words import DISCLAIMER, STANDING_WORDS, has_answer, standing
 from jomed_app.imaging.dicom.study import SourceStudy
@@ -125,8 +125,9 @@ def _case(
         for name, shares in result.findings.items()
         if shares
     ]
+    no_unit = codes.UCUM.NoUnits
     measures = [
-        sr.Measurement(own_code(f"Probability of {label}", "M"), _rounded(share), codes.UCUM.NoUnits)
+        sr.Measurement(own_code(f"Probability of {label}", "M"), _rounded(share), no_unit)
         for label, share in final.probabilities.items()
     ]
     if result.candidates and has_answer(result):
