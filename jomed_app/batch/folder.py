@@ -33,7 +33,6 @@ from jomed_app.types import Frozen
 
 ERROR = ".error.json"
 FIRST = ("sha256", "name", "copies", "error")
-_ARROW = {str: pa.string(), float: pa.float64(), int: pa.int64(), bool: pa.bool_()}
 
 
 class Failure(Frozen):
@@ -167,5 +166,6 @@ def _arrow_table(rows: list[Row], columns: tuple[str, ...]) -> pa.Table:
     """Rows with a type for each column: text, whole number, number, or yes and no."""
     known = {**CASE_COLUMNS, "copies": int}
     types = {name: float if name.startswith("p_") else known.get(name, str) for name in columns}
-    schema = pa.schema([(name, _ARROW[types[name]]) for name in columns])
+    arrow = {str: pa.string(), float: pa.float64(), int: pa.int64(), bool: pa.bool_()}
+    schema = pa.schema([(name, arrow[types[name]]) for name in columns])
     return pa.Table.from_pylist([{name: row.get(name) for name in columns} for row in rows], schema)

@@ -24,7 +24,7 @@ from jomed_app.export.replay import open_picture
 from jomed_app.export.saved import SavedResult, saved
 from jomed_app.imaging import turned_over
 from jomed_app.imaging.decoder import read_untrusted
-from jomed_app.imaging.dicom.study import read_study
+from jomed_app.imaging.study import read_study
 from jomed_app.inference.engine import Engine
 from jomed_app.storage.durable import storage_fault, write_file
 from jomed_app.types import Completed, ImageRecord

@@ -125,7 +125,7 @@ def _diagnose_one(
     """Read one image and write its exports; what libraries print goes to stderr."""
     from jomed_app.imaging import turned_over
     from jomed_app.imaging.decoder import read_untrusted
-    from jomed_app.imaging.dicom.study import read_study
+    from jomed_app.imaging.study import read_study
 
     with contextlib.redirect_stdout(sys.stderr):
         record = read_untrusted(image, region=settings.region)  # before the engine: refused at once

@@ -42,7 +42,7 @@ def replay(
         require_dicom(kinds)
     require_writable(out)
     from jomed_app.export.replay import open_picture, version_words, write_again
-    from jomed_app.imaging.dicom.study import read_study
+    from jomed_app.imaging.study import read_study
 
     record = None if image is None else open_picture(saved, image)
     study = read_study(image) if keep_study and image is not None else None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from jomed_app.errors import ConfigError
 from jomed_app.export.saved import SavedResult
 from jomed_app.imaging.content.shared import shared_pixels
-from jomed_app.imaging.dicom.study import SourceStudy
+from jomed_app.imaging.study import SourceStudy
 from jomed_app.types import ImageRecord
 
 Pixels = NDArray[np.uint8]

@@ -11,7 +11,7 @@ from jomed_app.export.kinds import KINDS, export
 from jomed_app.export.saved import SavedResult, pixels_sha256
 from jomed_app.imaging import turned_over
 from jomed_app.imaging.decoder import read_untrusted
-from jomed_app.imaging.dicom.study import SourceStudy
+from jomed_app.imaging.study import SourceStudy
 from jomed_app.storage.durable import write_file
 from jomed_app.types import ImageRecord, RegionWish
 

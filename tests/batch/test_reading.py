@@ -9,14 +9,14 @@ from jomed_app.batch.folder import BatchFolder
 from jomed_app.batch.reading import CaseTaker
 from jomed_app.batch.settings import BatchSettings
 from jomed_app.errors import DecodingEndedError, RemoteError
-from tests.export.finished_cases import STUDY, ultrasound_dicom
-from tests.ui.fake_engine import FakeEngine, png_bytes
+from tests.export.finished_cases import STUDY, AskedEngine, ultrasound_dicom
+from tests.ui.fake_engine import png_bytes
 
 
 @pytest.fixture
 def taker(tmp_path):
     def make(kinds: tuple[str, ...] = (), **settings: object) -> CaseTaker:
-        engine = FakeEngine()
+        engine = AskedEngine()
         engine.info = SimpleNamespace(**vars(engine.info))
         folder = BatchFolder(tmp_path / "out")
         return CaseTaker(engine, BatchSettings(**settings), kinds, folder)

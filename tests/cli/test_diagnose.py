@@ -10,16 +10,16 @@ from PIL import Image
 from jomed_app.cli import main as cli
 from jomed_app.export.kinds import KINDS
 from jomed_app.export.saved import read_saved
-from tests.export.finished_cases import HASHES, STUDY, ultrasound_dicom
-from tests.ui.fake_engine import FakeEngine, png_bytes
+from tests.export.finished_cases import HASHES, STUDY, AskedEngine, ultrasound_dicom
+from tests.ui.fake_engine import png_bytes
 
 pytestmark = pytest.mark.usefixtures("log_elsewhere")
 
 
 @pytest.fixture
 def engine(stand_in):
-    made = FakeEngine()
-    made.info = SimpleNamespace(**vars(made.info), versions=None)
+    made = AskedEngine()
+    made.info = SimpleNamespace(**vars(made.info), versions=finished()[0].result.versions)
     stand_in("jomed_app.inference.load", load_engine=lambda *_, **__: made)
     return made
 
@@ -124,7 +124,6 @@ def test_bad_input_is_one_line(engine, image, tmp_path, monkeypatch, capsys, wor
 
 
 def test_several_files_go_into_tables_with_their_names_if_asked(engine, image, tmp_path, capsys):
-    engine.info.versions = next(iter_versions(engine))
     other = tmp_path / "other.png"
     other.write_bytes(png_bytes(4))
     out = tmp_path / "out"
@@ -137,15 +136,8 @@ def test_several_files_go_into_tables_with_their_names_if_asked(engine, image, t
 
 
 def test_where_nothing_can_be_read_it_is_bad_input(engine, tmp_path, capsys):
-    engine.info.versions = next(iter_versions(engine))
     folder = tmp_path / "images"
     folder.mkdir()
     (folder / "notes.txt").write_text("x", encoding="utf-8")
     assert cli.main(["diagnose", str(folder), "--out", str(tmp_path / "out")]) == 2
     assert "the column 'error' of results.csv says why" in capsys.readouterr().err
-
-
-def iter_versions(engine):
-    from tests.export.finished_cases import finished
-
-    yield finished()[0].result.versions

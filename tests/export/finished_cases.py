@@ -32,6 +32,13 @@ STUDY = {
 }
 
 
+class AskedEngine(FakeEngine):
+    """The stand-in as the command line asks the engine: it may leave the search open."""
+
+    def run(self, image, *, retrieval=None, **asked):
+        yield from super().run(image, retrieval=retrieval or "joint", **asked)
+
+
 def result_of(image: ImageRecord, engine: FakeEngine | None = None) -> Result:
     """Return what the stand-in says of an image."""
     completed = list((engine or FakeEngine()).run(image))[-1]

@@ -12,7 +12,7 @@ from jomed_app.export.dicom.objects import MANUFACTURER, SERIES_NUMBERS, describ
 from jomed_app.export.picture import labelled_picture
 from jomed_app.export.places import spacing_mm
 from jomed_app.export.saved import SavedResult
-from jomed_app.imaging.dicom.study import SourceStudy
+from jomed_app.imaging.study import SourceStudy
 
 
 def capture_object(

@@ -11,7 +11,7 @@ from jomed_app.export.dicom.identity import Identity
 from jomed_app.export.dicom.objects import SERIES_NUMBERS, describe_maker, file_bytes
 from jomed_app.export.page import pdf
 from jomed_app.export.saved import SavedResult
-from jomed_app.imaging.dicom.study import SourceStudy
+from jomed_app.imaging.study import SourceStudy
 
 
 def pdf_object(

@@ -31,7 +31,7 @@ from jomed_app.export.dicom.objects import (
 from jomed_app.export.places import Placed, placed_boxes, region_of
 from jomed_app.export.saved import SavedResult
 from jomed_app.export.words import DISCLAIMER, STANDING_WORDS, has_answer, standing
-from jomed_app.imaging.dicom.study import SourceStudy
+from jomed_app.imaging.study import SourceStudy
 
 SCHEME = "99JOMED"
 SCHEME_NAME = "Codes of JOMED app, research demo"

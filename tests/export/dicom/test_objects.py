@@ -17,7 +17,7 @@ from jomed_app.export.kinds import KINDS, export
 from jomed_app.export.page import pdf
 from jomed_app.export.picture import labelled_picture
 from jomed_app.export.places import placed_boxes
-from jomed_app.imaging.dicom.study import read_study
+from jomed_app.imaging.study import read_study
 from tests.export.finished_cases import STUDY, finished, ultrasound_dicom
 from tests.ui.fake_engine import ConsistencyState, FakeEngine
 

@@ -50,7 +50,9 @@ def test_what_was_taken_out_is_not_in_the_file(case):
     "request_", [{"kind": "exe"}, {"kind": "dicom-pdf"}, {"case": "another"}, {"case": None}]
 )
 def test_nothing_is_saved_of_what_is_not_there(case, request_):
-    assert save(case, **request_) == {"error": text.NOT_SAVED}
+    find = {case.token: case}.get
+    asked = {"case": case.token, "kind": "json"} | request_
+    assert save_server(FakeEngine(), find)(asked) == {"error": text.NOT_SAVED}
 
 
 def test_nothing_is_saved_before_the_answer(case):
