@@ -10,7 +10,7 @@ from PIL import Image
 from jomed_app.cli import main as cli
 from jomed_app.export.kinds import KINDS
 from jomed_app.export.saved import read_saved
-from tests.export.finished_cases import HASHES, STUDY, AskedEngine, ultrasound_dicom
+from tests.export.finished_cases import HASHES, STUDY, AskedEngine, finished, ultrasound_dicom
 from tests.ui.fake_engine import png_bytes
 
 pytestmark = pytest.mark.usefixtures("log_elsewhere")
