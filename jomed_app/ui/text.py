@@ -126,6 +126,10 @@ SEARCH_NOT_READY = "The search can be switched once the run has finished."
 ONE_SEARCH = "This bundle has one search only: it was not trained to search otherwise."
 
 NO_CASE = "This case is no longer held here (it was purged or its time ran out). Open it again."
+SAVE_NOTE = (
+    "No file holds a name or a day of the patient; text that was found in the picture is painted "
+    "over. JSON, PDF, CSV and the report hold a hash of the picture."
+)
 NOT_SAVED = "A case can be saved once its answer is there. Open it again if it is gone."
 NOT_FINISHED = "Cases can be removed once the run has finished."
 LAST_CANDIDATE = (

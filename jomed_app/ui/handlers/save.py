@@ -10,12 +10,11 @@ from jomed_app.export.kinds import KINDS, export
 from jomed_app.export.saved import saved
 from jomed_app.ui import text
 from jomed_app.ui.handlers.screen import failure
+from jomed_app.ui.panels.diagnosis.save import SHOWN
 from jomed_app.ui.protocol import ReadingEngine
 from jomed_app.ui.session import Case
 
 FILE_NAME = "jomed-case"
-SHOWN = ("pdf", "png", "json", "csv", "sr", "sc")
-"""Kinds in the menu, in its order; the encapsulated PDF is the command line's alone."""
 
 
 def save_server(

@@ -9,7 +9,8 @@ from jomed_app.export.kinds import KINDS, export
 from jomed_app.export.saved import SavedResult, saved
 from jomed_app.imaging import read_image
 from jomed_app.ui import text
-from jomed_app.ui.handlers.save import SHOWN, save_server
+from jomed_app.ui.handlers.save import save_server
+from jomed_app.ui.panels.diagnosis.save import SHOWN
 from jomed_app.ui.session import Case
 from tests.export.finished_cases import result_of
 from tests.ui.fake_engine import FakeEngine, png_bytes
