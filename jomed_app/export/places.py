@@ -11,11 +11,25 @@ from jomed_app.types import BoxResult, Region
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A box of a result in px of the exported picture; what lies outside of that is cut off."""
+    """A box of a result on an exported picture.
+
+    Attributes:
+        box: px of that picture; what lies outside of it is cut off.
+        found: as the result has it, px of the file.
+    """
 
     box: Box
-    score: float
-    label: str
+    found: BoxResult
+
+    @property
+    def label(self) -> str:
+        """What it outlines."""
+        return self.found.label
+
+    @property
+    def score(self) -> float:
+        """How sure the model is of it, in [0, 1]."""
+        return self.found.score
 
 
 def region_of(saved: SavedResult) -> Region:
@@ -52,4 +66,4 @@ def _placed(each: BoxResult, saved: SavedResult) -> Placed | None:
     region, (down, across) = region_of(saved), step_of(saved)
     box = Box(each.x0, each.y0, each.x1, each.y1).shifted(-region.x0, -region.y0)
     inside = box.scaled(1 / across, 1 / down).clipped(saved.query.columns, saved.query.rows)
-    return None if inside is None else Placed(inside, each.score, each.label)
+    return None if inside is None else Placed(inside, each)

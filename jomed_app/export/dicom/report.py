@@ -32,6 +32,7 @@ from jomed_app.export.places import Placed, placed_boxes, region_of
 from jomed_app.export.saved import SavedResult
 from jomed_app.export.words import DISCLAIMER, STANDING_WORDS, has_answer, standing
 from jomed_app.imaging.study import SourceStudy
+from jomed_app.types import BoxResult
 
 SCHEME = "99JOMED"
 SCHEME_NAME = "Codes of JOMED app, research demo"
@@ -157,7 +158,7 @@ def _region(
     """One box: its outline, size and score."""
     x0, y0, x1, y1 = placed.box.as_tuple()
     outline = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)], dtype=np.float32)
-    width, height, unit = _size(saved, number)
+    width, height, unit = _size(placed.found, region_of(saved).spacing_mm)
     return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(
             identity.uid(f"box {number + 1}"), f"box {number + 1}"
@@ -180,15 +181,15 @@ def _boxes(saved: SavedResult, *, in_file: bool) -> tuple[Placed, ...]:
     if not in_file:
         return placed_boxes(saved)
     return tuple(
-        Placed(Box(each.x0, each.y0, each.x1, each.y1), each.score, each.label)
-        for each in saved.result.boxes
+        Placed(Box(each.x0, each.y0, each.x1, each.y1), each) for each in saved.result.boxes
     )
 
 
-def _size(saved: SavedResult, number: int) -> tuple[float, float, sr.CodedConcept]:
+def _size(
+    found: BoxResult, spacing: tuple[float, float] | None
+) -> tuple[float, float, sr.CodedConcept]:
     """Width and height of a box in mm where the file tells its spacing, else in px of the file."""
-    each, spacing = saved.result.boxes[number], region_of(saved).spacing_mm
-    width, height = each.x1 - each.x0, each.y1 - each.y0
+    width, height = found.x1 - found.x0, found.y1 - found.y0
     if spacing is None:
         return width, height, PIXELS
     return width * spacing[1], height * spacing[0], codes.UCUM.Millimeter

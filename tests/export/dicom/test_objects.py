@@ -161,6 +161,24 @@ def test_without_an_answer_or_a_box_the_report_says_so():
     assert said["Final answer"] == "no answer"
 
 
+def test_a_box_outside_of_what_was_read_shifts_no_other():
+    kept, image = finished()
+    region = kept.result.input.region.model_copy(update={"x0": 300, "source": "user"})
+    info = kept.result.input.model_copy(update={"region": region})
+    query = kept.query.model_copy(update={"columns": 180})
+    part = kept.model_copy(
+        update={"result": kept.result.model_copy(update={"input": info}), "query": query}
+    )
+    (group,) = hd.sr.srread(
+        io.BytesIO(export("sr", part, image))
+    ).content.get_planar_roi_measurement_groups()
+    second = kept.result.boxes[1]
+    values = [each.value for each in group.get_measurements()]
+    assert values == pytest.approx([second.x1 - second.x0, second.y1 - second.y0, second.score])
+    assert group.roi.value[:, 0].min() == pytest.approx(second.x0 - 300)
+    assert group.get_measurements()[0].unit.value == "{pixels}"
+
+
 def test_a_frame_is_named_where_the_source_has_several():
     frames = np.stack([np.full((64, 80), value, np.uint8) for value in (20, 90, 160)])
     data = ultrasound_dicom()
