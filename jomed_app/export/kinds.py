@@ -82,12 +82,12 @@ def _dicom_pdf(saved: SavedResult, pixels: Pixels, study: SourceStudy | None) ->
 
 
 KINDS: dict[str, Kind] = {
-    "json": Kind("json", "JSON", ".json", "application/json", _json, shows_picture=False),
+    "json": Kind("json", "JSON, for replay", ".json", "application/json", _json, shows_picture=False),
     "pdf": Kind("pdf", "PDF, one page", ".pdf", "application/pdf", _pdf),
     "png": Kind("png", "PNG with boxes", ".png", "image/png", _png),
-    "csv": Kind("csv", "CSV", ".csv", "text/csv", _csv, shows_picture=False),
-    "sr": Kind("sr", "DICOM report", ".sr.dcm", "application/dicom", _sr, is_dicom=True),
-    "sc": Kind("sc", "DICOM image", ".sc.dcm", "application/dicom", _sc, is_dicom=True),
+    "csv": Kind("csv", "CSV, a row a case", ".csv", "text/csv", _csv, shows_picture=False),
+    "sr": Kind("sr", "DICOM report (SR)", ".sr.dcm", "application/dicom", _sr, is_dicom=True),
+    "sc": Kind("sc", "DICOM image (SC)", ".sc.dcm", "application/dicom", _sc, is_dicom=True),
     "dicom-pdf": Kind(
         "dicom-pdf", "DICOM PDF", ".pdf.dcm", "application/dicom", _dicom_pdf, is_dicom=True
     ),

@@ -477,6 +477,7 @@ function toggleFolded(id) {
 function newCase(value) {
   unfolded = new Set();
   token = value.case; selected = 'query'; inverted = false; heatOn = false; usualOn = false; heatAsked = false;
+  root.dataset.case = token; // the menu "Save" asks for the case that is shown
   pressed('invert', false);
   shared = { z: 1, x: 0.5, y: 0.5 };
   panes.forEach((pane) => { sizes.unobserve(pane.stage); pane.box.remove(); });
