@@ -19,12 +19,12 @@ from jomed_app.errors import (
     StorageError,
     record_incident,
 )
+from jomed_app.export.dicom.study import read_study
 from jomed_app.export.kinds import KINDS, export
 from jomed_app.export.replay import open_picture
 from jomed_app.export.saved import SavedResult, saved
 from jomed_app.imaging import turned_over
 from jomed_app.imaging.decoder import read_untrusted
-from jomed_app.imaging.study import read_study
 from jomed_app.inference.engine import Engine
 from jomed_app.storage.durable import storage_fault, write_file
 from jomed_app.types import Completed, ImageRecord

@@ -74,7 +74,8 @@ def run_batch(
         finally:  # of a run that is stopped, too
             num_failed, num_rows = _write_tables(folder, files, outcomes, keeps_names)
         seconds = time.monotonic() - started
-    before = sum(each.was_done for each in outcomes.values())
+    read_now = {each.key for each in outcomes.values() if not each.was_done}
+    before = sum(each.was_done and each.key not in read_now for each in outcomes.values())
     return BatchDone(len(files), before, num_failed, num_rows, seconds)
 
 

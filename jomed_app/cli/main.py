@@ -29,8 +29,8 @@ from jomed_app.cli.artifacts import (
 )
 from jomed_app.cli.collection import index_app
 from jomed_app.cli.data import data_app
-from jomed_app.cli.diagnose import diagnose_app
-from jomed_app.cli.replay import replay_app
+from jomed_app.cli.reading.diagnose import diagnose_app
+from jomed_app.cli.reading.replay import replay_app
 from jomed_app.errors import ConfigError, JomedError, record_incident, start_log
 from jomed_app.storage.durable import require_writable, storage_fault
 

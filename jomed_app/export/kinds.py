@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.errors import ConfigError
+from jomed_app.export.dicom.study import SourceStudy
 from jomed_app.export.saved import SavedResult
 from jomed_app.imaging.content.shared import shared_pixels
-from jomed_app.imaging.study import SourceStudy
 from jomed_app.types import ImageRecord
 
 Pixels = NDArray[np.uint8]
@@ -82,7 +82,7 @@ def _dicom_pdf(saved: SavedResult, pixels: Pixels, study: SourceStudy | None) ->
 
 
 KINDS: dict[str, Kind] = {
-    "json": Kind("json", "JSON, for replay", ".json", "application/json", _json, shows_picture=False),
+    "json": Kind("json", "JSON, whole", ".json", "application/json", _json, shows_picture=False),
     "pdf": Kind("pdf", "PDF, one page", ".pdf", "application/pdf", _pdf),
     "png": Kind("png", "PNG with boxes", ".png", "image/png", _png),
     "csv": Kind("csv", "CSV, a row a case", ".csv", "text/csv", _csv, shows_picture=False),

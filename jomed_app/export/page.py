@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import numpy as np
 import reportlab
@@ -211,7 +211,7 @@ def _words(
         splitLongWords=1,
     )
     mark = f'<font backColor="{swatch}" color="{swatch}">__</font> ' if swatch else ""
-    return Paragraph(mark + escape(words), style)
+    return Paragraph(mark + escape(words, quote=False), style)
 
 
 def _register_fonts() -> None:

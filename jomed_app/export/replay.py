@@ -7,11 +7,11 @@ from pathlib import Path
 
 from jomed_app import __version__
 from jomed_app.errors import RecordError
+from jomed_app.export.dicom.study import SourceStudy
 from jomed_app.export.kinds import KINDS, export
 from jomed_app.export.saved import SavedResult, pixels_sha256
 from jomed_app.imaging import turned_over
 from jomed_app.imaging.decoder import read_untrusted
-from jomed_app.imaging.study import SourceStudy
 from jomed_app.storage.durable import write_file
 from jomed_app.types import ImageRecord, RegionWish
 

@@ -1,4 +1,4 @@
-"""Whole batches in processes of their own: killed, gone on with, and on several workers."""
+"""Whole batches: undisturbed, killed and gone on with, and on several workers."""
 
 from __future__ import annotations
 
@@ -14,18 +14,25 @@ from pathlib import Path
 import psutil
 import pyarrow.parquet as pq
 import pytest
+import torch
 
+from jomed_app.batch.folder import BatchFolder
+from jomed_app.batch.reading import CaseTaker
+from jomed_app.batch.run import BatchDone, run_batch
+from jomed_app.batch.settings import BatchSettings
+from jomed_app.batch.workers import Work
 from tests.tiny_bundle import FIRST_FRESH_SEED, simulated_png
 from tests.ui.conftest import REPOSITORY
 
-NUM_IMAGES = 6
+NUM_IMAGES = 5
+KINDS = ("png", "csv")
 
 
 class Batch:
-    """A folder of images and the command that reads it."""
+    """A folder of images, read here by the tiny engine or by a process of its own."""
 
-    def __init__(self, folder: Path, bundle: Path, index: Path) -> None:
-        self.folder, self.images = folder, folder / "images"
+    def __init__(self, folder: Path, bundle: Path, index: Path, engine) -> None:
+        self.folder, self.images, self.engine = folder, folder / "images", engine
         self.place = ["--bundle", str(bundle), "--index", str(index), "--precision", "fp32"]
         (self.images / "ward").mkdir(parents=True)
         for number in range(NUM_IMAGES):
@@ -34,27 +41,56 @@ class Batch:
         shutil.copy(self.images / "ward" / "DOE_JOHN_0.png", self.images / "copy.png")
         (self.images / "notes.txt").write_text("DOE JOHN, born 1950", encoding="utf-8")
 
+    def read(self, out: str) -> BatchDone:
+        """Read in this process."""
+        place, settings = self.folder / out, BatchSettings()
+        engine = self.engine
+
+        class Here(Work):
+            def taker(self) -> CaseTaker:
+                return CaseTaker(engine, settings, KINDS, BatchFolder(place))
+
+        work = Here(Path(), Path(), "fp32", settings, KINDS, place)
+        return run_batch(
+            [self.images],
+            work,
+            workers=1,
+            keeps_names=False,
+            on_progress=lambda *_, **__: None,
+            on_leaving=lambda _: None,
+        )
+
     def start(self, out: str, *words: str) -> subprocess.Popen[str]:
+        """Start the command."""
         environment = {
             "JOMED_LOG_DIR": str(self.folder / "log"), "PYTHONPATH": str(REPOSITORY),
-            "OMP_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": str(torch.get_num_threads()),
         }  # fmt: skip
         return subprocess.Popen(
             [sys.executable, "-m", "jomed_app", "diagnose", str(self.images), "--out",
-             str(self.folder / out), *self.place, *words],
+             str(self.folder / out), "--export", ",".join(KINDS), *self.place, *words],
             cwd=self.folder, env=os.environ | environment, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
 
-    def run(self, out: str, *words: str) -> str:
+    def kill_in_between(self, out: str, *words: str) -> dict[str, bytes]:
+        """Kill the command once a case is there; all that it started must end, too."""
         process = self.start(out, *words)
-        said, wrong = process.communicate(timeout=600)
-        assert process.returncode == 0, wrong
-        return said
+        started = time.monotonic()
+        while not self.cases(out) and process.poll() is None:
+            assert time.monotonic() - started < 300
+            time.sleep(0.005)
+        below = psutil.Process(process.pid).children(recursive=True)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        gone, alive = psutil.wait_procs(below, timeout=60)
+        assert alive == [], "workers and decoders end with the process that started them"
+        assert gone
+        return self.cases(out)
 
-    def cases(self, out: str) -> set[str]:
+    def cases(self, out: str) -> dict[str, bytes]:
         found = (self.folder / out / "cases").glob("[!.]*.json")
-        return {path.name for path in found if ".error." not in path.name}
+        return {path.name: path.read_bytes() for path in found if ".error." not in path.name}
 
     def tables(self, out: str) -> tuple[bytes, bytes]:
         place = self.folder / out
@@ -62,26 +98,25 @@ class Batch:
 
 
 @pytest.fixture(scope="module")
-def batch(tmp_path_factory, tiny_bundle, tiny_index) -> Batch:
-    return Batch(tmp_path_factory.mktemp("batch"), tiny_bundle, tiny_index)
+def batch(tmp_path_factory, tiny_bundle, tiny_index, tiny_engine) -> Batch:
+    return Batch(tmp_path_factory.mktemp("batch"), tiny_bundle, tiny_index, tiny_engine)
 
 
 @pytest.fixture(scope="module")
-def whole(batch) -> str:
-    """Read by two workers without a disturbance; what the command said."""
-    return batch.run("whole", "--workers", "2", "--export", "csv,png")
+def whole(batch) -> BatchDone:
+    """Read without a disturbance."""
+    return batch.read("whole")
 
 
 def test_every_content_is_a_row_and_what_fails_is_a_sentence(batch, whole):
     rows = pq.read_table(batch.folder / "whole" / "results.parquet").to_pylist()
     assert len(rows) == NUM_IMAGES + 1
-    failed = [row for row in rows if row["error"] is not None]
-    assert len(failed) == 1
-    assert "found another format" in failed[0]["error"]
+    (failed,) = [row for row in rows if row["error"] is not None]
+    assert "found another format" in failed["error"]
     assert sorted(row["copies"] for row in rows) == [1] * NUM_IMAGES + [2]
     assert len(list((batch.folder / "whole" / "exports").iterdir())) == 2 * NUM_IMAGES
-    assert f"{NUM_IMAGES + 2} files, 0 done before" in whole
-    assert f"{NUM_IMAGES + 1} rows in results.csv and results.parquet, 1 of them" in whole
+    counted = (whole.num_files, whole.num_done_before, whole.num_failed, whole.num_rows)
+    assert counted == (NUM_IMAGES + 2, 0, 1, NUM_IMAGES + 1)
 
 
 def test_no_name_of_a_file_is_left(batch, whole):
@@ -93,39 +128,36 @@ def test_no_name_of_a_file_is_left(batch, whole):
 
 
 def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(batch, whole):
-    killed = batch.start("killed", "--workers", "2", "--export", "csv,png")
-    started = time.monotonic()
-    while not batch.cases("killed") and killed.poll() is None:
-        assert time.monotonic() - started < 300
-        time.sleep(0.01)
-    below = psutil.Process(killed.pid).children(recursive=True)
-    os.kill(killed.pid, signal.SIGKILL)
-    killed.communicate()
-    gone, alive = psutil.wait_procs(below, timeout=60)
-    assert alive == [], "workers and decoders end with the process that started them"
-    assert gone
-    finished = batch.cases("killed")
-    assert finished
-    kept = {name: (batch.folder / "killed" / "cases" / name).read_bytes() for name in finished}
-    said = batch.run("killed", "--export", "csv,png")
-    assert "0 done before" not in said
+    kept = batch.kill_in_between("killed")
+    assert kept
+    done = batch.read("killed")
+    assert done.num_done_before >= len(kept)
     assert batch.tables("killed") == batch.tables("whole")
-    for name, content in kept.items():
-        assert (batch.folder / "killed" / "cases" / name).read_bytes() == content
-    hidden = [path.name for path in (batch.folder / "killed").rglob(".*")]
-    assert [name for name in hidden if name.split(".")[1] in {n[:64] for n in finished}] == []
+    again = batch.cases("killed")
+    assert {name: again[name] for name in kept} == kept
+    assert not list((batch.folder / "killed").rglob(f".{next(iter(kept))}*")), "nothing half"
+
+
+@pytest.mark.slow
+def test_two_workers_are_killed_go_on_and_give_the_same_tables(batch, whole):
+    assert batch.kill_in_between("two", "--workers", "2")
+    second = batch.start("two", "--workers", "2")
+    said, wrong = second.communicate(timeout=600)
+    assert second.returncode == 0, wrong
+    assert f"{NUM_IMAGES + 2} files, " in said
+    assert f"{NUM_IMAGES + 1} rows in results.csv and results.parquet, 1 of them" in said
+    assert batch.tables("two") == batch.tables("whole")
 
 
 def test_again_reads_nothing_and_changes_nothing(batch, whole):
     before = batch.tables("whole")
-    said = batch.run("whole", "--export", "csv,png")
-    assert f"{NUM_IMAGES + 2} files, {NUM_IMAGES + 2} done before;" in said
+    done = batch.read("whole")
+    assert done.num_done_before == done.num_files == NUM_IMAGES + 2
     assert batch.tables("whole") == before
 
 
 def test_a_saved_case_is_of_the_picture_it_names(batch, whole):
-    name = sorted(batch.cases("whole"))[0]
-    kept = json.loads((batch.folder / "whole" / "cases" / name).read_text(encoding="utf-8"))
+    kept = json.loads(next(iter(batch.cases("whole").values())))
     assert kept["schema"] == "jomed.saved/1"
-    assert len(kept["bundle_sha256"]) >= 16
+    assert kept["bundle_sha256"].startswith(kept["result"]["versions"]["bundle"].split("(")[1][:8])
     assert kept["result"]["versions"]["schema"] == "jomed.result/4"

@@ -9,10 +9,10 @@ from pydicom.dataset import Dataset
 
 from jomed_app.export.dicom.identity import Identity
 from jomed_app.export.dicom.objects import MANUFACTURER, SERIES_NUMBERS, describe_maker, file_bytes
+from jomed_app.export.dicom.study import SourceStudy
 from jomed_app.export.picture import labelled_picture
 from jomed_app.export.places import spacing_mm
 from jomed_app.export.saved import SavedResult
-from jomed_app.imaging.study import SourceStudy
 
 
 def capture_object(
@@ -42,7 +42,7 @@ def capture_object(
         manufacturer=MANUFACTURER,
         pixel_spacing=spacing_mm(saved),
     )
-    image.PatientOrientation = None  # type 2C, not known
+    image["PatientOrientation"].value = None  # type 2C, not known
     image.Laterality = ""  # type 2C, not known
     image.ConversionType = "WSD"
     if "PixelSpacing" in image:

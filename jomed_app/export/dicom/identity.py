@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
+from jomed_app.export.dicom.study import SourceStudy
 from jomed_app.export.saved import SavedResult
-from jomed_app.imaging.study import SourceStudy
 
 NO_DAY, NO_TIME = "20000101", "000000"
 _NAMESPACE = uuid.UUID("6c1c1f0e-6b2e-5d0c-9a3f-0a4c1e6f7d21")  # ours; drawn once

@@ -9,9 +9,9 @@ from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
 
 from jomed_app.export.dicom.identity import Identity
 from jomed_app.export.dicom.objects import SERIES_NUMBERS, describe_maker, file_bytes
+from jomed_app.export.dicom.study import SourceStudy
 from jomed_app.export.page import pdf
 from jomed_app.export.saved import SavedResult
-from jomed_app.imaging.study import SourceStudy
 
 
 def pdf_object(

@@ -28,10 +28,10 @@ from jomed_app.export.dicom.objects import (
     describe_maker,
     file_bytes,
 )
+from jomed_app.export.dicom.study import SourceStudy
 from jomed_app.export.places import Placed, placed_boxes, region_of
 from jomed_app.export.saved import SavedResult
 from jomed_app.export.words import DISCLAIMER, STANDING_WORDS, has_answer, standing
-from jomed_app.imaging.study import SourceStudy
 from jomed_app.types import BoxResult
 
 SCHEME = "99JOMED"
@@ -59,7 +59,9 @@ def report_object(
     image = _source_image(study) if study else capture_object(saved, pixels)
     frames = [saved.query.frame + 1] if study and saved.query.num_frames > 1 else None
     refers = (image.SOPClassUID, image.SOPInstanceUID, frames)
-    groups = [_case(saved, identity, refers)]
+    groups: list[
+        sr.MeasurementsAndQualitativeEvaluations | sr.PlanarROIMeasurementsAndQualitativeEvaluations
+    ] = [_case(saved, identity, refers)]
     groups += [
         _region(saved, identity, number, placed, refers)
         for number, placed in enumerate(_boxes(saved, in_file=study is not None))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from jomed_app.export.dicom.identity import Identity
-from jomed_app.imaging.study import read_study
+from jomed_app.export.dicom.study import read_study
 from tests.export.finished_cases import finished, ultrasound_dicom
 
 

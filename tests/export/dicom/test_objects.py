@@ -13,11 +13,11 @@ from pydicom import dcmread
 
 from jomed_app.export.dicom.identity import NO_DAY
 from jomed_app.export.dicom.report import own_code
+from jomed_app.export.dicom.study import read_study
 from jomed_app.export.kinds import KINDS, export
 from jomed_app.export.page import pdf
 from jomed_app.export.picture import labelled_picture
 from jomed_app.export.places import placed_boxes
-from jomed_app.imaging.study import read_study
 from tests.export.finished_cases import STUDY, finished, ultrasound_dicom
 from tests.ui.fake_engine import ConsistencyState, FakeEngine
 

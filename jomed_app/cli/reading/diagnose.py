@@ -19,7 +19,7 @@ from jomed_app.cli.artifacts import (
     PrecisionOption,
 )
 from jomed_app.cli.pinned import LARGE, shown_loading
-from jomed_app.cli.replay import KeepStudy
+from jomed_app.cli.reading.replay import KeepStudy
 from jomed_app.errors import ConfigError, ImageError
 from jomed_app.storage.durable import require_writable, write_file
 
@@ -123,9 +123,9 @@ def _diagnose_one(
     out: Path | None,
 ) -> Result:
     """Read one image and write its exports; what libraries print goes to stderr."""
+    from jomed_app.export.dicom.study import read_study
     from jomed_app.imaging import turned_over
     from jomed_app.imaging.decoder import read_untrusted
-    from jomed_app.imaging.study import read_study
 
     with contextlib.redirect_stdout(sys.stderr):
         record = read_untrusted(image, region=settings.region)  # before the engine: refused at once

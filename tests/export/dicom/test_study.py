@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from jomed_app.errors import DicomError
-from jomed_app.imaging.study import read_study
+from jomed_app.export.dicom.study import read_study
 from tests.export.finished_cases import STUDY, ultrasound_dicom
 from tests.ui.fake_engine import png_bytes
 

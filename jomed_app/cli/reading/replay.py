@@ -41,8 +41,8 @@ def replay(
     if keep_study:
         require_dicom(kinds)
     require_writable(out)
+    from jomed_app.export.dicom.study import read_study
     from jomed_app.export.replay import open_picture, version_words, write_again
-    from jomed_app.imaging.study import read_study
 
     record = None if image is None else open_picture(saved, image)
     study = read_study(image) if keep_study and image is not None else None

@@ -1,0 +1,1 @@
+"""Commands that read images: `diagnose`, and `replay` of what it saved."""
