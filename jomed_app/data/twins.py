@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,7 +91,7 @@ class Pictures:
 
 
 def group_pictures(
-    images: Sequence[NDArray[np.uint8]],
+    images: Iterable[NDArray[np.uint8]],
     vectors: NDArray[np.float32],
     min_correlation: float = TWIN_CORRELATION,
     min_product: float = TWIN_PRODUCT,
@@ -102,7 +102,7 @@ def group_pictures(
     compared place by place miss; a pair counts where either says so.
 
     Args:
-        images: N images (H, W) or (H, W, 3), uint8, without margins.
+        images: N images (H, W) or (H, W, 3), uint8, without margins; one is held at a time.
         vectors: (N, D) unit rows of the same images.
         min_correlation: bound of pixels.
         min_product: bound of inner products.

@@ -36,8 +36,7 @@ def group_collection(index: CandidateIndex) -> Groups:
     """
     ids = list(index.ids)
     said = [index.candidate(each).group for each in ids]
-    thumbs = [index.image(each) for each in ids]
-    found = group_pictures(thumbs, index.vectors("image"))
+    found = group_pictures((index.image(each) for each in ids), index.vectors("image"))
     joined = joined_groups(said, found.groups)
     unnamed = sum(
         len(places)

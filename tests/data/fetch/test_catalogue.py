@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from jomed_app.data.fetch.catalogue import load_set, set_names
 from jomed_app.data.fetch.get import LAYOUTS
+from jomed_app.data.fetch.layouts.table import TableSettings
 from jomed_app.data.tasks import load_task
 from jomed_app.errors import ConfigError
 
+REPOSITORY = Path(__file__).resolve().parents[3]
 OWN = """
 name = "mine"
 title = "Mine"
@@ -62,6 +66,15 @@ def test_a_fault_is_said(tmp_path, old, new, words):
     path.write_text(OWN.replace(old, new, 1))
     with pytest.raises(ConfigError, match=words):
         load_set(str(path))
+
+
+def test_the_file_that_the_page_shows_is_one(tmp_path):
+    page = (REPOSITORY / "docs" / "data.md").read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_text(page.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    described = load_set(str(path))
+    assert TableSettings.model_validate(described.settings).labels == {"0": "intact", "1": "broken"}
+    assert described.layout in LAYOUTS
 
 
 def test_an_unknown_name_lists_the_known_ones():
