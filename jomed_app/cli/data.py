@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,7 +54,10 @@ def data_get(
     from jomed_app.progress import show_progress
 
     described = load_set(name)
-    with show_progress(f"get {described.name}, MB") as on_progress:
+    shown: AbstractContextManager[OnProgress | None] = (
+        show_progress(f"get {described.name}, MB") if given is None else nullcontext()
+    )
+    with shown as on_progress:
         note = get_set(
             described,
             into,
