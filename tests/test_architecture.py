@@ -37,7 +37,7 @@ DOORS = {
     "cryptography": ("storage/signature.py",),
     "faiss": ("retrieval/store.py",),
     "pymilvus": ("retrieval/store.py",),
-    "gradio": ("ui/layout.py", "ui/gradio_memory.py"),
+    "gradio": ("ui/layout/", "ui/gradio_memory.py"),
     "starlette": ("server/",),
     "fastapi": ("server/",),
     "uvicorn": ("server/",),

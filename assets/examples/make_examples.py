@@ -14,7 +14,8 @@ from PIL import Image
 
 from jomed_app.simulator import simulate_case
 
-# Title, kind, seed. Each shows another side of the page; the last one is answered wrongly.
+# Title, kind, seed. Each shows another side of the page; the last one is answered wrongly, and the
+# page opens with it: an app that shows where it fails is read with the care that it needs.
 EXAMPLES = (
     ("Round lesion", "cyst", 900_000),
     ("Oval mass", "fibroadenoma", 900_001),
@@ -22,6 +23,8 @@ EXAMPLES = (
     ("No mass", "normal", 900_003),
     ("Misread mass", "carcinoma", 900_002),
 )
+
+OPENS_WITH = "Misread mass"
 
 
 def main(out: Path) -> int:
@@ -32,7 +35,8 @@ def main(out: Path) -> int:
         case = simulate_case(seed, kind)
         name = f"simulated-{place}.png"
         Image.fromarray(case.image).save(out / name, optimize=True)
-        entries.append({"file": name, "title": title})
+        entry: dict[str, str | bool] = {"file": name, "title": title, "known": case.record.label}
+        entries.append(entry | ({"opens": True} if title == OPENS_WITH else {}))
     text = json.dumps(entries, indent=1) + "\n"
     (out / "examples.json").write_text(text, encoding="utf-8")
     return 0

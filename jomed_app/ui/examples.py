@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +14,25 @@ EXAMPLES_FILE = "examples.json"
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One example: the file inside the examples folder and the words on its button."""
+    """One example.
+
+    Attributes:
+        path: of the file inside the examples folder.
+        title: the words on its button.
+        known: the diagnosis as which it was drawn; empty where the list names none.
+        opens: whether the page opens with it.
+    """
 
     path: Path
     title: str
+    known: str = ""
+    opens: bool = False
 
 
 def load_examples(folder: Path) -> tuple[Example, ...]:
-    """Return the examples listed in `examples.json`: a list of {"file", "title"}.
+    """Return the examples of `examples.json`: a list of {"file", "title", "known", "opens"}.
 
-    A folder without the list has no examples.
+    The last two may be left out. A folder without the list has no examples.
 
     Raises:
         RecordError: if the list is malformed or names a file that is not there.
@@ -33,10 +43,15 @@ def load_examples(folder: Path) -> tuple[Example, ...]:
     try:
         entries = json.loads(listing.read_text(encoding="utf-8"))
         examples = tuple(
-            Example(path=folder / Path(str(entry["file"])).name, title=str(entry["title"]))
+            Example(
+                path=folder / Path(str(entry["file"])).name,
+                title=str(entry["title"]),
+                known=str(entry.get("known", "")),
+                opens=entry.get("opens") is True,
+            )
             for entry in entries
         )
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise RecordError(
             f"{EXAMPLES_FILE} must be a list of objects with 'file' and 'title'; correct it"
         ) from error
@@ -46,3 +61,8 @@ def load_examples(folder: Path) -> tuple[Example, ...]:
                 f"{EXAMPLES_FILE} names '{example.path.name}', which is not in its folder; add it"
             )
     return examples
+
+
+def first_of(examples: Sequence[Example]) -> Example | None:
+    """Return the example that the page opens with; None where it opens empty."""
+    return next((each for each in examples if each.opens), None)

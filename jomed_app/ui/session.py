@@ -31,6 +31,8 @@ class Case:
         removed: ids of candidates that the reader took out.
         is_simulated: whether it is one of the shipped examples.
         anyway: whether the reader goes past checks that ask, for research.
+        drawn_as: the diagnosis as which a shipped example was drawn; empty for any other image.
+        kept_results: where results of a shipped example outlive the case; None for any other image.
     """
 
     image: ImageRecord
@@ -38,6 +40,8 @@ class Case:
     sender: str = ""
     is_simulated: bool = False
     anyway: bool = False
+    drawn_as: str = ""
+    kept_results: dict[Retrieval, Result] | None = None
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     retrieval: Retrieval = "joint"
     results: dict[Retrieval, Result] = field(default_factory=dict)
@@ -58,6 +62,12 @@ class Case:
     def other_result(self) -> Result | None:
         """The result of the other search, if it was read already."""
         return next((each for key, each in self.results.items() if key != self.retrieval), None)
+
+    def finish(self, result: Result) -> None:
+        """Hold what the run of the search that is shown came to."""
+        self.results[self.retrieval] = result
+        if self.kept_results is not None:
+            self.kept_results[self.retrieval] = result
 
     def picture(self, pane: str, make: Callable[[], str]) -> str:
         """Return a pane's image as a data URL, made once per case."""

@@ -9,9 +9,10 @@ from jomed_app.types import CandidateResult, Head, Retrieval, Standing
 
 NAME = "JOMED"
 TITLE = "JOMED - diagnosis beside similar cases (research demo)"
-DISCLAIMER = (
-    "Research demo - not a medical device. Do not use for diagnosis. "
-    "Do not upload patient-identifying images."
+DISCLAIMER = "Research demo - not a medical device."
+DISCLAIMER_MORE = "Do not use for diagnosis. Do not upload patient-identifying images."
+ACCEPTED = (
+    ".dcm,.dicom,.dic,.png,.jpg,.jpeg,.tif,.tiff,application/dicom,image/png,image/jpeg,image/tiff"
 )
 LEAVES = "Images leave this machine: each one is sent to {machine} to be read."
 SIMULATED = "simulated"
@@ -38,6 +39,7 @@ PANEL_EMPTY = (
 )
 
 STATUS_IDLE = "Ready."
+STATUS_OPENING = "An example, read by the model that runs here."
 STATUS_DECODED = "Image decoded; its file was not written to disk. Waiting for the model."
 STATUS_REGION = "Another part of the picture is read. Waiting for the model."
 STATUS_WAITING = "Waiting for the model."
@@ -59,18 +61,16 @@ CHECKS_IN_WORDS = ("domain",)  # its figure alone says nothing; the message does
 
 OTHERS_TITLE = "Other patients"
 OTHERS_SIMULATED = (
-    "This collection is simulated: a program drew its {count} cases and set their diagnoses "
-    "beforehand, none is a patient. They show how your image is read and are no evidence about "
-    "it; how much of the answer they are stands beside the diagnosis. Whoever runs the app can put "
-    "real cases in their place (docs/data.md)."
+    "This collection is simulated: a program drew its {count} cases; none is a patient, and they "
+    "are no evidence about yours. Real cases can take their place (docs/data.md)."
 )
 OTHERS_REAL = "Searched: {name}, {count} known cases."
 NO_SIMILAR = (
     "No similar case in this collection: of its own cases, 19 of 20 have a nearer neighbour in it "
     "than your image has. Those below are only the nearest there are."
 )
-KNOWN_MEANS = "the diagnosis of that case in the collection."
-READ_MEANS = "what the model says of your image when it reads it beside that case."
+KNOWN_MEANS = "diagnosis of that case."
+READ_MEANS = "your image, read beside that case."
 
 FOLDED_ONE = "1 more similar case: the reading beside it is less than {least} of the answer."
 FOLDED_MORE = (
@@ -162,7 +162,7 @@ STANDING_MARKS = {
     Standing.OVERRULED: "≠",
     Standing.ABSTAIN: "∅",
 }
-KNOWN_TITLE = "Known diagnoses of the similar cases"
+KNOWN_TITLE = "Known diagnoses of the nearest"
 READ_TITLE = "Your image, read beside each"
 
 NO_REASON = "not stated"

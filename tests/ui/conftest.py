@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,18 @@ class Site:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("site")
+    with serving(tmp_path_factory.mktemp("site")) as served:
+        yield served
+
+
+@contextmanager
+def serving(folder: Path, *words: str) -> Iterator[Site]:
+    """Serve the page with the fake engine.
+
+    Args:
+        folder: all that the process may write.
+        words: further arguments of `tests.ui.serve_fake`.
+    """
     names = ("HOME", "TMPDIR", "JOMED_LOG_DIR", "XDG_CACHE_HOME", "XDG_STATE_HOME", "MPLCONFIGDIR")
     own = {name: str(folder / name.lower()) for name in names}
     for path in own.values():
@@ -40,7 +52,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with (
         (folder / "server.log").open("w") as log,
         subprocess.Popen(
-            [sys.executable, "-m", "tests.ui.serve_fake", str(folder)],
+            [sys.executable, "-m", "tests.ui.serve_fake", str(folder), *words],
             cwd=REPOSITORY,
             env={**os.environ, **own, "OMP_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,

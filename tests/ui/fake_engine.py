@@ -40,6 +40,7 @@ from jomed_app.types import (
     Versions,
 )
 from tests.ui.fake_values import (
+    DESCRIPTORS,
     FAINT_PERCENTILES,
     FAINT_WEIGHTS,
     FINDINGS,
@@ -295,6 +296,7 @@ class FakeEngine:
             image=f"images/{candidate_id}.png",
             label=KNOWN[number] if number < 4 else "benign",
             passage=PASSAGES[number] if number < 4 else "Oval circumscribed anechoic mass.",
+            descriptors=DESCRIPTORS.get(number, {}),
             boxes=(known_box(number),) if number != 3 else (),
             rows=480,
             columns=480,

@@ -34,6 +34,11 @@ FINDINGS = {
     "posterior": {"shadowing": 0.66, "none": 0.34},
     "calcifications": {"absent": 0.74, "present": 0.26},
 }
+DESCRIPTORS = {
+    0: {"shape": "irregular", "margin": "spiculated", "posterior": "shadowing"},
+    1: {"shape": "oval", "margin": "circumscribed", "orientation": "parallel"},
+    9: {"shape": "oval", "echo": "anechoic"},
+}
 REPORT = "Irregular, vertical, hypoechoic mass with spiculated margin and shadowing."
 POINTS = (
     OperatingPoint(threshold=0.2, false_share=0.42, found_share=0.93),

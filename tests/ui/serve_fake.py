@@ -36,13 +36,22 @@ TITLES = ("Case 0", "Case 1", "<b>${1 + 1}</b> {{value}} `")  # the last as host
 SETTINGS = AppConfig(max_file_mb=3, session_minutes=7, max_queue=11, requests_per_minute=0)
 
 
-def write_examples(folder: Path) -> None:
-    """Write three generated examples; the engine takes its time over the last one."""
+def write_examples(folder: Path, opens: bool = False) -> None:
+    """Write three generated examples; the engine takes its time over the last one.
+
+    Args:
+        folder: made if missing.
+        opens: whether the page opens with the first, said to be drawn as benign.
+    """
     folder.mkdir(parents=True)
     sizes = (480, 480, SLOW_COLUMNS)
     for number, columns in enumerate(sizes):
         (folder / f"{number}.png").write_bytes(png_bytes(number, columns=columns))
-    entries = [{"file": f"{number}.png", "title": title} for number, title in enumerate(TITLES)]
+    entries: list[dict[str, Any]] = [
+        {"file": f"{number}.png", "title": title} for number, title in enumerate(TITLES)
+    ]
+    if opens:
+        entries[0] |= {"known": "benign", "opens": True}
     (folder / "examples.json").write_text(json.dumps(entries))
 
 
@@ -84,13 +93,13 @@ def routes(app: Any, prefix: str = "") -> Iterator[str]:
             yield path
 
 
-def main(folder: Path, drain_s: float = 0, gate: Gate | None = None) -> None:
+def main(folder: Path, drain_s: float = 0, gate: Gate | None = None, opens: bool = False) -> None:
     """Serve with uploads and examples below a folder; running cases may end within some seconds."""
     prepare_process()
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
     from jomed_app.ui.layout import build_ui
 
-    write_examples(folder / "examples")
+    write_examples(folder / "examples", opens)
     store, uploads = CaseStore(), UploadStore(folder / "uploads")
     info = FakeInfo(standard=FakeInfo(measured_on="30 fake images by similarity alone"))
     engine = FakeEngine(info=info, slow_columns=SLOW_COLUMNS, faint_columns=FAINT_COLUMNS)
@@ -123,4 +132,5 @@ def main(folder: Path, drain_s: float = 0, gate: Gate | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float((sys.argv[2:] or ["0"])[0]), gate_of_environment())
+    words = [each for each in sys.argv[2:] if each != "opens"]
+    main(Path(sys.argv[1]), float((words or ["0"])[0]), gate_of_environment(), "opens" in sys.argv)

@@ -45,7 +45,7 @@ def browser() -> Iterator:
 def case(browser, site) -> Iterator[Visit]:
     """One finished example that several tests look at; each starts from the fitted view."""
     here = Visit(browser, site)
-    here.page.click("[data-example='0']")
+    here.example(0)
     here.done()
     yield here
     here.leave()
@@ -85,8 +85,8 @@ def test_a_case_from_a_refused_file_to_removal_and_purge(visit, site):
         "malignant",
     ]
     assert page.inner_text(".final-name") == "malignant"
-    warning = page.locator(".agreement").bounding_box()
-    final = page.locator(".final").bounding_box()
+    warning = page.locator(".answer-standing").bounding_box()
+    final = page.locator(".final-name").bounding_box()
     assert warning["y"] + warning["height"] <= final["y"]
     assert page.locator('[data-pane="query"] .box-line.box-predicted').count() == 1
     assert page.locator('[data-pane="query"] .box-words').all_inner_texts() == ["malignant 0.81"]
@@ -108,7 +108,7 @@ def test_a_case_from_a_refused_file_to_removal_and_purge(visit, site):
 
 
 def test_a_hostile_title_is_shown_letter_by_letter(case):
-    titles = case.page.locator(".example span").all_text_contents()
+    titles = case.page.locator(".example > span").all_text_contents()
     assert titles == [f"{title}simulated" for title in TITLES]
 
 
@@ -188,7 +188,7 @@ def test_keys_threshold_and_window(case):
 
 def test_stop_and_run_again(visit):
     here = visit()
-    here.page.click("[data-example='2']")  # the slow one
+    here.example(2)  # the slow one
     here.page.wait_for_selector('[data-pane="case-0"]')
     here.page.click("#jomed-toolbar [data-part=cancel]")
     here.page.wait_for_selector("#jomed-toolbar [data-part=again] >> visible=true")
@@ -240,7 +240,7 @@ def test_the_phone_layout(visit):
     here = visit(width=390, height=844, theme="light", has_touch=True)
     page = here.page
     assert here.overflow() <= 0
-    page.click("[data-example='0']")
+    here.example(0)
     here.done()
     assert here.overflow() <= 0
     strip = page.locator(".jv-cases")
@@ -268,9 +268,9 @@ def serious_faults(axe, page) -> list[tuple[str, list[str]]]:
 
 def test_axe_finds_no_serious_fault_in_either_theme(case):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    color = "getComputedStyle(document.querySelector('.jv')).backgroundColor"
+    color = "getComputedStyle(document.body).backgroundColor"
     colors = set()
-    case.page.click("text=Input passport")
+    case.unfold("passport")
     case.page.locator(".card summary >> nth=0").click()
     for _ in range(2):
         colors.add(case.page.evaluate(color))
@@ -284,6 +284,7 @@ def test_the_api_calls_name_this_server(case, site):
     case.page.evaluate(
         "navigator.clipboard.writeText = async (words) => { window.copied = words; }"
     )
+    case.unfold("elsewhere")
     case.page.click("[data-copy=curl]")
     case.page.wait_for_function("window.copied")
     copied = case.page.evaluate("window.copied")

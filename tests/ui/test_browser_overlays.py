@@ -122,7 +122,7 @@ def test_the_keys_are_in_the_help(case):
 def test_without_a_heat_map_the_button_says_why(visit):
     here = visit()
     page = here.page
-    page.click("[data-example='2']")  # the fake engine gives none for this one
+    here.example(2)  # the fake engine gives none for this one
     here.done()
     assert button(page, "heat").get_attribute("aria-disabled") == "true"
     assert button(page, "heat").get_attribute("title") == "No heat map: this result holds none."
@@ -130,7 +130,7 @@ def test_without_a_heat_map_the_button_says_why(visit):
     page.keyboard.press("h")
     assert page.inner_text(HEAT_WORDS) == "No heat map: this result holds none."
     assert not page.is_visible(HEAT)
-    page.click("[data-example='0']")
+    here.example(0)
     page.wait_for_selector('[data-do="heat"][aria-disabled="false"]')
     assert not page.is_visible(HEAT)
     assert not page.is_visible(HEAT_WORDS)
@@ -139,7 +139,7 @@ def test_without_a_heat_map_the_button_says_why(visit):
 def test_both_layers_fit_a_phone(visit):
     here = visit(width=390, height=844, theme="light", has_touch=True)
     page = here.page
-    page.click("[data-example='0']")
+    here.example(0)
     here.done()
     for name in ("heat", "usual"):
         assert button(page, name).bounding_box()["height"] >= 39.5

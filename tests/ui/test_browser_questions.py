@@ -46,5 +46,5 @@ def test_go_on_by_key_answers_under_a_note(visit):
     note = page.inner_text(".overruled-note")
     assert note.startswith("For research only: read although a check did not pass.")
     assert "looks inverted" in note
-    above, final = (page.locator(each).bounding_box() for each in (".overruled-note", ".final"))
+    above, final = (page.locator(each).bounding_box() for each in (".overruled-note", ".agreement"))
     assert above["y"] + above["height"] <= final["y"]

@@ -32,6 +32,13 @@ def presses(page, selector: str, words: str) -> None:
     page.wait_for_function("document.querySelector('.status-text').textContent.startsWith('Done')")
 
 
+def says(page, words: str) -> None:
+    """Wait until the answer column says something; it is drawn after the status."""
+    page.wait_for_function(
+        "words => document.querySelector('#jomed-panel').innerText.includes(words)", arg=words
+    )
+
+
 def drag(page, start: tuple[float, float], end: tuple[float, float]) -> None:
     """Drag over the query's image, from and to fractions of it."""
     area = page.locator('[data-pane="query"] img').bounding_box()
@@ -66,7 +73,8 @@ def test_whole_drawn_typed_and_back(screen):
     assert corners(page) == [0, 0, 1024, 768]
     assert note(page) == "1024 x 768 px"
     assert page.get_attribute("[data-region=whole]", "aria-pressed") == "true"
-    assert "--region whole" in page.inner_text("#jomed-panel")
+    screen.unfold("elsewhere")
+    says(page, "--region whole")
 
     page.click("[data-do=draw]")
     drag(page, (0.25, 0.25), (0.5, 0.75))
@@ -80,7 +88,7 @@ def test_whole_drawn_typed_and_back(screen):
     assert note(page) == f"{drawn[2] - drawn[0]} x {drawn[3] - drawn[1]} of 1024 x 768 px"
     assert page.locator(".region-line").count() == 0  # what is read is all that is shown
     assert page.get_attribute("[data-do=draw]", "aria-pressed") == "false"
-    assert f"--region {','.join(map(str, drawn))}" in page.inner_text("#jomed-panel")
+    says(page, f"--region {','.join(map(str, drawn))}")
 
     typed = [100, 110, 420, 400]
     for field, value in zip(page.locator("[data-corner]").all(), typed, strict=True):
@@ -93,7 +101,7 @@ def test_whole_drawn_typed_and_back(screen):
 
     presses(page, "[data-region=found]", "Read: a part (detected).")
     assert (corners(page), note(page)) == (found, size)
-    assert "--region" not in page.inner_text("#jomed-panel")
+    page.wait_for_function("!document.querySelector('#jomed-panel').innerText.includes('--region')")
     page.focus(".jv")
     page.keyboard.press("r")
     assert not page.is_visible(TOOLS)
@@ -113,8 +121,9 @@ def test_a_part_that_does_not_lie_in_the_picture_changes_nothing(screen):
 
 
 def test_an_image_that_is_the_region_has_none_to_find(visit):
-    page = visit().page
-    page.click("[data-example='0']")
+    here = visit()
+    page = here.page
+    here.example(0)
     page.wait_for_selector("[data-copy=json]")
     page.click("[data-do=region]")
     assert page.inner_text(WORDS) == "Read: the whole image."

@@ -28,10 +28,11 @@ def switched(here, to: str) -> None:
 def test_the_search_is_switched_by_key_and_back_from_memory(visit, theme):
     here = visit(theme=theme)
     page = here.page
-    page.click("[data-example='0']")
+    here.example(0)
     here.done()
     assert pressed(page) == {"standard": "false", "joint": "true"}
     assert page.inner_text('[data-pane="case-0"] .change') == "↑\nwas 7th by similarity alone"
+    here.unfold("search")
     assert "Dropped out" in page.inner_text("[data-part=search-change]")
 
     page.focus(SWITCH.format("joint"))
@@ -50,7 +51,7 @@ def test_the_search_is_switched_by_key_and_back_from_memory(visit, theme):
 
     page.click(SWITCH.format("standard"))
     switched(here, "standard")
-    page.click("[data-example='1']")
+    here.example(1)
     page.wait_for_selector('[data-pane="case-5"]')
     here.done()
     assert pressed(page) == {"standard": "true", "joint": "false"}
@@ -61,7 +62,7 @@ def test_the_search_is_switched_by_key_and_back_from_memory(visit, theme):
 
 def test_the_switch_fits_a_phone(visit):
     here = visit(width=390, height=844, theme="light", has_touch=True)
-    here.page.click("[data-example='0']")
+    here.example(0)
     here.done()
     assert here.overflow() <= 0
     boxes = [
@@ -77,7 +78,7 @@ def test_the_switch_fits_a_phone(visit):
 def test_no_click_is_lost_however_soon_it_follows(visit):
     """Gradio 6.31 alone lost one in three: jomed_app/server/stream_end.py."""
     here = visit()
-    here.page.click("[data-example='0']")
+    here.example(0)
     here.done()
     for to in ["standard", "joint"] * 8:
         here.page.click(SWITCH.format(to))

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from jomed_app.errors import RecordError
-from jomed_app.ui.examples import EXAMPLES_FILE, load_examples
+from jomed_app.ui.examples import EXAMPLES_FILE, first_of, load_examples
 
 
 def test_no_list_means_no_examples(tmp_path):
@@ -35,3 +35,14 @@ def test_a_missing_picture_is_named(tmp_path):
     (tmp_path / EXAMPLES_FILE).write_text('[{"file": "a.png", "title": "x"}]')
     with pytest.raises(RecordError, match=r"names 'a\.png', which is not in its folder"):
         load_examples(tmp_path)
+
+
+def test_one_example_may_open_the_page(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"png")
+    entries = [{"file": "a.png", "title": "x"}]
+    (tmp_path / EXAMPLES_FILE).write_text(json.dumps(entries))
+    assert first_of(load_examples(tmp_path)) is None
+    entries.append({"file": "a.png", "title": "y", "known": "benign", "opens": True})
+    (tmp_path / EXAMPLES_FILE).write_text(json.dumps(entries))
+    first = first_of(load_examples(tmp_path))
+    assert (first.title, first.known) == ("y", "benign")

@@ -22,7 +22,7 @@ class Visit:
         self.page.on("websocket", lambda socket: self._note(socket.url))
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("console", self._hear)
-        self.page.goto(f"{site.url}?__theme={theme}")
+        self.page.goto(f"{site.url}?__theme={theme}" if theme else site.url)
         self.page.wait_for_selector("#jomed-toolbar .tools")
 
     def _note(self, url: str) -> None:
@@ -38,6 +38,17 @@ class Visit:
             "#jomed-toolbar input[type=file]",
             files=[{"name": name, "mimeType": "image/png", "buffer": data}],
         )
+
+    def example(self, number: int) -> None:
+        """Choose an example from the menu."""
+        self.page.click(".examples > summary")
+        self.page.click(f"[data-example='{number}']")
+
+    def unfold(self, key: str) -> None:
+        """Open what is folded away under a key, unless it is open."""
+        summary = self.page.locator(f"details[data-key='{key}']:not([open]) > summary")
+        for each in summary.all():
+            each.click()
 
     def done(self) -> None:
         self.page.wait_for_selector("[data-copy=json]")

@@ -34,6 +34,7 @@ def open_case(
     region: RegionWish = "found",
     invert: bool = False,
     is_simulated: bool = False,
+    drawn_as: str = "",
     sender: str = "",
 ) -> Screen:
     """Decode a file and make it the session's case; the session's last case is forgotten first."""
@@ -48,6 +49,7 @@ def open_case(
             file_bytes=file_bytes,
             sender=sender,
             is_simulated=is_simulated,
+            drawn_as=drawn_as,
             retrieval=store.search(session, engine.info.opens_with),
         )
         reading = Reading(info=image.info, retrieval=case.retrieval)
@@ -65,7 +67,7 @@ def _opened(engine: ReadingEngine, case: Case, value: dict[str, Any], sentence: 
         status=Status(sentence, is_busy=True),
         checks=Checks(case.image.info, case.image.metadata),
         viewer=value,
-        diagnosis=Diagnosis.of(reading, engine.info),
+        diagnosis=Diagnosis.of(reading, engine.info, drawn_as=case.drawn_as),
         is_busy=True,
     )
 
@@ -116,6 +118,7 @@ def _read_anew(
             file_bytes=case.file_bytes,
             sender=case.sender,
             is_simulated=case.is_simulated,
+            drawn_as=case.drawn_as,
             anyway=anyway,
             retrieval=case.retrieval,
         )
@@ -191,7 +194,7 @@ def _screens(engine: ReadingEngine, store: CaseStore, session: str, case: Case) 
             elif isinstance(event, FinalReady):
                 sentence = text.STATUS_FINAL
             elif isinstance(event, Completed):
-                case.results[case.retrieval] = event.result
+                case.finish(event.result)
                 flip_to = answer_without_decisive(engine, event.result)
                 sentence = text.done_status(
                     event.result.timings_ms.total, len(event.result.candidates)
@@ -202,7 +205,9 @@ def _screens(engine: ReadingEngine, store: CaseStore, session: str, case: Case) 
                 status=Status(sentence, is_busy=not is_done),
                 checks=Checks(reading.info, case.image.metadata),
                 viewer=viewer_value(case, reading, engine) if draws_panes else None,
-                diagnosis=Diagnosis.of(reading, engine.info, flip_to=flip_to),
+                diagnosis=Diagnosis.of(
+                    reading, engine.info, flip_to=flip_to, drawn_as=case.drawn_as
+                ),
                 is_busy=not is_done,
             )
     except CancelledError:

@@ -59,7 +59,13 @@ def with_removed(
     return Screen(
         status=Status(sentence or done),
         viewer=value,
-        diagnosis=Diagnosis.of(reading, engine.info, flip_to=flip_to, num_removed=len(removed)),
+        diagnosis=Diagnosis.of(
+            reading,
+            engine.info,
+            flip_to=flip_to,
+            num_removed=len(removed),
+            drawn_as="" if removed else case.drawn_as,
+        ),
     )
 
 

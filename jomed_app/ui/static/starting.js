@@ -1,12 +1,8 @@
 // Asks how far the loading is; once the page itself answers in this app's place, opens it.
 (() => {
   const asked = new URLSearchParams(location.search).get('__theme');
-  const dark = window.matchMedia('(prefers-color-scheme: dark)');
-  const paint = () => {
-    document.documentElement.classList.toggle('dark', asked === 'dark' || (asked !== 'light' && dark.matches));
-  };
-  paint();
-  dark.addEventListener('change', paint);
+  const chosen = asked === 'dark' || asked === 'light' ? asked : localStorage.getItem('jomed.theme');
+  document.documentElement.classList.toggle('light', chosen === 'light');
   const bar = document.querySelector('.starting progress');
   const words = document.querySelector('.starting-words');
   const ask = async () => {

@@ -65,9 +65,5 @@ document.addEventListener('drop', (event) => {
   depth = 0; document.body.classList.remove('is-dropping');
   send(event.dataTransfer.files[0]);
 });
-document.addEventListener('click', (event) => {
-  const button = event.target.closest && event.target.closest('[data-action="theme"]');
-  if (button) document.body.classList.toggle('dark');
-});
 watch('value', refresh);
 refresh();

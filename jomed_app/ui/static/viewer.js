@@ -12,8 +12,8 @@ let panes = new Map();
 let token = null, selected = 'query';
 let linked = true, boxesOn = true, inverted = false, threshold = 0.5;
 let heatOn = false, usualOn = false, heatAsked = false;
-let findingsHtml = null, othersHtml = null, foldedHtml = null;
-let unfolded = new Set();
+let findingsHtml = null, othersHtml = null, captionHtml = null, foldedHtml = null;
+let unfolded = new Set(), compared = null;
 let win = null, shownWin = null, windowTurn = 0;
 let drawing = false, drawn = null;
 
@@ -202,7 +202,7 @@ function fillPane(pane, data) {
   pane.box.setAttribute('aria-label', `Image of ${data.title}`);
   pane.box.classList.toggle('is-removed', !!data.removed);
   pane.box.classList.toggle('is-counter', !!data.counter || data.kind === 'counter');
-  pane.stage.style.setProperty('--shape', `${data.columns} / ${data.rows}`);
+  if (data.kind === 'query') part('panes').style.setProperty('--ratio', (data.columns / data.rows).toFixed(4));
   pane.box.querySelector('.pane-title').textContent = data.title;
   pane.box.querySelector('.pane-note').textContent = [data.simulated ? 'simulated' : '', data.note || ''].filter(Boolean).join(' · ');
   if (pane.source !== data.image) { pane.source = data.image; pane.img.src = data.image; }
@@ -366,6 +366,13 @@ function toFrame(number) {
   const value = props.value;
   if (number >= 0 && number < value.frames && number !== value.frame) trigger('case_frame', { frame: number });
 }
+function showDrawer(name, on) {
+  const box = part(name), button = element.querySelector(`[data-do="${name}"]`);
+  const heldFocus = box.contains(document.activeElement);
+  box.hidden = !on; button.setAttribute('aria-expanded', String(on));
+  if (name === 'region' && !on) setDrawing(false);
+  if (!on && heldFocus) button.focus();
+}
 const commands = {
   in: () => { const p = active(); if (p) zoomAt(p, 1.25, p.stage.clientWidth / 2, p.stage.clientHeight / 2); },
   out: () => { const p = active(); if (p) zoomAt(p, 0.8, p.stage.clientWidth / 2, p.stage.clientHeight / 2); },
@@ -376,23 +383,23 @@ const commands = {
   heat: toggleHeat,
   usual: toggleUsual,
   invert: () => { inverted = !inverted; pressed('invert', inverted); drawAll(); say(inverted ? 'inverted' : 'not inverted'); },
-  help: () => { const box = part('help'); box.hidden = !box.hidden; element.querySelector('[data-do="help"]').setAttribute('aria-expanded', String(!box.hidden)); },
-  window: () => { const open = part('window').classList.toggle('is-open'); element.querySelector('[data-do="window"]').setAttribute('aria-expanded', String(open)); },
-  region: () => { const box = part('region'); box.hidden = !box.hidden; element.querySelector('[data-do="region"]').setAttribute('aria-expanded', String(!box.hidden)); if (box.hidden) setDrawing(false); },
+  help: () => showDrawer('help', part('help').hidden),
+  window: () => showDrawer('window', part('window').hidden),
+  region: () => showDrawer('region', part('region').hidden),
   draw: () => { setDrawing(!drawing); say(drawing ? 'drag a rectangle on your image' : 'not drawing'); },
   'read-region': () => readRegion(corners().map((input) => Math.round(Number(input.value)))),
   'frame-back': () => toFrame(props.value.frame - 1),
   'frame-next': () => toFrame(props.value.frame + 1),
 };
 const keys = {
-  '+': commands.in, '-': commands.out, '=': commands.fit, i: commands.invert, b: commands.boxes, l: commands.link, h: commands.heat, u: commands.usual, r: commands.region,
+  '+': commands.in, '-': commands.out, '=': commands.fit, i: commands.invert, b: commands.boxes, l: commands.link, h: commands.heat, c: () => compare(compared || selected), u: commands.usual, r: commands.region,
   ' ': () => { fitAll(); if (inverted) commands.invert(); resetWindow(); say('view reset'); },
   '[': () => { setThreshold(threshold - 0.05); say(part('threshold').getAttribute('aria-valuetext')); },
   ']': () => { setThreshold(threshold + 0.05); say(part('threshold').getAttribute('aria-valuetext')); },
   ArrowLeft: () => step(-1), ArrowRight: () => step(1), '?': commands.help,
 };
 root.addEventListener('keydown', (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || !panes.size) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || (!panes.size && event.key !== '?')) return;
   const tag = event.target.tagName;
   const isArrow = event.key.startsWith('Arrow');
   if (tag === 'INPUT' && (isArrow || event.target.type === 'number')) return;
@@ -405,6 +412,13 @@ root.addEventListener('keydown', (event) => {
   const command = keys[event.key];
   if (command) { command(); event.preventDefault(); }
 });
+document.addEventListener('keydown', (event) => {
+  if (event.key !== 'Escape') return;
+  ['help', 'window', 'region'].forEach((name) => { if (!part(name).hidden) showDrawer(name, false); });
+  if (compared !== null) compare(compared);
+  root.classList.add('is-quiet');
+});
+root.addEventListener('pointermove', () => root.classList.remove('is-quiet'));
 root.addEventListener('click', (event) => {
   const button = event.target.closest('button');
   if (!button) return;
@@ -417,10 +431,12 @@ root.addEventListener('click', (event) => {
     const preset = props.value.window.presets[Number(button.dataset.preset)];
     setWindow(preset.center, preset.width, true);
   } else if (button.dataset.unfold) toggleFolded(button.dataset.unfold);
+  else if (button.dataset.action === 'compare') compare(button.dataset.id);
   else if (button.dataset.action === 'remove') trigger('case_remove', { id: button.dataset.id });
   else if (button.dataset.action === 'restore') trigger('case_restore', { id: button.dataset.id });
 });
 root.addEventListener('input', (event) => {
+  root.classList.remove('is-quiet');
   if (event.target.dataset.corner) { drawn = corners().map((input) => Number(input.value)); if (panes.get('query')) draw(panes.get('query')); }
   const name = event.target.dataset.part;
   if (name === 'threshold') setThreshold(Number(event.target.value));
@@ -473,9 +489,29 @@ function toggleFolded(id) {
   if (shows) select(id);
 }
 
+/* ---- one case beside the patient, both large ---- */
+function showCompared() {
+  root.classList.toggle('is-comparing', compared !== null);
+  root.querySelectorAll('[data-action="compare"]').forEach((button) => {
+    const on = button.dataset.id === compared;
+    button.setAttribute('aria-pressed', String(on)); button.textContent = on ? 'Close' : 'Compare';
+  });
+}
+function compare(id) {
+  const had = compared, pane = panes.get(id);
+  compared = id === compared || !pane || pane.data.kind === 'query' ? null : id;
+  if (had === compared) return;
+  const held = document.activeElement;
+  refresh();
+  if (compared) { select(compared, false); part('query-holder').scrollIntoView({ block: 'nearest' }); }
+  // A pane that moves takes the focus from what is in it.
+  if (document.activeElement !== held && held.isConnected) held.focus({ preventScroll: true });
+  say(compared ? `${pane.data.title} beside your image` : 'comparison closed');
+}
+
 /* ---- value ---- */
 function newCase(value) {
-  unfolded = new Set();
+  unfolded = new Set(); compared = null;
   token = value.case; selected = 'query'; inverted = false; heatOn = false; usualOn = false; heatAsked = false;
   root.dataset.case = token; // the menu "Save" asks for the case that is shown
   pressed('invert', false);
@@ -509,7 +545,7 @@ function refresh() {
   part('tools').hidden = isEmpty; part('empty').hidden = !isEmpty; part('panes').hidden = isEmpty;
   if (isEmpty) {
     showSearch(null);
-    part('help').hidden = true;
+    ['help', 'window', 'region'].forEach((name) => showDrawer(name, false));
     element.querySelector('.jv-empty-title').textContent = value.title || '';
     element.querySelector('.jv-empty-text').textContent = value.text || '';
     return;
@@ -518,19 +554,25 @@ function refresh() {
   const shown = value.panes.filter((data) => !data.folded || unfolded.has(data.id));
   const wanted = new Set(shown.map((pane) => pane.id));
   panes.forEach((pane, id) => { if (!wanted.has(id)) { sizes.unobserve(pane.stage); pane.box.remove(); panes.delete(id); } });
-  shown.forEach((data, number) => {
-    const isQuery = data.kind === 'query';
-    const holder = part(isQuery ? 'query-holder' : 'cases'), place = isQuery ? 0 : number - 1;
+  if (!wanted.has(compared)) compared = null;
+  let place = -1;
+  shown.forEach((data) => {
+    const isQuery = data.kind === 'query', isAlone = isQuery || data.id === compared;
+    const holder = part(isQuery ? 'query-holder' : isAlone ? 'compared' : 'cases');
+    if (!isAlone) place += 1;
     let pane = panes.get(data.id);
     if (!pane) { pane = makePane(data); panes.set(data.id, pane); }
     fillPane(pane, data);
-    if (holder.children[place] !== pane.box) holder.insertBefore(pane.box, holder.children[place] || null);
+    const at = isAlone ? 0 : place;
+    if (holder.children[at] !== pane.box) holder.insertBefore(pane.box, holder.children[at] || null);
   });
   panes = new Map(shown.map((data) => [data.id, panes.get(data.id)]));
   if (findingsHtml !== value.findings) { findingsHtml = value.findings; part('findings').innerHTML = findingsHtml; }
+  if (captionHtml !== value.caption) { captionHtml = value.caption; part('caption').innerHTML = captionHtml; }
   if (othersHtml !== value.others) { othersHtml = value.others; part('others').innerHTML = othersHtml; }
   showFolded(value.folded);
-  part('cases').dataset.cases = shown.length - 1;
+  part('cases').dataset.cases = place + 1;
+  showCompared();
   showLayers(); showMeaning(); showWindow(); select(panes.has(selected) ? selected : 'query', false); drawAll();
 }
 watch('value', refresh);

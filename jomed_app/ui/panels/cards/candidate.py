@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from jomed_app.types import CandidateResult
 from jomed_app.ui.panels.bars import Bars
+from jomed_app.ui.panels.cards.differences import Differences
 from jomed_app.ui.panels.cards.rank_change import RankChange
 from jomed_app.ui.templates import Panel
 
@@ -24,6 +25,7 @@ class Candidate(Panel):
         is_counter: whether it is also the nearest case of another known diagnosis.
         can_remove: whether a button to remove or restore is offered.
         change: where it stands in the other search; None where there is one search only.
+        differences: in which descriptors it differs from the patient's image, where known.
     """
 
     candidate: CandidateResult
@@ -34,6 +36,7 @@ class Candidate(Panel):
     is_counter: bool
     can_remove: bool
     change: RankChange | None
+    differences: Differences | None = None
 
     @classmethod
     def of(
@@ -47,6 +50,7 @@ class Candidate(Panel):
         is_counter: bool = False,
         can_remove: bool = False,
         change: RankChange | None = None,
+        differences: Differences | None = None,
     ) -> Candidate:
         """Return the card of one candidate.
 
@@ -59,6 +63,7 @@ class Candidate(Panel):
             is_counter: whether it is also the counter-case.
             can_remove: whether it may be taken out, or put back.
             change: where it stands in the other search.
+            differences: from the patient's image.
         """
         said = candidate.prediction
         return cls(
@@ -70,6 +75,7 @@ class Candidate(Panel):
             is_counter=is_counter,
             can_remove=can_remove,
             change=change,
+            differences=differences,
         )
 
     @property

@@ -1,12 +1,13 @@
-"""The column beside the image: warning first, then the diagnosis, then how it arose."""
+"""The column beside the image: the answer under its warning, then what it rests on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jomed_app.ui.panels.caption import Caption, answer_caption
 from jomed_app.ui.panels.diagnosis.agreement import Agreement
+from jomed_app.ui.panels.diagnosis.answer import Answer
 from jomed_app.ui.panels.diagnosis.final import Final
-from jomed_app.ui.panels.diagnosis.findings import Findings
 from jomed_app.ui.panels.diagnosis.provenance import Provenance
 from jomed_app.ui.panels.diagnosis.sum_table import SumTable
 from jomed_app.ui.protocol import InfoView, info_of
@@ -32,27 +33,34 @@ class Diagnosis(Panel):
     """The whole column; a part is None where it is not known yet or does not apply.
 
     Attributes:
-        progress: until the diagnosis is known.
-        agreement, final: once it is.
+        progress: until the diagnosis is known; before a case is open the column only explains.
+        answer, agreement, final: once it is.
+        caption: of a shipped example.
         sum_table: where a class is named.
-        findings: for narrow screens; None before a case is open, where the column only explains.
         provenance: once the run has completed.
         num_removed: candidates that were taken out of the sum.
         overruled: what the checks said that the reader went past; empty where there was none.
     """
 
     progress: Progress | None = None
+    answer: Answer | None = None
+    caption: Caption | None = None
     agreement: Agreement | None = None
     final: Final | None = None
     sum_table: SumTable | None = None
-    findings: Findings | None = None
     provenance: Provenance | None = None
     num_removed: int = 0
     overruled: tuple[str, ...] = ()
 
     @classmethod
     def of(
-        cls, reading: Reading, info: InfoView, *, flip_to: str | None = None, num_removed: int = 0
+        cls,
+        reading: Reading,
+        info: InfoView,
+        *,
+        flip_to: str | None = None,
+        num_removed: int = 0,
+        drawn_as: str = "",
     ) -> Diagnosis:
         """Return the column of one case.
 
@@ -61,15 +69,14 @@ class Diagnosis(Panel):
             info: labels and error rates.
             flip_to: the answer without the decisive candidate, when known.
             num_removed: candidates that the reader took out of the sum.
+            drawn_as: the diagnosis as which a shipped example was drawn.
         """
         measured = info_of(info, reading.retrieval)
         final, consistency, candidates = reading.final, reading.consistency, reading.candidates
-        findings = Findings.of(reading)
         if final is None or consistency is None:
             progress = Progress(reading.num_read, len(candidates))
             return cls(
                 progress=progress,
-                findings=findings,
                 num_removed=num_removed,
                 overruled=reading.info.overruled_messages,
             )
@@ -82,18 +89,25 @@ class Diagnosis(Panel):
             error_rates=None if is_overruled else measured.error_rates,
             flip_to=flip_to,
         )
+        conclusion = Final.of(
+            final,
+            tuple(info.task.labels),
+            measured.measured_on,
+            is_overruled=is_overruled,
+            stands_apart=agreement.stands_apart,
+        )
         return cls(
+            answer=Answer.of(agreement, conclusion),
+            caption=answer_caption(drawn_as, reading),
             agreement=agreement,
-            final=Final.of(
-                final,
-                tuple(info.task.labels),
-                measured.measured_on,
-                is_overruled=is_overruled,
-                stands_apart=agreement.stands_apart,
-            ),
+            final=conclusion,
             sum_table=None if final.abstained else SumTable.of(candidates, final),
-            findings=findings,
             provenance=None if result is None else Provenance(result, is_other_search),
             num_removed=num_removed,
             overruled=reading.info.overruled_messages,
         )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a case to speak of."""
+        return self.progress is not None or self.answer is not None

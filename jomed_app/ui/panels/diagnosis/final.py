@@ -21,6 +21,8 @@ class Final(Panel):
         calibrated: the probability as a count of ten cases; empty where it was never measured, or
             where the case stands apart from those that it was measured on.
         measured: where the calibration comes from.
+        is_measured: whether anything was measured for such an image; that nothing was is said
+            unasked.
         bars: of all classes; None where the image was refused.
         shares: part of the answer -> how much of it that part is, in [0, 1], largest first; empty
             where a label of the index alone is named, for which only the nearest speak.
@@ -36,6 +38,7 @@ class Final(Panel):
     shares: dict[str, float]
     reader_alone: str | None
     index_only: str
+    is_measured: bool = False
 
     @classmethod
     def of(
@@ -72,6 +75,7 @@ class Final(Panel):
             shares=_shares(final) if final.probabilities else {},
             reader_alone=final.query_only_prediction,
             index_only=text.INDEX_ONLY.format(names=names) if names else "",
+            is_measured=bool(measured_on) and not is_overruled,
         )
 
 

@@ -1,4 +1,4 @@
-"""Findings, report sentence and boxes in words; below the query, or in the column on a phone."""
+"""Findings, report sentence and boxes in words, beside the image that they are of."""
 
 from __future__ import annotations
 

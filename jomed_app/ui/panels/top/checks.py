@@ -1,4 +1,4 @@
-"""The strip of input checks: what did not pass; the input passport behind it has the rest."""
+"""Input checks: a warning where one did not pass, and the input passport on request."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ class ShownCheck:
         value = figure if isinstance(figure, str) else f"{figure:.3g}"
         return cls(name, check.passed, value, check.message, is_asked)
 
+    @property
+    def is_told(self) -> bool:
+        """Whether it stands on the page unasked."""
+        return self.is_asked or not self.passed
+
 
 @dataclass(frozen=True, slots=True)
 class Checks(Panel):
@@ -54,3 +59,8 @@ class Checks(Panel):
             ShownCheck.of(check, is_asked=inverted and check.name == "inversion")
             for check in self.info.checks
         )
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether there is nothing to say unasked."""
+        return not any(check.is_told for check in self.checks)

@@ -1,4 +1,4 @@
-"""The page header: name, task, disclaimer and the versions that answer."""
+"""The page header: name, task and disclaimer, which never scroll away."""
 
 from __future__ import annotations
 
@@ -13,19 +13,7 @@ class Header(Panel):
     """What runs here, and what it is not.
 
     Attributes:
-        app: version of the app.
-        info: names of the task, the bundle, the index and the reader, how its weights are held, how
-            many cases the index holds, and the machine that images are sent to, if any.
+        info: names of the task, and the machine that images are sent to, if any.
     """
 
-    app: str
     info: InfoView
-
-    @property
-    def reader(self) -> str:
-        """The reader with its commit, and how its weights are held; empty where nobody says."""
-        if not self.info.reader:
-            return ""
-        kind, _, origin = self.info.reader.partition(": ")
-        held = f", {self.info.precision}" if self.info.precision else ""
-        return f" \N{MIDDLE DOT} reader {origin or kind}{held}"

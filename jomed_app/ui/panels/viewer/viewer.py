@@ -9,8 +9,10 @@ from typing import Any
 from jomed_app.types import BoxResult, CandidateResult
 from jomed_app.ui import text
 from jomed_app.ui.images import png_data_url
+from jomed_app.ui.panels.caption import Caption, image_caption, readings_caption
 from jomed_app.ui.panels.cards.candidate import Candidate
 from jomed_app.ui.panels.cards.counter_case import CounterCase
+from jomed_app.ui.panels.cards.differences import Differences
 from jomed_app.ui.panels.cards.rank_change import RankChange
 from jomed_app.ui.panels.diagnosis.findings import Findings
 from jomed_app.ui.panels.viewer.folded import Folded, FoldedCase, folded_ids
@@ -83,6 +85,7 @@ def viewer_value(
             is_counter=item.candidate_id == counter,
             can_remove=reading.result is not None,
             change=RankChange.of(item, case.retrieval) if search else None,
+            differences=_differences(engine, item.candidate_id, reading),
         )
         title = text.OTHER_PATIENT.format(rank=item.rank)
         panes.append(_case_pane(case, engine, item.candidate_id, "candidate", title, card))
@@ -92,7 +95,8 @@ def viewer_value(
         panes[-1]["removed"] = gone
         panes[-1]["counter"] = item.candidate_id == counter
     if counter is not None and counter not in {item.candidate_id for item in shown}:
-        other = CounterCase(engine.candidate(counter), final)
+        differences = _differences(engine, counter, reading)
+        other = CounterCase(engine.candidate(counter), final, differences)
         panes.append(_case_pane(case, engine, counter, "counter", text.COUNTER_TITLE, other))
     return {
         "case": case.token,
@@ -107,13 +111,31 @@ def viewer_value(
         "words": text.VIEWER_WORDS,
         "search": search,
         "findings": render(Findings.of(reading)),
-        "others": _others(panes[1:], engine.info, reading.has_similar),
+        "caption": _rendered(image_caption(case.drawn_as)),
+        "others": _others(
+            panes[1:],
+            engine.info,
+            reading.has_similar,
+            None if removed else readings_caption(case.drawn_as, reading),
+        ),
         "folded": render(Folded(tuple(listed))),
         "panes": panes,
     }
 
 
-def _others(panes: Sequence[Pane], info: Any, has_similar: bool | None) -> str:
+def _differences(engine: ReadingEngine, candidate_id: str, reading: Reading) -> Differences | None:
+    """Return in which descriptors a case differs from the query, once that was described."""
+    return Differences.of(engine.candidate(candidate_id).descriptors, reading.findings)
+
+
+def _rendered(panel: Panel | None) -> str:
+    """Return a panel as HTML; nothing where there is none."""
+    return "" if panel is None else render(panel)
+
+
+def _others(
+    panes: Sequence[Pane], info: Any, has_similar: bool | None, caption: Caption | None
+) -> str:
     """Return the head of the similar cases; nothing while there are none."""
     if not panes:
         return ""
@@ -124,6 +146,7 @@ def _others(panes: Sequence[Pane], info: Any, has_similar: bool | None) -> str:
             count=info.index_size,
             has_similar=has_similar,
             name=info.index,
+            caption=caption,
         )
     )
 

@@ -80,7 +80,7 @@ def test_known_diagnoses_against_the_answer_are_no_agreement(result):
     assert panel.title == "The known diagnoses speak against the answer"
     assert "readings agree" not in html
     assert "is-contradicted" in html
-    assert "wrong in 25 %" in html
+    assert "Wrong in 25 %" in html
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_the_decisive_candidate_is_named_with_what_it_decides(result):
 
 def test_the_error_rate_is_that_of_the_state_or_not_said(result):
     stands = standing_of(result.consistency, result.final, result.candidates)
-    assert "the answer was wrong in 31 %" in render(agreement(result, error_rates={stands: 0.31}))
-    assert "the answer was wrong in 0 %" in render(agreement(result, error_rates={stands: 0.0}))
-    assert "On validation cases" not in render(agreement(result, error_rates={"abstain": 0.5}))
+    assert "Wrong in 31 %" in render(agreement(result, error_rates={stands: 0.31}))
+    assert "Wrong in 0 %" in render(agreement(result, error_rates={stands: 0.0}))
+    assert "validation cases" not in render(agreement(result, error_rates={"abstain": 0.5}))
 
 
 def test_a_refusal_speaks_of_no_case_that_was_not_read(result):

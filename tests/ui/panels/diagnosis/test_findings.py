@@ -21,7 +21,8 @@ def test_each_descriptor_has_its_likeliest_value_and_the_next(result):
     )
     html = render(findings(result))
     assert "<b>irregular</b></td><td>0.71</td>" in html
-    assert '<td class="muted">oval 0.22</td>' in html
+    assert 'title="next: oval 0.22"' in html
+    assert "<td>oval</td><td>0.22</td>" in html
 
 
 def test_a_descriptor_of_one_value_has_no_next_and_one_of_none_no_row(result):

@@ -24,10 +24,19 @@ DOMAIN = Check(name="domain", passed=False, value=0.1, message="unlike the corpu
 
 def test_failed_checks_are_spelled_out():
     html = render(Checks(info(SIZE, DOMAIN)))
-    assert html.count('class="check-note"') == 1
-    assert "not passed: unlike the corpus" in html
+    assert html.count('class="check-note"') == html.count("is-bad") == 1
+    assert '<span class="check-note">: unlike the corpus</span>' in html
     assert "1 of 2 checks passed" in html
-    assert html.count("is-ok") == html.count("is-bad") == 1
+    assert "is-ok" not in html, "what passed stands in the passport alone"
+
+
+def test_where_all_passed_there_is_the_passport_alone():
+    html = render(Checks(info(SIZE)))
+    assert Checks(info(SIZE)).is_fine
+    assert "is-fine" in html
+    assert "<li" not in html
+    assert "Input passport: 1 of 1 checks passed" in html
+    assert not Checks(info(SIZE, DOMAIN)).is_fine
 
 
 def test_how_far_from_the_bundle_s_images_is_said_in_words_alone():
@@ -76,7 +85,7 @@ def test_one_line_of_text_is_warned_of_by_its_place_and_said_not_to_be_masked():
     line = text_check([(4, 4, 120, 20)], rows=480, columns=640)
     html = render(Checks(info(line)))
     assert (
-        '<p class="check-note">⚠ burned-in text: Text is burned into the picture (upper left '
+        '<span class="check-note">: Text is burned into the picture (upper left '
         "corner); a single line is not painted over, the model reads the picture with it."
     ) in html
     assert "it was painted over" not in html

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jomed_app.ui import text
 from jomed_app.ui.examples import Example
 from jomed_app.ui.panels.top.toolbar import THUMBNAIL_PX, ExampleButton, Toolbar
 from jomed_app.ui.templates import render
@@ -19,6 +20,13 @@ def test_every_example_has_a_button_with_a_small_picture(tmp_path):
     html = render(toolbar)
     assert html.index('data-example="0"') < html.index("Oval mass") < html.index('data-example="1"')
     assert html.count("<small>simulated</small>") == 2
+    assert "Examples" not in render(Toolbar(()))
+
+
+def test_the_file_picker_offers_what_can_be_read():
+    accepted = text.ACCEPTED.split(",")
+    assert {".dcm", ".png", ".jpg", ".tiff", "application/dicom"} <= set(accepted)
+    assert f'accept="{text.ACCEPTED}"' in render(Toolbar(()))
 
 
 def test_hostile_titles_are_shown_as_text():
