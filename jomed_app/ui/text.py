@@ -127,8 +127,8 @@ ONE_SEARCH = "This bundle has one search only: it was not trained to search othe
 
 NO_CASE = "This case is no longer held here (it was purged or its time ran out). Open it again."
 SAVE_NOTE = (
-    "No file holds a name or a day of the patient; text that was found in the picture is painted "
-    "over. JSON, PDF, CSV and the report hold a hash of the picture."
+    "Nothing that the image file says of the patient is in these files. Text that was found in the "
+    "picture is painted over; look before you pass one on."
 )
 NOT_SAVED = "A case can be saved once its answer is there. Open it again if it is gone."
 NOT_FINISHED = "Cases can be removed once the run has finished."

@@ -16,6 +16,7 @@ from jomed_app.ui import text
 from jomed_app.ui.examples import first_of, load_examples
 from jomed_app.ui.gradio_memory import forget_session
 from jomed_app.ui.handlers.opening import Opening
+from jomed_app.ui.handlers.save import save_server
 from jomed_app.ui.layout.endpoint import add_api
 from jomed_app.ui.layout.events import Desk, Parts, wire
 from jomed_app.ui.layout.mount import ROOT
@@ -118,7 +119,10 @@ def _parts(
             elem_id="jomed-viewer",
         )
         panel = gr.HTML(
-            render(Diagnosis()), js_on_load=_script("diagnosis.js"), elem_id="jomed-panel"
+            render(Diagnosis()),
+            js_on_load=_script("diagnosis.js") + _script("save.js"),
+            server_functions=[save_server(engine, cases.by_token)],
+            elem_id="jomed-panel",
         )
     seconds = 60 * settings.session_minutes
     held = gr.State("", time_to_live=seconds, delete_callback=_forget(cases))

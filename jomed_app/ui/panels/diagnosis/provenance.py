@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jomed_app.types import Region, Result
+from jomed_app.ui.panels.diagnosis.save import Save
 from jomed_app.ui.templates import Panel
 
 
@@ -57,6 +58,11 @@ class Provenance(Panel):
             "--anyway": bool(info.overruled),
         }
         return tuple(flag for flag, is_set in asked.items() if is_set)
+
+    @property
+    def save(self) -> Save:
+        """The menu that saves the case as a file."""
+        return Save()
 
     @property
     def document(self) -> str:
