@@ -48,10 +48,10 @@ class SavedResult(Frozen):
 
     @property
     def content_sha256(self) -> str:
-        """Hash of what was found, hex; the same for every run that finds the same in any time."""
-        timeless = self.model_copy(
-            update={"result": self.result.model_copy(update={"timings_ms": Timings()})}
-        )
+        """Hash of what was found, hex; the same in any time and on any number of threads."""
+        versions = self.result.versions.model_copy(update={"threads": None})
+        result = self.result.model_copy(update={"timings_ms": Timings(), "versions": versions})
+        timeless = self.model_copy(update={"result": result})
         values = timeless.model_dump(mode="json", by_alias=True)
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 

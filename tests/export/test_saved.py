@@ -43,7 +43,10 @@ def test_time_does_not_count_and_the_answer_does(case):
     kept, _ = case
     slower = kept.result.model_copy(update={"timings_ms": Timings(total=9999)})
     other = kept.result.model_copy(update={"report": "Another."})
-    assert kept.model_copy(update={"result": slower}).content_sha256 == kept.content_sha256
+    versions = kept.result.versions.model_copy(update={"threads": 7})
+    wider = kept.result.model_copy(update={"versions": versions})
+    for same in (slower, wider):
+        assert kept.model_copy(update={"result": same}).content_sha256 == kept.content_sha256
     assert kept.model_copy(update={"result": other}).content_sha256 != kept.content_sha256
 
 
