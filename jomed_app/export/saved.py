@@ -48,7 +48,7 @@ class SavedResult(Frozen):
 
     @property
     def content_sha256(self) -> str:
-        """Hash of what was found, to the last digit, hex; neither time nor thread count stands in it."""
+        """Hash of what was found, to the last digit, hex; times and thread count are left out."""
         versions = self.result.versions.model_copy(update={"threads": None})
         result = self.result.model_copy(update={"timings_ms": Timings(), "versions": versions})
         timeless = self.model_copy(update={"result": result})
