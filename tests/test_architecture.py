@@ -41,6 +41,7 @@ DOORS = {
     "starlette": ("server/",),
     "fastapi": ("server/",),
     "uvicorn": ("server/",),
+    "prometheus_client": ("server/metrics.py",),
     "jinja2": ("ui/templates.py", "evaluation/report/pages/markdown.py"),
     "bitsandbytes": ("models/loading.py",),
     "httpx": ("models/reader/remote/client.py", "data/fetch/https.py"),

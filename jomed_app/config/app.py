@@ -34,6 +34,7 @@ class AppConfig(Section):
         upload_seconds: how long one file may take to arrive.
         step_seconds: how long one step of a case may take before /healthz names it as a fault.
         gpu_seconds: how long one case may hold the GPU that a Space lends; read there alone.
+        metrics: whether a monitor may ask at /metrics, in the text format of Prometheus.
         drain_seconds: how long running cases may take once the server is told to stop.
     """
 
@@ -56,4 +57,5 @@ class AppConfig(Section):
     upload_seconds: int = Field(default=120, ge=1)
     step_seconds: int = Field(default=60, ge=1)
     gpu_seconds: int = Field(default=60, ge=1, le=600)  # ours; the default of `spaces.GPU`
+    metrics: bool = False
     drain_seconds: int = Field(default=8, ge=0, le=600)  # ours: Docker kills after 10 s

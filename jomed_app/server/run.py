@@ -16,6 +16,7 @@ from jomed_app.errors import ConfigError
 from jomed_app.imaging.decoder import DecodeLimits, decoder_pool
 from jomed_app.server.drain import Drain
 from jomed_app.server.health import Health, decoder_faults
+from jomed_app.server.metrics import CountedEngine, Metrics
 from jomed_app.server.shell import Gate, build_shell
 from jomed_app.server.upload_folder import upload_folder
 from jomed_app.ui.line import Line
@@ -110,6 +111,7 @@ def page_server(
     uploads: UploadStore,
     on_start: Callable[[], Any] = lambda: None,
     gate: Gate | None = None,
+    metrics: Metrics | None = None,
 ) -> Server:
     """Return the server of a page.
 
@@ -122,6 +124,7 @@ def page_server(
         uploads: that wait for their case.
         on_start: called once the server answers.
         gate: who is let in; everyone when None.
+        metrics: what a monitor may ask; nothing is counted when None.
 
     Raises:
         ConfigError: if the gate needs a library that is not installed.
@@ -132,7 +135,7 @@ def page_server(
         cases.sweep()
         uploads.sweep()
 
-    shell = build_shell(settings, health, drain, uploads, gate)
+    shell = build_shell(settings, health, drain, uploads, gate, metrics)
     if gate is not None and gate.users is not None:
         attach_login(shell)
     end_streams = mount_page(shell, blocks, settings)
@@ -179,6 +182,15 @@ def serve(
             max_visitor_bytes=settings.visitor_upload_mb * 2**20,
             lifetime_s=seconds,
         )
+        metrics = Metrics() if settings.metrics else None
+        if metrics is not None:
+            engine = CountedEngine(engine, metrics)
+            metrics.watch("line", "Cases that are read or wait for the model", lambda: len(line))
+            metrics.watch("open_cases", "Cases that are held in memory", lambda: len(cases))
+            metrics.watch("uploads", "Files that wait for their case", lambda: len(uploads))
+            metrics.watch_decoders(lambda: decoder_pool(settings).health())
         blocks = build_ui(engine, settings, store=cases, uploads=uploads, line=line)
-        server = page_server(blocks, settings, health, drain, cases, uploads, gate=gate)
+        server = page_server(
+            blocks, settings, health, drain, cases, uploads, gate=gate, metrics=metrics
+        )
         server.run(sockets=[listener])

@@ -15,6 +15,7 @@ from jomed_app.server.gate.accounts import ACCOUNTS, Accounts, PasswordGate, acc
 from jomed_app.server.gate.hugging_face import ROUTES, USERS, HuggingFaceGate, users_of_environment
 from jomed_app.server.headers import SecurityHeaders
 from jomed_app.server.health import Health
+from jomed_app.server.metrics import PATH, CountedRequests, Metrics
 from jomed_app.server.names import SPACE_FRAME, OwnNames, allowed_hosts, space_hosts
 from jomed_app.server.privacy.routes import OpenRoutes
 from jomed_app.server.privacy.session_secret import SessionSecret
@@ -62,6 +63,7 @@ def build_shell(
     drain: Drain,
     uploads: UploadStore,
     gate: Gate | None = None,
+    metrics: Metrics | None = None,
 ) -> FastAPI:
     """Return the app that the page is mounted into: the probes, and what guards both.
 
@@ -71,24 +73,33 @@ def build_shell(
         drain: told of every request that runs.
         uploads: where files wait for their case.
         gate: who is let in; everyone when None.
+        metrics: what a monitor may ask, who passes the gate too; nothing is counted when None.
     """
     return FastAPI(
-        middleware=layers(settings, drain, uploads, gate or Gate()),
-        routes=[*health.routes()],
+        middleware=layers(settings, drain, uploads, gate or Gate(), metrics),
+        routes=[*health.routes(), *(metrics.routes() if metrics else ())],
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
     )
 
 
-def layers(settings: AppConfig, drain: Drain, uploads: UploadStore, gate: Gate) -> list[Middleware]:
+def layers(
+    settings: AppConfig,
+    drain: Drain,
+    uploads: UploadStore,
+    gate: Gate,
+    metrics: Metrics | None = None,
+) -> list[Middleware]:
     """Return what a request passes, outermost first; a new guard is a line here."""
+    opened = (*(ROUTES if gate.users is not None else ()), *((PATH,) if metrics else ()))
     return [
+        *([Middleware(CountedRequests, metrics=metrics)] if metrics else ()),
         *outer_layers(settings),
         *gate.layers(),
         # Its presence keeps Gradio from allowing every origin where the host is not localhost.
         Middleware(CORSMiddleware, allow_origins=list(settings.origins), allow_methods=["*"]),
-        Middleware(OpenRoutes, opened=ROUTES if gate.users is not None else ()),
+        Middleware(OpenRoutes, opened=opened),
         Middleware(Draining, drain=drain),
         Middleware(SessionSecret),
         Middleware(StreamEnd),

@@ -152,7 +152,7 @@ def test_an_address_that_is_none_is_one_sentence(served, capsys, words, complain
 def start(tiny_bundle, tiny_index, port, tmp_path):
     """Start `python app.py` as a person does, with a folder of its own for temporary files."""
     file = tmp_path / "app.toml"
-    file.write_text(f"[app]\nport = {port}\n")
+    file.write_text(f"[app]\nport = {port}\nmetrics = true\n")
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     words = ["--bundle", str(tiny_bundle), "--index", str(tiny_index), "--config", str(file)]
@@ -191,6 +191,9 @@ def test_the_app_serves_the_page_and_leaves_no_upload_behind(start, port, tmp_pa
     assert text.TITLE in wait_for_page(page, server)
     assert "ok" in wait_for_page(f"{page}healthz", server)
     wait_for_page(url, server)
+    counted = wait_for_page(f"{page}metrics", server)
+    assert 'jomed_requests_total{method="GET",status="200"}' in counted
+    assert "jomed_line 0.0" in counted
     (killed,) = (tmp_path / "temporary").glob(f"{PREFIX}*")
     (killed / "left").write_text("an upload")
     assert ended(server, signal.SIGKILL)[0] == -signal.SIGKILL
