@@ -15,30 +15,6 @@ from tests.ui.conftest import REPOSITORY
 
 ALONE = ("unshare", "--map-root-user", "--net")
 UP = "ip link set lo up && exec "
-CALL = """\
-import json, socket, subprocess, sys, time
-import httpx
-from pathlib import Path
-from tests.ui.page_client import API, diagnose
-image, *app = sys.argv[1:]
-names = [name for _, name in socket.if_nameindex()]
-with subprocess.Popen([sys.executable, *app, "--port", "7860"], stdout=sys.stderr) as server:
-    try:
-        with httpx.Client(base_url="http://127.0.0.1:7860/", timeout=120) as http:
-            while server.poll() is None:
-                try:
-                    if http.get("readyz").is_success:
-                        break
-                except httpx.ConnectError:
-                    pass
-                time.sleep(0.2)
-            data = Path(image).read_bytes()
-            (path,) = http.post(API + "upload", files={"files": data}).json()
-            name, answer = diagnose(http, path)
-    finally:
-        server.kill()
-print(json.dumps([names, name, answer[0]["final"]]))
-"""
 
 
 def can_be_alone() -> bool:
@@ -52,19 +28,24 @@ def can_be_alone() -> bool:
 def test_a_case_is_answered_without_any_network(tiny_bundle, tiny_index, tmp_path):
     (tmp_path / "image.png").write_bytes(simulated_png(FIRST_FRESH_SEED))
     app = [str(REPOSITORY / "app.py"), "--bundle", str(tiny_bundle), "--index", str(tiny_index)]
-    words = [sys.executable, "-c", CALL, str(tmp_path / "image.png"), *app]
+    words = [sys.executable, "-m", "tests.cli.ask_own_app", str(tmp_path / "image.png"), *app]
     done = subprocess.run(
         [*ALONE, "sh", "-c", UP + '"$@"', "sh", *words],
         cwd=tmp_path,
         env=os.environ
-        | {"JOMED_LOG_DIR": str(tmp_path), "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
+        | {
+            "GRADIO_SERVER_PORT": "7860",
+            "JOMED_LOG_DIR": str(tmp_path),
+            "PYTHONPATH": str(REPOSITORY),
+            "OMP_NUM_THREADS": "1",
+        },
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    names, name, final = json.loads(done.stdout.splitlines()[-1])
+    names, name, final, _ = json.loads(done.stdout.splitlines()[-1])
     assert names == ["lo"]
     assert name == "complete"
     assert "prediction" in final
