@@ -118,9 +118,15 @@ $(PY):
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, found none" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-# torch first and alone: pinned like this it is the CPU build wherever the registry offers one.
+# torch first and alone. Its default build brings 5 GB of CUDA: without an NVIDIA driver the CPU build is
+# taken, where PyTorch's index of those answers.
+CPU_TORCH := https://download.pytorch.org/whl/cpu
+CPU_ANSWERS = import urllib.request as u; u.urlopen("$(CPU_TORCH)/torch/", timeout=5).close()
 $(RUN_STAMP): requirements.txt constraints.txt | $(PY)
-	$(PIP) install "$$(grep '^torch==' constraints.txt)"
+	@torch="$$(grep '^torch==' constraints.txt)"; \
+	if ! command -v nvidia-smi >/dev/null 2>&1 && $(PY) -c '$(CPU_ANSWERS)' 2>/dev/null; then \
+	  echo "installing the CPU build of torch: this machine has no NVIDIA driver"; \
+	  $(PIP) install --index-url $(CPU_TORCH) "$$torch"; else $(PIP) install "$$torch"; fi
 	$(PIP) install -r requirements.txt -c constraints.txt
 	@touch $@
 
@@ -146,10 +152,11 @@ chromium:
 	else echo "no Chromium found: the browser tests will skip" >&2; fi
 
 # DCMTK reads DICOM files a second time, and dciodvfy (dicom3tools) checks those that are written,
-# for the tests that compare; they skip where either is absent.
+# for the tests that compare; bubblewrap holds the container's rehearsal. What is absent is skipped.
 dcmtk:
-	@if command -v dcmj2pnm >/dev/null 2>&1 && command -v dciodvfy >/dev/null 2>&1; then :; \
+	@if command -v dcmj2pnm >/dev/null 2>&1 && command -v dciodvfy >/dev/null 2>&1 \
+	  && command -v bwrap >/dev/null 2>&1; then :; \
 	elif test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
-	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends dcmtk dicom3tools; } || \
-	    echo "DCMTK or dicom3tools could not be installed: the tests beside them will skip" >&2; \
-	else echo "no DCMTK or dicom3tools found: the tests beside them will skip" >&2; fi
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends dcmtk dicom3tools bubblewrap; } || \
+	    echo "DCMTK, dicom3tools or bubblewrap could not be installed: the tests beside them will skip" >&2; \
+	else echo "no DCMTK, dicom3tools or bubblewrap found: the tests beside them will skip" >&2; fi
