@@ -60,6 +60,31 @@ def ask_reader(
     return ask
 
 
+def remembering(ask: Ask) -> Ask:
+    """Return an `Ask` that reads no candidate of its query twice.
+
+    Rows of other candidates change an answer in its last digits only, so that a case that is read
+    beside several collections is read once beside the candidates that they share. The seconds of a
+    case then tell nothing.
+
+    Args:
+        ask: of one query.
+    """
+    rows: dict[str, FloatArray] = {}
+    alone: list[FloatArray] = []
+
+    def remembered(ids: Sequence[str]) -> Answers:
+        missing = [each for each in dict.fromkeys(ids) if each not in rows]
+        if missing or not alone:
+            said = ask(missing)
+            rows.update(zip(missing, said.log_prob, strict=True))
+            alone.append(said.alone)
+        empty = np.empty((0, len(alone[0])))
+        return Answers(np.stack([rows[each] for each in ids]) if ids else empty, alone[0])
+
+    return remembered
+
+
 def read_case(
     ask: Ask,
     corpus: CorpusView,

@@ -13,7 +13,7 @@ from torch import Tensor
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import Task
 from jomed_app.evaluation.held_out import HeldOutCase
-from jomed_app.evaluation.read import ask_reader, read_case
+from jomed_app.evaluation.read import Ask, ask_reader, read_case, remembering
 from jomed_app.evaluation.report.scores import CaseScores
 from jomed_app.evaluation.systems import (
     ADVERSARIAL,
@@ -31,7 +31,6 @@ from jomed_app.inference.index_labels import without_figures
 from jomed_app.inference.load import BundleParts
 from jomed_app.models.localizer.detection import Detection
 from jomed_app.models.pixels import Letterbox, letterbox
-from jomed_app.models.reader.protocol import Encoding
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.types import ImageRecord
 
@@ -40,10 +39,10 @@ TWIN_PERCENTILE = 99.95  # ours: nearer than this to a corpus image counts as a 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A query as the models see it: the image, its encoding, its view, where a finding lies."""
+    """A query as the models see it: the image, its view, where a finding lies, and the reader."""
 
     image: ImageRecord
-    query: Encoding
+    ask: Ask
     view: Tensor
     located: tuple[Detection, Letterbox] | None
 
@@ -124,13 +123,19 @@ class SplitReader:
             is_clean=similar < TWIN_PERCENTILE and not self.index.holds_group(record.group),
         )
 
-    def look(self, image: ImageRecord) -> Looked:
-        """What the models make of an image before anything is searched."""
+    def look(self, image: ImageRecord, *, remembers: bool = False) -> Looked:
+        """What the models make of an image before anything is searched.
+
+        Args:
+            image: the query.
+            remembers: whether a candidate that is found again is not read again.
+        """
         if self.masks:
             image = replace(image, model_input=without_marks(image.model_input))
         query = self.parts.reader.encode([image.model_input])[0]
         view = self.parts.retriever.look(image.model_input, query)
-        return Looked(image, query, view, self._locate(image))
+        ask = ask_reader(self._reader, query, self._candidates.inputs)
+        return Looked(image, remembering(ask) if remembers else ask, view, self._locate(image))
 
     def read(
         self,
@@ -139,6 +144,7 @@ class SplitReader:
         *,
         trained: bool,
         misleads: bool = False,
+        draws: bool = True,
         hidden: Collection[str] = frozenset(),
     ) -> HeldOutCase:
         """Search with or without the trained heads, read what was found, look at the image.
@@ -148,11 +154,12 @@ class SplitReader:
             record: its case; nothing of its group is found.
             trained: which search.
             misleads: whether it is also read beside the nearest cases of other labels.
+            draws: whether it is also read beside random ones, where the search is not trained.
             hidden: cases of the index that are left out too.
         """
         profile, image = self.profile(trained=trained), seen.image
         case = read_case(
-            ask_reader(self._reader, seen.query, self._candidates.inputs),
+            seen.ask,
             self.index,
             self.parts.retriever.query_vectors(seen.view, trained=trained),
             self.task.labels,
@@ -161,7 +168,7 @@ class SplitReader:
             exclude_ids=self.index.ids_of_image(image.sha256) | frozenset(hidden),
             exclude_groups=frozenset({record.group} if record.group else ()),
             new=self.task.index_only,
-            seed=None if trained else int(image.sha256[:8], 16),
+            seed=int(image.sha256[:8], 16) if draws and not trained else None,
             truth=record.label if misleads else None,
         )
         if seen.located is None:

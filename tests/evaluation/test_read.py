@@ -7,7 +7,7 @@ import pytest
 
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import load_task
-from jomed_app.evaluation.read import Answers, ask_reader, read_case
+from jomed_app.evaluation.read import Answers, ask_reader, read_case, remembering
 from jomed_app.inference.case_reader import CaseReader
 from jomed_app.models.pixels import letterbox, to_pixel_values
 from jomed_app.retrieval.corpus_view import CorpusView
@@ -118,3 +118,26 @@ def test_a_reader_is_asked_the_task_s_question_beside_each():
     case = reader.read(query, task.question, [inputs["b"], inputs["a"]])
     np.testing.assert_array_equal(said.log_prob, case.log_prob)
     np.testing.assert_array_equal(said.alone, case.alone_log_prob)
+
+
+def test_a_candidate_that_is_found_again_is_not_read_again():
+    seen = []
+
+    def ask(ids):
+        seen.append(list(ids))
+        rows = [[ord(each), 0.0, 1.0] for each in ids]
+        return Answers(np.reshape(rows, (len(ids), 3)), np.array([7.0, 8.0, 9.0]))
+
+    remembered = remembering(ask)
+    np.testing.assert_array_equal(remembered("ab").log_prob[:, 0], [97, 98])
+    np.testing.assert_array_equal(remembered("cb").log_prob[:, 0], [99, 98])
+    np.testing.assert_array_equal(remembered("ba").log_prob[:, 0], [98, 97])
+    assert seen == [["a", "b"], ["c"]]
+    assert remembered("").log_prob.shape == (0, 3)
+    np.testing.assert_array_equal(remembered("a").alone, [7, 8, 9])
+
+
+def test_a_query_that_was_read_beside_nobody_is_read_beside_somebody():
+    remembered = remembering(lambda ids: Answers(np.ones((len(ids), 3)), np.zeros(3)))
+    assert remembered([]).log_prob.shape == (0, 3)
+    assert remembered(["a"]).log_prob.shape == (1, 3)

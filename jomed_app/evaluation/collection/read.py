@@ -122,15 +122,16 @@ def read_collection(
     joint: list[HeldOutCase] = []
     grown: dict[int, list[HeldOutCase]] = {size: [] for size in hidden or {}}
     for place, record in enumerate(records):
-        seen = reader.look(source(record.case_id))
+        seen = reader.look(source(record.case_id), remembers=True)
         own = groups.members[groups.of[record.case_id]]
-        standard.append(reader.read(seen, record, trained=False, hidden=own))
+        standard.append(reader.read(seen, record, trained=False, draws=False, hidden=own))
         if has_heads:
             joint.append(reader.read(seen, record, trained=True, hidden=own))
         for size, missing in (hidden or {}).items():
             left_out = own | frozenset(missing)
             if len(index) - len(left_out) >= 1:
-                grown[size].append(reader.read(seen, record, trained=False, hidden=left_out))
+                case = reader.read(seen, record, trained=False, draws=False, hidden=left_out)
+                grown[size].append(case)
         on_case(place + 1, len(records))
     return ReadCollection(
         records=records,
