@@ -141,3 +141,18 @@ def test_a_finger_draws_instead_of_scrolling(visit):
     assert page.locator(PANE.format("query")).evaluate(action) == "pan-x pan-y"
     page.click("[data-do=draw]")
     assert page.locator(PANE.format("query")).evaluate(action) == "none"
+
+
+def test_a_choice_at_once_after_another_is_read_to_the_end(screen):
+    """The run of the case before is still drawn when the next case's is to begin."""
+    page = screen.page
+    for turn in range(4):
+        typed = [100, 110, 420 + turn, 400]
+        for field, value in zip(page.locator("[data-corner]").all(), typed, strict=True):
+            field.fill(str(value))
+        page.click("[data-do=read-region]")
+        page.wait_for_function(
+            "said => document.querySelector('.is-query .pane-note').textContent.startsWith(said)",
+            arg=f"{320 + turn} x 290 ",
+        )
+        presses(page, "[data-region=found]", "Read: a part (detected).")
