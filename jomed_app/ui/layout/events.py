@@ -25,8 +25,8 @@ from jomed_app.ui.session import CaseStore
 from jomed_app.ui.templates import Panel, render
 from jomed_app.ui.uploads import UploadStore
 
-# These wait in a line of ours. Several at a time: a page that draws slowly takes the run of the case
-# before for one that goes on, and would never ask for the run of the next.
+# These wait in a line of ours. Several at a time: a page that draws slowly takes the run of a case
+# for one that goes on, when the next case is open, and would never ask for the run of that.
 IN_LINE: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "multiple"}
 OPENING: dict[str, Any] = {"concurrency_limit": DECODED_AT_ONCE}
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
