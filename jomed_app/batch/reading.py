@@ -27,7 +27,7 @@ from jomed_app.imaging import turned_over
 from jomed_app.imaging.decoder import read_untrusted
 from jomed_app.inference.engine import Engine
 from jomed_app.storage.durable import storage_fault, write_file
-from jomed_app.types import Completed, ImageRecord
+from jomed_app.types import Completed, ImageRecord, Result
 
 # What the next file would fail of alike.
 ENDS_ALL = (BundleError, ConfigError, MemoryShortError, RemoteError, StorageError)
@@ -46,6 +46,24 @@ class Outcome:
     key: str | None
     error: str | None = None
     was_done: bool = False
+
+
+def answer(engine: Engine, image: ImageRecord, settings: BatchSettings) -> Result:
+    """Return what an engine says of one decoded image, asked as the settings say.
+
+    Raises:
+        JomedError: if the engine refuses it.
+    """
+    events = engine.run(
+        image,
+        question=settings.question,
+        k=settings.k,
+        retrieval=settings.retrieval,
+        anyway=settings.anyway,
+    )
+    completed = list(events)[-1]
+    assert isinstance(completed, Completed), "the engine's last event carries the result"
+    return completed.result
 
 
 class CaseTaker:
@@ -116,17 +134,7 @@ class CaseTaker:
         return turned_over(image) if self.settings.invert else image
 
     def _read(self, image: ImageRecord) -> SavedResult:
-        asked = self.settings
-        events = self.engine.run(
-            image,
-            question=asked.question,
-            k=asked.k,
-            retrieval=asked.retrieval,
-            anyway=asked.anyway,
-        )
-        completed = list(events)[-1]
-        assert isinstance(completed, Completed), "the engine's last event carries the result"
-        return saved(completed.result, image, self.engine.info.hashes)
+        return saved(answer(self.engine, image, self.settings), image, self.engine.info.hashes)
 
     def _export(
         self,

@@ -26,7 +26,7 @@ from jomed_app.storage.durable import require_writable, write_file
 if TYPE_CHECKING:
     from jomed_app.batch.settings import BatchSettings
     from jomed_app.inference.engine import Engine
-    from jomed_app.types import ImageRecord, Result, Retrieval
+    from jomed_app.types import Result, Retrieval
 
 diagnose_app = typer.Typer(rich_markup_mode=None)
 
@@ -132,7 +132,9 @@ def _diagnose_one(
         record = turned_over(record) if settings.invert else record
         study = read_study(image) if settings.keep_study else None
         engine = _load(bundle, index, precision)
-        result = _answer(engine, record, settings)
+        from jomed_app.batch.reading import answer
+
+        result = answer(engine, record, settings)
         if kinds and out is not None:
             from jomed_app.export.kinds import KINDS
             from jomed_app.export.kinds import export as make
@@ -161,21 +163,6 @@ def _say_if_it_leaves(machine: str) -> None:
 
     if machine:
         typer.echo(LEAVES.format(machine=machine), err=True)
-
-
-def _answer(engine: Engine, record: ImageRecord, settings: BatchSettings) -> Result:
-    from jomed_app.types import Completed
-
-    events = engine.run(
-        record,
-        question=settings.question,
-        k=settings.k,
-        retrieval=settings.retrieval,
-        anyway=settings.anyway,
-    )
-    completed = list(events)[-1]
-    assert isinstance(completed, Completed), "the engine's last event carries the result"
-    return completed.result
 
 
 def _diagnose_many(
