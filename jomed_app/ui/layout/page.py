@@ -35,6 +35,8 @@ from jomed_app.ui.templates import as_gradio_template, render
 from jomed_app.ui.uploads import UploadStore
 
 EXAMPLES = ROOT / "assets" / "examples"
+# One scope: the tools use what the viewer is made of, which starts when all of it is there.
+VIEWER_SCRIPTS = ("tone.js", "viewer.js", "viewer_start.js")
 
 
 class _Page(gr.Blocks):
@@ -114,7 +116,7 @@ def _parts(
         viewer = gr.HTML(
             empty_value(),
             html_template=as_gradio_template(render(Viewer())),
-            js_on_load=_script("viewer.js"),
+            js_on_load="".join(_script(name) for name in VIEWER_SCRIPTS),
             server_functions=[window_server(cases.by_token)],
             elem_id="jomed-viewer",
         )

@@ -67,7 +67,7 @@ function draw(pane) {
   pane.stage.dataset.center = `${f.x.toFixed(4)},${f.y.toFixed(4)}`;
   const isQuery = pane.data.kind === 'query';
   pane.img.style.filter = [
-    isQuery && win && shownWin && (win.center !== shownWin.center || win.width !== shownWin.width) ? 'url(#jomed-window)' : '',
+    isQuery && win && shownWin && (win.center !== shownWin.center || win.width !== shownWin.width) ? 'url(#jomed-window)' : toneFilter(pane),
     inverted ? 'invert(1)' : '',
   ].join(' ').trim() || 'none';
   const boxes = pane.data.boxes;
@@ -187,7 +187,7 @@ function makePane(data) {
     + (data.kind === 'query' ? '<p class="layer-words is-heat" hidden><span class="heat-ramp"><span>less</span><span class="heat-ramp-bar"></span><span>more</span></span><span class="heat-said"></span></p><p class="layer-words is-usual" hidden></p>' : '')
     + '<div class="card"></div>';
   const pane = {
-    box, data, off: still(), cardHtml: null, source: null,
+    box, data, off: still(), tone: { ...PLAIN }, cardHtml: null, source: null,
     stage: box.querySelector('.stage'), img: box.querySelector('img'), svg: box.querySelector('svg'),
     words: box.querySelector('.stage-words'), boxList: box.querySelector('.box-list'), card: box.querySelector('.card'),
     heat: box.querySelector('.heat'), heatSource: null,
@@ -197,6 +197,10 @@ function makePane(data) {
   sizes.observe(pane.stage);
   return pane;
 }
+function showNote(pane) {
+  const said = [isToned(pane) ? 'window changed' : '', pane.data.simulated ? 'simulated' : '', pane.data.note || ''];
+  pane.box.querySelector('.pane-note').textContent = said.filter(Boolean).join(' · ');
+}
 function fillPane(pane, data) {
   pane.data = data;
   pane.box.setAttribute('aria-label', `Image of ${data.title}`);
@@ -204,7 +208,7 @@ function fillPane(pane, data) {
   pane.box.classList.toggle('is-counter', !!data.counter || data.kind === 'counter');
   if (data.kind === 'query') part('panes').style.setProperty('--ratio', (data.columns / data.rows).toFixed(4));
   pane.box.querySelector('.pane-title').textContent = data.title;
-  pane.box.querySelector('.pane-note').textContent = [data.simulated ? 'simulated' : '', data.note || ''].filter(Boolean).join(' · ');
+  showNote(pane);
   if (pane.source !== data.image) { pane.source = data.image; pane.img.src = data.image; }
   pane.img.alt = `image of ${data.title}`;
   if (pane.cardHtml !== data.card) {
@@ -231,7 +235,9 @@ function attachPointers(pane) {
     const at = spot(event);
     zoomAt(pane, Math.exp(-clamp(event.deltaY, -200, 200) * 0.002), at.x, at.y);
   }, { passive: false });
+  stage.addEventListener('contextmenu', (event) => event.preventDefault());
   stage.addEventListener('pointerdown', (event) => {
+    if (event.button === 2) startTone(pane, event, spot(event));
     if (event.button !== 0) return;
     touches.set(event.pointerId, spot(event));
     drawFrom = spot(event);
@@ -240,6 +246,7 @@ function attachPointers(pane) {
     root.focus({ preventScroll: true });
   });
   stage.addEventListener('pointermove', (event) => {
+    if (dragTone(pane, event, spot(event))) return;
     const before = touches.get(event.pointerId);
     if (!before) return;
     const now = spot(event);
@@ -255,7 +262,7 @@ function attachPointers(pane) {
     }
     touches.set(event.pointerId, now);
   });
-  const end = (event) => touches.delete(event.pointerId);
+  const end = (event) => { touches.delete(event.pointerId); endTone(event); };
   stage.addEventListener('pointerup', end);
   stage.addEventListener('pointercancel', end);
   stage.addEventListener('dblclick', () => { if (!drawing) fitAll(); });
@@ -313,7 +320,7 @@ function showWindow() {
   element.querySelectorAll('#jomed-window feComponentTransfer > *').forEach((channel) => {
     channel.setAttribute('slope', slope); channel.setAttribute('intercept', shift);
   });
-  if (panes.get('query')) draw(panes.get('query'));
+  if (panes.get('query')) { draw(panes.get('query')); showNote(panes.get('query')); }
 }
 async function renderWindow() {
   const turn = ++windowTurn, wanted = { ...win };
@@ -393,16 +400,20 @@ const commands = {
 };
 const keys = {
   '+': commands.in, '-': commands.out, '=': commands.fit, i: commands.invert, b: commands.boxes, l: commands.link, h: commands.heat, c: () => compare(compared || selected), u: commands.usual, r: commands.region,
-  ' ': () => { fitAll(); if (inverted) commands.invert(); resetWindow(); say('view reset'); },
+  ' ': () => { fitAll(); if (inverted) commands.invert(); resetTones(true); say('view reset'); },
   '[': () => { setThreshold(threshold - 0.05); say(part('threshold').getAttribute('aria-valuetext')); },
   ']': () => { setThreshold(threshold + 0.05); say(part('threshold').getAttribute('aria-valuetext')); },
   ArrowLeft: () => step(-1), ArrowRight: () => step(1), '?': commands.help,
+  ...toneKeys,
 };
+const PAN_PX = 40;
+const pans = { ArrowLeft: [PAN_PX, 0], ArrowRight: [-PAN_PX, 0], ArrowUp: [0, PAN_PX], ArrowDown: [0, -PAN_PX] };
 root.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || (!panes.size && event.key !== '?')) return;
   const tag = event.target.tagName;
   const isArrow = event.key.startsWith('Arrow');
   if (tag === 'INPUT' && (isArrow || event.target.type === 'number')) return;
+  if (isArrow && event.shiftKey) { panBy(active(), ...pans[event.key]); event.preventDefault(); return; }
   if (event.key === ' ' && (tag === 'BUTTON' || tag === 'SUMMARY')) return;
   if (/^[1-5]$/.test(event.key)) {
     const preset = props.value.window && props.value.window.presets[Number(event.key) - 1];
@@ -575,5 +586,3 @@ function refresh() {
   showCompared();
   showLayers(); showMeaning(); showWindow(); select(panes.has(selected) ? selected : 'query', false); drawAll();
 }
-watch('value', refresh);
-refresh();

@@ -1,0 +1,3 @@
+// The viewer starts once it and its tools are there.
+watch('value', refresh);
+refresh();
