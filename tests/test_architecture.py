@@ -42,6 +42,7 @@ DOORS = {
     "fastapi": ("server/",),
     "uvicorn": ("server/",),
     "prometheus_client": ("server/metrics.py",),
+    "markdown_it": ("ui/panels/pages/markdown.py",),
     "jinja2": ("ui/templates.py", "evaluation/report/pages/markdown.py"),
     "bitsandbytes": ("models/loading.py",),
     "httpx": ("models/reader/remote/client.py", "data/fetch/https.py"),

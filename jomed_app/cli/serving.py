@@ -24,6 +24,7 @@ from jomed_app.storage.signature import check_signature
 if TYPE_CHECKING:
     from jomed_app.inference.engine import Engine
     from jomed_app.progress import OnLoad
+    from jomed_app.ui.panels.pages.shelf import Shelf
 
 HOST_VARIABLE = "GRADIO_SERVER_NAME"  # a Space sets both
 PORT_VARIABLE = "GRADIO_SERVER_PORT"
@@ -104,7 +105,8 @@ def serve_app(bundle: Path, index: Path, settings: AppConfig, precision: str = "
         try:
             lent = LentEngine(engine, settings.gpu_seconds)
             report_start()
-            serve(lent, settings, listener, is_warm.is_set, gate)
+            shelf = _shelf(engine, bundle, settings, has_login=bool(gate.layers()))
+            serve(lent, settings, listener, is_warm.is_set, gate, shelf)
         finally:  # a thread inside a matrix product when the interpreter ends aborts the process
             stop.set()
             warming.join()
@@ -115,6 +117,25 @@ def _load(bundle: Path, index: Path, precision: str, on_load: OnLoad) -> Engine:
     from jomed_app.inference.load import load_engine
 
     return load_engine(bundle, index, precision=precision, on_load=on_load)
+
+
+def _shelf(engine: Engine, bundle: Path, settings: AppConfig, *, has_login: bool) -> Shelf:
+    """Return what the pages beside the reading page speak of."""
+    from jomed_app.ui.panels.pages.shelf import Shelf, read_card, read_notice
+
+    manifest, card = read_card(bundle)
+    notice, licence = read_notice()
+    return Shelf(
+        info=engine.info,
+        settings=settings,
+        index=engine.index,
+        profiles={"joint": engine.profile, "standard": engine.standard or engine.profile},
+        bundle=manifest,
+        card=card,
+        notice=notice,
+        licence=licence,
+        has_login=has_login,
+    )
 
 
 def models_in_words(bundle: Path, precision: str) -> str:

@@ -17,9 +17,11 @@ from jomed_app.imaging.decoder import DecodeLimits, decoder_pool
 from jomed_app.server.drain import Drain
 from jomed_app.server.health import Health, decoder_faults
 from jomed_app.server.metrics import CountedEngine, Metrics
+from jomed_app.server.pages.routes import Pages
 from jomed_app.server.shell import Gate, build_shell
 from jomed_app.server.upload_folder import upload_folder
 from jomed_app.ui.line import Line
+from jomed_app.ui.panels.pages.shelf import Shelf
 from jomed_app.ui.protocol import ReadingEngine
 from jomed_app.ui.session import CaseStore
 from jomed_app.ui.uploads import UploadStore
@@ -112,6 +114,7 @@ def page_server(
     on_start: Callable[[], Any] = lambda: None,
     gate: Gate | None = None,
     metrics: Metrics | None = None,
+    pages: Pages | None = None,
 ) -> Server:
     """Return the server of a page.
 
@@ -125,6 +128,7 @@ def page_server(
         on_start: called once the server answers.
         gate: who is let in; everyone when None.
         metrics: what a monitor may ask; nothing is counted when None.
+        pages: beside the reading page; there are none when None.
 
     Raises:
         ConfigError: if the gate needs a library that is not installed.
@@ -135,7 +139,7 @@ def page_server(
         cases.sweep()
         uploads.sweep()
 
-    shell = build_shell(settings, health, drain, uploads, gate, metrics)
+    shell = build_shell(settings, health, drain, uploads, gate, metrics, pages)
     if gate is not None and gate.users is not None:
         attach_login(shell)
     end_streams = mount_page(shell, blocks, settings)
@@ -148,6 +152,7 @@ def serve(
     listener: socket.socket,
     is_warm: Callable[[], bool],
     gate: Gate | None = None,
+    shelf: Shelf | None = None,
 ) -> None:
     """Serve the page until a signal, then finish what runs and remove the upload folder.
 
@@ -157,6 +162,7 @@ def serve(
         listener: from `listen`.
         is_warm: whether the engine reads at full speed.
         gate: who is let in; everyone when None.
+        shelf: what the pages beside the reading page speak of; there are none when None.
     """
     line = Line(settings.max_queue)
     drain = Drain(settings.drain_seconds, on_begin=line.close)
@@ -190,7 +196,16 @@ def serve(
             metrics.watch("uploads", "Files that wait for their case", lambda: len(uploads))
             metrics.watch_decoders(lambda: decoder_pool(settings).health())
         blocks = build_ui(engine, settings, store=cases, uploads=uploads, line=line)
+        pages = None if shelf is None else Pages(shelf)
         server = page_server(
-            blocks, settings, health, drain, cases, uploads, gate=gate, metrics=metrics
+            blocks,
+            settings,
+            health,
+            drain,
+            cases,
+            uploads,
+            gate=gate,
+            metrics=metrics,
+            pages=pages,
         )
         server.run(sockets=[listener])

@@ -17,6 +17,7 @@ from jomed_app.server.headers import SecurityHeaders
 from jomed_app.server.health import Health
 from jomed_app.server.metrics import PATH, CountedRequests, Metrics
 from jomed_app.server.names import SPACE_FRAME, OwnNames, allowed_hosts, space_hosts
+from jomed_app.server.pages.routes import Pages
 from jomed_app.server.privacy.routes import OpenRoutes
 from jomed_app.server.privacy.session_secret import SessionSecret
 from jomed_app.server.privacy.uploads import Uploads
@@ -64,6 +65,7 @@ def build_shell(
     uploads: UploadStore,
     gate: Gate | None = None,
     metrics: Metrics | None = None,
+    pages: Pages | None = None,
 ) -> FastAPI:
     """Return the app that the page is mounted into: the probes, and what guards both.
 
@@ -74,10 +76,12 @@ def build_shell(
         uploads: where files wait for their case.
         gate: who is let in; everyone when None.
         metrics: what a monitor may ask, who passes the gate too; nothing is counted when None.
+        pages: beside the reading page; there are none when None.
     """
+    beside = pages.routes() if pages else ()
     return FastAPI(
         middleware=layers(settings, drain, uploads, gate or Gate(), metrics),
-        routes=[*health.routes(), *(metrics.routes() if metrics else ())],
+        routes=[*health.routes(), *(metrics.routes() if metrics else ()), *beside],
         docs_url=None,
         redoc_url=None,
         openapi_url=None,

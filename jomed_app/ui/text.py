@@ -14,6 +14,14 @@ DISCLAIMER_MORE = "Do not use for diagnosis. Do not upload patient-identifying i
 ACCEPTED = (
     ".dcm,.dicom,.dic,.png,.jpg,.jpeg,.tif,.tiff,application/dicom,image/png,image/jpeg,image/tiff"
 )
+PAGES = {"./": "Read", "about": "About"}  # address -> name
+PAPERS = {  # title -> where it lies; plain links, nothing is fetched
+    "JOMED: similar cases, read jointly (later named CLARE)": "https://arxiv.org/abs/2508.17394",
+    "LoGra-Med: alignment by graphs (later ExGra-Med)": "https://arxiv.org/abs/2410.02615",
+    "UMed-LVLM: rewards for place and relevance": "https://arxiv.org/abs/2501.01377",
+    "BUSI, the real images behind the figures": "https://doi.org/10.1016/j.dib.2019.104863",
+    "Gradio, which the reading page is made with": "https://github.com/gradio-app/gradio",
+}
 LEAVES = "Images leave this machine: each one is sent to {machine} to be read."
 SIMULATED = "simulated"
 STARTING_TITLE = "The models are being loaded"

@@ -22,12 +22,14 @@ from jomed_app.config import AppConfig
 from jomed_app.imaging import read_image
 from jomed_app.server.drain import Drain
 from jomed_app.server.health import Health
+from jomed_app.server.pages.routes import Pages
 from jomed_app.server.run import page_server
 from jomed_app.server.shell import Gate, gate_of_environment
 from jomed_app.ui.line import Line
 from jomed_app.ui.session import Case, CaseStore
 from jomed_app.ui.uploads import UploadStore
 from tests.ui.fake_engine import FakeEngine, FakeInfo, png_bytes
+from tests.ui.fake_shelf import shipped_shelf
 
 SLOW_COLUMNS = 400
 FAINT_COLUMNS = 440
@@ -127,7 +129,10 @@ def main(folder: Path, drain_s: float = 0, gate: Gate | None = None, opens: bool
         drain.begin()
 
     threading.Thread(target=end_with_the_input, daemon=True).start()
-    server = page_server(blocks, SETTINGS, health, drain, store, uploads, on_start, gate)
+    pages = Pages(shipped_shelf(info, SETTINGS))
+    server = page_server(
+        blocks, SETTINGS, health, drain, store, uploads, on_start, gate, pages=pages
+    )
     server.run(sockets=[listener])
 
 

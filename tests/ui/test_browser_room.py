@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jomed_app.ui import text
 from tests.ui.glance import Glance, is_seen
 from tests.ui.test_browser import browser, case, pytestmark, visit
 
@@ -118,7 +119,8 @@ def test_nothing_of_gradio_s_own_is_on_the_page(visit, site, view):
     for words in ("Built with Gradio", "Use via API", "Settings", "Screen", "Language"):
         assert words not in said, words
     assert here.page.locator("footer >> visible=true").count() == 0
-    assert here.page.locator("a >> visible=true").count() == 0
+    own = [each.get_attribute("href") for each in here.page.locator("a >> visible=true").all()]
+    assert own == [each for each in text.PAGES if each != "./"]
 
 
 def test_on_paper_it_is_black_on_white_and_has_no_tools(case):

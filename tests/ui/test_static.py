@@ -18,6 +18,11 @@ def test_nothing_comes_from_elsewhere(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_file_is_used(path):
-    places = ("ui/layout/page.py", "ui/layout/mount.py", "server/starting/page.py")
+    places = (
+        "ui/layout/page.py",
+        "ui/layout/mount.py",
+        "server/starting/page.py",
+        "server/pages/routes.py",
+    )
     texts = [(REPOSITORY / "jomed_app" / each).read_text(encoding="utf-8") for each in places]
     assert any(f'"{path.name}"' in text for text in texts)

@@ -16,6 +16,9 @@ from jomed_app.server.refusal import refuse
 # Path template -> what it is for.
 OPEN: Mapping[str, str] = {
     "/": "the page",
+    "/about": "what this is, the bundle's card, licences, privacy",
+    "/pages.css": "style of the pages beside the reading page, from the installation",
+    "/pages.js": "their script, from the installation",
     "/healthz": "probe: does the server live",
     "/readyz": "probe: can it take a case",
     "/starting": "probe: how far the models are loaded, or that they are",

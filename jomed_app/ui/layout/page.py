@@ -10,7 +10,6 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from jomed_app import __version__
 from jomed_app.config import AppConfig
 from jomed_app.ui import text
 from jomed_app.ui.examples import first_of, load_examples
@@ -23,8 +22,8 @@ from jomed_app.ui.layout.mount import ROOT
 from jomed_app.ui.layout.requests import session_of
 from jomed_app.ui.line import Line
 from jomed_app.ui.panels.diagnosis.diagnosis import Diagnosis
-from jomed_app.ui.panels.top.about import About
 from jomed_app.ui.panels.top.header import Header
+from jomed_app.ui.panels.top.side import Side
 from jomed_app.ui.panels.top.status import Status
 from jomed_app.ui.panels.top.toolbar import Toolbar
 from jomed_app.ui.panels.viewer.viewer import Viewer, empty_value
@@ -106,9 +105,9 @@ def _parts(
         )
         status = gr.HTML(render(Status(text.STATUS_IDLE)), elem_id="jomed-status")
         gr.HTML(
-            render(About(__version__, engine.info)),
+            render(Side()),
             js_on_load=_script("theme.js") + _script("keyboard.js"),
-            elem_id="jomed-about",
+            elem_id="jomed-side",
         )
     banner = gr.HTML("", elem_id="jomed-banner")
     checks = gr.HTML("", elem_id="jomed-checks")

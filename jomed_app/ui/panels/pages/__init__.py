@@ -1,0 +1,1 @@
+"""The pages beside the reading page: about, evidence, collection; whole pages, without Gradio."""
