@@ -95,6 +95,9 @@ VIEWER_WORDS = {
     "hidden": "Boxes hidden: {count} at or above the threshold.",
     "unmarked": "no region marked",
     "window": "Display only: windowing never changes the prediction.",
+    "spacing": "Length in mm, by the pixel spacing in the file.",
+    "no_spacing": "Length in px: the file gives no pixel spacing.",
+    "no_spacing_there": "Length in px of its file: the collection holds no pixel spacing.",
 }
 HEAT_LEGEND = (
     "Heat map: where the model looked; not a finding. "

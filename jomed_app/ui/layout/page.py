@@ -35,7 +35,9 @@ from jomed_app.ui.uploads import UploadStore
 
 EXAMPLES = ROOT / "assets" / "examples"
 # One scope: the tools use what the viewer is made of, which starts when all of it is there.
-VIEWER_SCRIPTS = ("tone.js", "viewer.js", "viewer_start.js")
+VIEWER_SCRIPTS = (
+    "tone.js", "viewer.js", "ruler.js", "blend.js", "lens.js", "viewer_start.js"
+)  # fmt: skip
 
 
 class _Page(gr.Blocks):

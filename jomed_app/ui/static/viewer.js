@@ -11,7 +11,8 @@ let shared = { z: 1, x: 0.5, y: 0.5 };
 let panes = new Map();
 let token = null, selected = 'query';
 let linked = true, boxesOn = true, inverted = false, threshold = 0.5;
-let heatOn = false, usualOn = false, heatAsked = false;
+let heatOn = false, usualOn = false, heatAsked = false, heatOpacity = 1;
+const DRAWERS = ['help', 'window', 'region', 'ruler'];
 let findingsHtml = null, othersHtml = null, captionHtml = null, foldedHtml = null;
 let unfolded = new Set(), compared = null;
 let win = null, shownWin = null, windowTurn = 0;
@@ -20,8 +21,8 @@ let drawing = false, drawn = null;
 const say = (words) => { part('said').textContent = words; };
 
 /* ---- view ---- */
-function frameOf(pane) {
-  const width = pane.stage.clientWidth, height = pane.stage.clientHeight;
+function frameOf(pane, stage = pane.stage) {
+  const width = stage.clientWidth, height = stage.clientHeight;
   const fit = Math.min(width / pane.data.columns, height / pane.data.rows);
   const z = shared.z * pane.off.z, x = shared.x + pane.off.x, y = shared.y + pane.off.y;
   const w = pane.data.columns * fit * z, h = pane.data.rows * fit * z;
@@ -84,6 +85,8 @@ function draw(pane) {
     });
   }
   if (isQuery) listBoxes(pane, boxesOn ? kept : []);
+  drawRuler(pane, f); drawLens(pane, f);
+  if (isQuery || pane.data.id === compared) drawOver();
   if (isQuery && drawn) pane.svg.append(node('rect', { ...onStage(pane, f, drawn), class: 'region-line' }));
   let words = '';
   const say = props.value.words;
@@ -142,6 +145,7 @@ function showLayers() {
   if (hasHeat) heatAsked = false;
   pane.heatWords.hidden = !showsHeat && !heatAsked;
   pane.heatWords.querySelector('.heat-ramp').hidden = !showsHeat;
+  pane.heatWords.querySelector('input').value = heatOpacity;
   pane.heatWords.querySelector('.heat-ramp-bar').style.background = heat.ramp;
   pane.heatWords.querySelector('.heat-said').textContent = heat.words;
   pane.usualWords.hidden = !usualOn; pane.usualWords.textContent = usual.words;
@@ -182,15 +186,16 @@ function makePane(data) {
   box.className = `pane is-${data.kind}`;
   box.dataset.pane = data.id;
   box.innerHTML = '<div class="pane-head"><span class="pane-mark" aria-hidden="true">▸</span><span class="pane-title"></span><span class="pane-note"></span></div>'
-    + '<div class="stage"><img alt="" draggable="false"><div class="heat" hidden></div><svg class="overlay" aria-hidden="true"></svg></div><p class="stage-words"></p>'
+    + '<div class="stage"><img alt="" draggable="false"><div class="heat" hidden></div><svg class="overlay" aria-hidden="true"></svg><div class="over" hidden></div><div class="lens" hidden><div class="lens-image"></div></div></div><p class="ruler-words" hidden></p><p class="stage-words"></p>'
     + (data.kind === 'query' ? '<p class="box-list" hidden></p>' : '')
-    + (data.kind === 'query' ? '<p class="layer-words is-heat" hidden><span class="heat-ramp"><span>less</span><span class="heat-ramp-bar"></span><span>more</span></span><span class="heat-said"></span></p><p class="layer-words is-usual" hidden></p>' : '')
+    + (data.kind === 'query' ? '<p class="layer-words is-heat" hidden><span class="heat-ramp"><label class="slider"><span>opacity</span><input type="range" min="0" max="1" step="0.05" data-part="heat-opacity"></label><span>less</span><span class="heat-ramp-bar"></span><span>more</span></span><span class="heat-said"></span></p><p class="layer-words is-usual" hidden></p>' : '')
     + '<div class="card"></div>';
   const pane = {
     box, data, off: still(), tone: { ...PLAIN }, cardHtml: null, source: null,
     stage: box.querySelector('.stage'), img: box.querySelector('img'), svg: box.querySelector('svg'),
     words: box.querySelector('.stage-words'), boxList: box.querySelector('.box-list'), card: box.querySelector('.card'),
-    heat: box.querySelector('.heat'), heatSource: null,
+    heat: box.querySelector('.heat'), heatSource: null, ruler: null, rulerWords: box.querySelector('.ruler-words'),
+    over: box.querySelector('.over'), overSource: null, lens: box.querySelector('.lens'), lensSource: null,
     heatWords: box.querySelector('.is-heat'), usualWords: box.querySelector('.is-usual'),
   };
   attachPointers(pane);
@@ -198,7 +203,8 @@ function makePane(data) {
   return pane;
 }
 function showNote(pane) {
-  const said = [isToned(pane) ? 'window changed' : '', pane.data.simulated ? 'simulated' : '', pane.data.note || ''];
+  const over = pane.data.kind === 'query' ? overNow() : 0;
+  const said = [over ? `${over <= 0.5 ? 'other patient over it: ' : ''}${Math.round(over * 100)} %` : '', isToned(pane) ? 'window changed' : '', pane.data.simulated ? 'simulated' : '', pane.data.note || ''];
   pane.box.querySelector('.pane-note').textContent = said.filter(Boolean).join(' · ');
 }
 function fillPane(pane, data) {
@@ -207,7 +213,7 @@ function fillPane(pane, data) {
   pane.box.classList.toggle('is-removed', !!data.removed);
   pane.box.classList.toggle('is-counter', !!data.counter || data.kind === 'counter');
   if (data.kind === 'query') part('panes').style.setProperty('--ratio', (data.columns / data.rows).toFixed(4));
-  pane.box.querySelector('.pane-title').textContent = data.title;
+  if (!pane.box.classList.contains('is-over')) pane.box.querySelector('.pane-title').textContent = data.title;
   showNote(pane);
   if (pane.source !== data.image) { pane.source = data.image; pane.img.src = data.image; }
   pane.img.alt = `image of ${data.title}`;
@@ -243,14 +249,18 @@ function attachPointers(pane) {
     drawFrom = spot(event);
     try { stage.setPointerCapture(event.pointerId); } catch (error) { /* the pointer is gone already */ }
     select(pane.data.id, false);
+    if (ruling && touches.size === 1) startRuler(pane, event, spot(event));
+    else if (rulerDrag) endRuler({ pointerId: rulerDrag.id }, false);  // a second finger: a pinch
     root.focus({ preventScroll: true });
   });
   stage.addEventListener('pointermove', (event) => {
+    moveLens(pane, event, spot(event));
     if (dragTone(pane, event, spot(event))) return;
     const before = touches.get(event.pointerId);
     if (!before) return;
     const now = spot(event);
     if (drawing && pane.data.kind === 'query') { drawRegion(pane, drawFrom, now); return; }
+    if (touches.size === 1 && (dragRuler(event, now) || ruling || (lensOn && event.pointerType === 'touch'))) { touches.set(event.pointerId, now); return; }
     if (touches.size === 1) {
       if (event.pointerType === 'mouse' || frameOf(pane).z > 1.01) panBy(pane, now.x - before.x, now.y - before.y);
     } else {
@@ -262,10 +272,11 @@ function attachPointers(pane) {
     }
     touches.set(event.pointerId, now);
   });
-  const end = (event) => { touches.delete(event.pointerId); endTone(event); };
+  const end = (event) => { touches.delete(event.pointerId); endTone(event); endRuler(event); };
+  stage.addEventListener('pointerleave', leaveLens);
   stage.addEventListener('pointerup', end);
   stage.addEventListener('pointercancel', end);
-  stage.addEventListener('dblclick', () => { if (!drawing) fitAll(); });
+  stage.addEventListener('dblclick', () => { if (!drawing && !ruling) fitAll(); });
 }
 
 /* ---- region: the part of the picture that is read, px of the file ---- */
@@ -362,6 +373,7 @@ function select(id, scroll = true) {
   });
   const pane = active();
   if (pane) part('zoom').textContent = `${Math.round(frameOf(pane).z * 100)} %`;
+  showRuler();
 }
 function step(by) {
   const ids = Array.from(panes.keys());
@@ -378,6 +390,7 @@ function showDrawer(name, on) {
   const heldFocus = box.contains(document.activeElement);
   box.hidden = !on; button.setAttribute('aria-expanded', String(on));
   if (name === 'region' && !on) setDrawing(false);
+  if (name === 'ruler' && on !== ruling) setRuling(on);
   if (!on && heldFocus) button.focus();
 }
 const commands = {
@@ -393,13 +406,17 @@ const commands = {
   help: () => showDrawer('help', part('help').hidden),
   window: () => showDrawer('window', part('window').hidden),
   region: () => showDrawer('region', part('region').hidden),
+  ruler: () => showDrawer('ruler', !ruling),
+  'clear-ruler': clearRulers,
+  lens: toggleLens,
+  flicker: () => flick(),
   draw: () => { setDrawing(!drawing); say(drawing ? 'drag a rectangle on your image' : 'not drawing'); },
   'read-region': () => readRegion(corners().map((input) => Math.round(Number(input.value)))),
   'frame-back': () => toFrame(props.value.frame - 1),
   'frame-next': () => toFrame(props.value.frame + 1),
 };
 const keys = {
-  '+': commands.in, '-': commands.out, '=': commands.fit, i: commands.invert, b: commands.boxes, l: commands.link, h: commands.heat, c: () => compare(compared || selected), u: commands.usual, r: commands.region,
+  '+': commands.in, '-': commands.out, '=': commands.fit, i: commands.invert, b: commands.boxes, l: commands.link, h: commands.heat, c: () => compare(compared || selected), u: commands.usual, r: commands.region, m: commands.ruler, z: commands.lens,
   ' ': () => { fitAll(); if (inverted) commands.invert(); resetTones(true); say('view reset'); },
   '[': () => { setThreshold(threshold - 0.05); say(part('threshold').getAttribute('aria-valuetext')); },
   ']': () => { setThreshold(threshold + 0.05); say(part('threshold').getAttribute('aria-valuetext')); },
@@ -420,12 +437,13 @@ root.addEventListener('keydown', (event) => {
     if (preset) { setWindow(preset.center, preset.width, true); say(`window ${preset.name}`); event.preventDefault(); }
     return;
   }
+  if (event.key === 'f') { flick(event); event.preventDefault(); return; }
   const command = keys[event.key];
   if (command) { command(); event.preventDefault(); }
 });
 document.addEventListener('keydown', (event) => {
   if (event.key !== 'Escape') return;
-  ['help', 'window', 'region'].forEach((name) => { if (!part(name).hidden) showDrawer(name, false); });
+  DRAWERS.forEach((name) => { if (!part(name).hidden) showDrawer(name, false); });
   if (compared !== null) compare(compared);
   root.classList.add('is-quiet');
 });
@@ -449,7 +467,10 @@ root.addEventListener('click', (event) => {
 root.addEventListener('input', (event) => {
   root.classList.remove('is-quiet');
   if (event.target.dataset.corner) { drawn = corners().map((input) => Number(input.value)); if (panes.get('query')) draw(panes.get('query')); }
+  if (event.target.dataset.end) typeRuler();
   const name = event.target.dataset.part;
+  if (name === 'over') setBlend(Number(event.target.value));
+  if (name === 'heat-opacity') { heatOpacity = Number(event.target.value); drawOver(); }
   if (name === 'threshold') setThreshold(Number(event.target.value));
   else if (name === 'center' || name === 'width') setWindow(Number(part('center').value), Number(part('width').value), false);
 });
@@ -507,11 +528,13 @@ function showCompared() {
     const on = button.dataset.id === compared;
     button.setAttribute('aria-pressed', String(on)); button.textContent = on ? 'Close' : 'Compare';
   });
+  showOver();
 }
 function compare(id) {
   const had = compared, pane = panes.get(id);
   compared = id === compared || !pane || pane.data.kind === 'query' ? null : id;
   if (had === compared) return;
+  blend = 0; flicked = false;
   const held = document.activeElement;
   refresh();
   if (compared) { select(compared, false); part('query-holder').scrollIntoView({ block: 'nearest' }); }
@@ -522,7 +545,7 @@ function compare(id) {
 
 /* ---- value ---- */
 function newCase(value) {
-  unfolded = new Set(); compared = null;
+  unfolded = new Set(); compared = null; blend = 0; flicked = false; lensAt = null; rulerDrag = null;
   token = value.case; selected = 'query'; inverted = false; heatOn = false; usualOn = false; heatAsked = false;
   root.dataset.case = token; // the menu "Save" asks for the case that is shown
   pressed('invert', false);
@@ -556,7 +579,7 @@ function refresh() {
   part('tools').hidden = isEmpty; part('empty').hidden = !isEmpty; part('panes').hidden = isEmpty;
   if (isEmpty) {
     showSearch(null);
-    ['help', 'window', 'region'].forEach((name) => showDrawer(name, false));
+    DRAWERS.forEach((name) => showDrawer(name, false));
     element.querySelector('.jv-empty-title').textContent = value.title || '';
     element.querySelector('.jv-empty-text').textContent = value.text || '';
     return;

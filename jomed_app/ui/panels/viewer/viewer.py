@@ -166,6 +166,7 @@ def _query_pane(case: Case, reading: Reading, has_boxes: bool) -> Pane:
         "image": case.picture("query", lambda: render_query(case.image)),
         "rows": rows,
         "columns": columns,
+        "spacing": case.image.pixel_spacing_mm,
         "boxes": None
         if reading.boxes is None
         else [_box_data(box, x0, y0) for box in reading.boxes],
@@ -201,6 +202,7 @@ def _case_pane(
         ),
         "rows": record.rows,
         "columns": record.columns,
+        "spacing": None,
         "boxes": [
             {"x0": box.x0, "y0": box.y0, "x1": box.x1, "y1": box.y1, "label": "known"}
             for box in record.box_list
