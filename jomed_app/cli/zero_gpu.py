@@ -88,9 +88,9 @@ class LentEngine:
             if cancel is not None and not isinstance(event, Completed) and cancel():
                 raise CancelledError(STOPPED)
 
-    def recompute(self, result: Result, removed: Collection[str]) -> Result:
+    def recompute(self, result: Result, removed: Collection[str] = (), **moved: Any) -> Result:
         """See the engine; arithmetic, for which no GPU is lent."""
-        return self._engine.recompute(result, removed)
+        return self._engine.recompute(result, removed, **moved)
 
     def candidate(self, candidate_id: str, /) -> Any:
         """See the engine."""

@@ -31,6 +31,7 @@ from jomed_app.export.words import (
     cases_words,
     has_answer,
     known_words,
+    moved_words,
     read_words,
     share_words,
     standing,
@@ -117,6 +118,7 @@ def _answer(saved: SavedResult) -> list[Flowable]:
     for title, said in (
         ("Known diagnoses of the similar cases", known_words(result)),
         ("This image, read beside each", read_words(result)),
+        ("Moved by the reader, so that no figure was measured of it", moved_words(result)),
         ("Made of", share_words(result) if has_answer(result) else ""),
     ):
         if said:

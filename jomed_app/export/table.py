@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 
 from jomed_app.export.saved import SavedResult
-from jomed_app.export.words import standing
+from jomed_app.export.words import moved_words, standing
 from jomed_app.types import CandidateResult, Result
 
 Cell = str | float | int | bool | None
@@ -25,7 +25,7 @@ CASE_COLUMNS: dict[str, type] = {
     "num_boxes": int, "box_x0": float, "box_y0": float, "box_x1": float, "box_y1": float,
     "box_score": float, "box_label": str, "report": str, "question": str, "search": str,
     "format": str, "modality": str, "rows": int, "columns": int, "region": str,
-    "failed_checks": str, "overruled": str, "inverted_as_asked": bool,
+    "failed_checks": str, "overruled": str, "inverted_as_asked": bool, "moved": str,
     "app": str, "bundle": str, "index": str, "reader": str, "retriever": str,
     "number_type": str, "precision": str, "schema": str, "pixels_sha256": str,
 }  # fmt: skip
@@ -75,6 +75,7 @@ def case_row(saved: SavedResult) -> Row:
         "failed_checks": " ".join(each.name for each in info.checks if not each.passed) or None,
         "overruled": " ".join(info.overruled) or None,
         "inverted_as_asked": info.inverted_as_asked,
+        "moved": moved_words(result) or None,
         "app": versions.app,
         "bundle": versions.bundle,
         "index": versions.index,

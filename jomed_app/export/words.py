@@ -37,8 +37,21 @@ def answer_words(result: Result) -> str:
     if final.prediction is None or final.abstained:
         return f"No answer: {final.reason or 'the checks did not pass'}"
     share = final.probabilities.get(final.prediction)
-    words = f"Answer: {final.prediction}"
+    by = "Answer, moved by the reader" if result.moved else "Answer"
+    words = f"{by}: {final.prediction}"
     return words if share is None else f"{words} {share:.2f}"
+
+
+def moved_words(result: Result) -> str:
+    """Return what a reader moved in the sum behind an answer; empty where nothing was."""
+    moved = result.moved
+    if moved is None:
+        return ""
+    said = [f"without {name}" for name in moved.removed]
+    said += [f"{name} x {factor:.3g}" for name, factor in sorted(moved.factors.items())]
+    if moved.image_share is not None:
+        said.append(f"image alone {moved.image_share:.0%}")
+    return ", ".join(said)
 
 
 def count_words(counts: Counter[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,8 +23,9 @@ from jomed_app.inference.checks import (
     with_checks,
 )
 from jomed_app.inference.clock import Clock
-from jomed_app.inference.conclusion.conclude import candidate_weights, combine, conclude, weigh
+from jomed_app.inference.conclusion.conclude import candidate_weights, conclude, weigh
 from jomed_app.inference.conclusion.evidence import MOST_NEIGHBORS, gather
+from jomed_app.inference.conclusion.what_if import moved_result
 from jomed_app.inference.image_alone import image_probability
 from jomed_app.inference.info import EngineInfo
 from jomed_app.inference.own_place import place_of_reader
@@ -35,8 +36,6 @@ from jomed_app.inference.result import (
     read_candidate,
     refused,
     shown_findings,
-    weighed_again,
-    with_conclusion,
     word_conclusion,
 )
 from jomed_app.inference.two_searches import RETRIEVALS, search_both
@@ -61,6 +60,7 @@ from jomed_app.types import (
     FinalResult,
     ImageRecord,
     InputInfo,
+    Moved,
     Result,
     Retrieval,
 )
@@ -285,33 +285,49 @@ class Engine:
         yield BoxesReady(result.boxes, result.findings, result.report)
         yield Completed(result)
 
-    def recompute(self, result: Result, removed: Collection[str]) -> Result:
-        """Return the result without some candidates; no model runs, boxes are kept.
+    def recompute(
+        self,
+        result: Result,
+        removed: Collection[str] = (),
+        *,
+        factors: Mapping[str, float] | None = None,
+        image_share: float | None = None,
+    ) -> Result:
+        """Return the result as it would be with other weights; no model runs, boxes are kept.
 
-        Without any candidate left, the result abstains and says why.
+        Args:
+            result: of `run`.
+            removed: candidates left out; without any left, the result abstains and says why.
+            factors: candidate id -> factor of its weight; 1 for one that is not named.
+            image_share: of the image alone in the sum, in [0, 1]; None as it was fitted.
+
+        Returns:
+            The result with what was `moved` in it; itself where that is nothing.
+
+        Raises:
+            ValueError: if a factor or the share is out of range, or something was moved before.
         """
-        kept = [each for each in result.candidates if each.candidate_id not in removed]
-        if len(kept) == len(result.candidates):
+        known = {each.candidate_id for each in result.candidates}
+        moved = Moved(
+            factors={
+                name: factor
+                for name, factor in sorted((factors or {}).items())
+                if factor != 1 and name in known.difference(removed)
+            },
+            image_share=image_share if result.final.image_head else None,
+            removed=tuple(sorted(known.intersection(removed))),
+        )
+        if moved.is_nothing:
             return result
-        if not kept:
-            return with_conclusion(
-                result, (), *refused("every candidate was removed; restore one of them")
-            )
-        total = sum(each.weight for each in kept)
-        scaled = [each.model_copy(update={"weight": each.weight / total}) for each in kept]
-        labels = self.task.labels
-        conclusion = combine(
-            weighed_again(scaled, result.final, labels), self.profile_of(result.retrieval)
+        if result.moved is not None:
+            raise ValueError("weights are moved in the result of a run, found a moved one")
+        return moved_result(
+            result,
+            moved,
+            self.task,
+            self.profile_of(result.retrieval),
+            lambda name: self.candidate(name).label,
         )
-        answer = labels[int(conclusion.log_prob.argmax())]
-        counter = result.consistency.counter_candidate
-        if counter is not None and self.candidate(counter).label == answer:
-            others = [each for each in kept if each.label != answer]
-            counter = others[0].candidate_id if others else None
-        final, consistency = word_conclusion(
-            conclusion, labels, [each.candidate_id for each in scaled], counter=counter
-        )
-        return with_conclusion(result, tuple(scaled), final, consistency)
 
     def warm(self, limit: int | None = None, cancel: Callable[[], bool] | None = None) -> int:
         """Encode the index's candidates ahead of the first case; return how many are held.

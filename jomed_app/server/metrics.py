@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -186,10 +187,10 @@ class CountedEngine:
             if ending is not None:
                 self.metrics.unanswered.labels(ending).inc()
 
-    def recompute(self, result: Result, removed: Collection[str]) -> Result:
-        """Return the result without the removed candidates."""
+    def recompute(self, result: Result, removed: Collection[str] = (), **moved: Any) -> Result:
+        """Return the result with other weights."""
         began = time.perf_counter()
-        answer = self.engine.recompute(result, removed)
+        answer = self.engine.recompute(result, removed, **moved)
         self.metrics.recompute_seconds.observe(time.perf_counter() - began)
         return answer
 

@@ -18,6 +18,11 @@ from jomed_app.types.image import (
     Picture,
     Window,
 )
+from jomed_app.types.moved import (
+    MOST_DOUBLINGS,
+    MOST_FACTOR,
+    Moved,
+)
 from jomed_app.types.query import (
     Check,
     InputInfo,
@@ -47,6 +52,8 @@ from jomed_app.types.schema import (
 )
 
 __all__ = [
+    "MOST_DOUBLINGS",
+    "MOST_FACTOR",
     "BoxResult",
     "BoxesReady",
     "CandidateRead",
@@ -69,6 +76,7 @@ __all__ = [
     "HeatMap",
     "ImageRecord",
     "InputInfo",
+    "Moved",
     "OperatingPoint",
     "Picture",
     "Region",

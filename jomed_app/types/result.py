@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
+from jomed_app.types.moved import Moved
 from jomed_app.types.query import InputInfo
 from jomed_app.types.schema import Frozen
 
@@ -218,6 +219,11 @@ class Result(Frozen):
         "collection's own cases are to theirs; None where that was not measured",
     )
     heatmap: HeatMap | None = None
+    moved: Moved | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="what a reader moved in the sum; None: the answer is the app's own",
+    )
 
     @property
     def searches_differ(self) -> bool:

@@ -112,8 +112,15 @@ class ReadingEngine(Protocol):
     ) -> Iterator[Event]:
         """Yield typed events; the last is `Completed`."""
 
-    def recompute(self, result: Result, removed: Collection[str]) -> Result:
-        """Return the result without the removed candidates; arithmetic only."""
+    def recompute(
+        self,
+        result: Result,
+        removed: Collection[str] = (),
+        *,
+        factors: Mapping[str, float] | None = None,
+        image_share: float | None = None,
+    ) -> Result:
+        """Return the result with other weights, and what was moved in it; arithmetic only."""
 
     def candidate(self, candidate_id: str, /) -> CaseRecord:
         """Return the record of an indexed case."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from jomed_app.types import ImageRecord, Result, Retrieval
+from jomed_app.types import FinalResult, ImageRecord, Result, Retrieval
 from jomed_app.ui.overwriting import overwrite, whole_arrays
 
 MAX_SESSIONS = 200  # ours: equals `state_session_capacity` of the server
@@ -29,6 +29,8 @@ class Case:
         retrieval: the search that is shown.
         results: the engine's results by search, before any candidate was removed.
         removed: ids of candidates that the reader took out.
+        factors: id -> factor of a candidate's weight, where the reader moved it.
+        image_share: of the image alone in the sum, in [0, 1], where the reader moved it.
         is_simulated: whether it is one of the shipped examples.
         anyway: whether the reader goes past checks that ask, for research.
         drawn_as: the diagnosis as which a shipped example was drawn; empty for any other image.
@@ -46,6 +48,8 @@ class Case:
     retrieval: Retrieval = "joint"
     results: dict[Retrieval, Result] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
+    factors: dict[str, float] = field(default_factory=dict)
+    image_share: float | None = None
     _pictures: dict[str, str] = field(default_factory=dict)
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -62,6 +66,16 @@ class Case:
     def other_result(self) -> Result | None:
         """The result of the other search, if it was read already."""
         return next((each for key, each in self.results.items() if key != self.retrieval), None)
+
+    @property
+    def finals(self) -> dict[Retrieval, FinalResult]:
+        """What each search that was read led to, nothing moved in it."""
+        return {search: result.final for search, result in self.results.items()}
+
+    @property
+    def pictures_held(self) -> frozenset[str]:
+        """Panes whose image was made, so that the page has it."""
+        return frozenset(self._pictures)
 
     def finish(self, result: Result) -> None:
         """Hold what the run of the search that is shown came to."""

@@ -61,7 +61,7 @@ STATUS_PURGED = (
     "result are no longer held."
 )
 STATUS_NOTHING = "Nothing to purge: no case was open."
-STATUS_RESTORED = "All cases restored; the diagnosis is that of the full run again."
+STATUS_RESTORED = "Nothing is moved any more; the diagnosis is that of the full run again."
 
 # What a check is called on the page, where its name in a result is no clinician's word.
 CHECK_NAMES = {"domain": "kind of image", "annotation": "burned-in text", "aspect": "proportions"}
@@ -196,6 +196,16 @@ SHARE_IMAGE = "your image alone"
 SHARE_VOTE = "known diagnoses of the nearest"
 SHARE_READ = "read beside similar cases"
 # Two voices that see no similar case: the reader, and the classifier that is a part of the sum.
+# What a reader moves is a question, never the app's answer.
+MOVED_MARK = "Moved by you"
+MOVED_NOTE = "Moved by you: no figure of this app was measured on such an answer."
+INFLUENCE_NOTE = (
+    "What if a part counted more or less? It shows on what the answer rests; nothing was measured "
+    "of a moved answer."
+)
+IMAGE_ALONE = "Image alone"
+IMAGE_ALONE_NOTE = "what the image classifier says by itself, not calibrated"
+WITH_CASES = "With similar cases"
 READER_ALONE = "The reader, without any similar case"
 IMAGE_HEAD = "image classifier, no similar case"
 SHARED_WITH_INDEX = "beside labels of the index alone"
@@ -250,8 +260,8 @@ def done_status(milliseconds: float, num_candidates: int) -> str:
     return f"Done: {num_candidates} similar cases read in {milliseconds / 1000:.1f} s."
 
 
-def removed_status(num_removed: int, num_candidates: int) -> str:
-    """Return the status line after a removal."""
+def moved_status(num_removed: int, num_candidates: int) -> str:
+    """Return the status line after a removal, or after a weight was moved."""
     left = num_candidates - num_removed
     return f"Recomputed from {left} of {num_candidates} similar cases; the model did not run again."
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ from PIL import Image
 from benchmarks.reliability.screens.layouts import LAYOUTS, draw_screen
 from jomed_app.data.records import CaseRecord
 from jomed_app.errors import CancelledError, ImageError
+from jomed_app.inference.conclusion.what_if import moved_candidates
 from jomed_app.simulator.case import simulate_case
 from jomed_app.types import (
     BoxesReady,
@@ -33,6 +34,7 @@ from jomed_app.types import (
     Head,
     HeatMap,
     ImageRecord,
+    Moved,
     OperatingPoint,
     Result,
     Retrieval,
@@ -278,14 +280,27 @@ class FakeEngine:
             )
         )
 
-    def recompute(self, result: Result, removed: Collection[str]) -> Result:
+    def recompute(
+        self,
+        result: Result,
+        removed: Collection[str] = (),
+        *,
+        factors: Mapping[str, float] | None = None,
+        image_share: float | None = None,
+    ) -> Result:
         """Return the result of the candidates that stay, with weights that sum to 1."""
-        kept = [item for item in result.candidates if item.candidate_id not in removed]
-        total = sum(item.weight for item in kept)
-        scaled = tuple(item.model_copy(update={"weight": item.weight / total}) for item in kept)
-        final, consistency = self._conclude(scaled)
+        moved = Moved(factors=dict(factors or {}), removed=tuple(sorted(removed)))
+        if moved.is_nothing:
+            return result
+        kept = moved_candidates(result, moved)
+        final, consistency = self._conclude(tuple(kept))
         return result.model_copy(
-            update={"candidates": scaled, "final": final, "consistency": consistency}
+            update={
+                "candidates": tuple(kept),
+                "final": final.model_copy(update={"interval": None}),
+                "consistency": consistency,
+                "moved": moved,
+            }
         )
 
     def candidate(self, candidate_id: str) -> CaseRecord:

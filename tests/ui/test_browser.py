@@ -95,7 +95,7 @@ def test_a_case_from_a_refused_file_to_removal_and_purge(visit, site):
     assert page.locator("script:text('alert')").count() == 0
 
     page.click('[data-pane="case-0"] [data-action=remove]')
-    page.wait_for_selector("text=What if: without 1 similar case")
+    page.wait_for_selector("text=Moved by you: without 1 similar case")
     assert page.inner_text(".final-name") == "benign"
     page.click("[data-action=restore-all]")
     page.wait_for_selector(".removed-note", state="detached")

@@ -123,6 +123,10 @@ def _case(
             own_code("Agreement", "Q"), own_code(STANDING_WORDS[standing(result)].lower(), "A")
         ),
     ]
+    if result.moved is not None:
+        evaluations.append(
+            sr.QualitativeEvaluation(own_code("Weights", "Q"), own_code("moved by the reader", "A"))
+        )
     evaluations += [
         sr.QualitativeEvaluation(own_code(name, "Q"), own_code(_likeliest(shares), "F"))
         for name, shares in result.findings.items()

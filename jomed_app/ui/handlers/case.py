@@ -206,7 +206,11 @@ def _screens(engine: ReadingEngine, store: CaseStore, session: str, case: Case) 
                 checks=Checks(reading.info, case.image.metadata),
                 viewer=viewer_value(case, reading, engine) if draws_panes else None,
                 diagnosis=Diagnosis.of(
-                    reading, engine.info, flip_to=flip_to, drawn_as=case.drawn_as
+                    reading,
+                    engine.info,
+                    flip_to=flip_to,
+                    finals=case.finals,
+                    drawn_as=case.drawn_as,
                 ),
                 is_busy=not is_done,
             )

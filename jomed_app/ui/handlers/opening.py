@@ -6,7 +6,7 @@ from jomed_app.types import Result, Retrieval
 from jomed_app.ui import text
 from jomed_app.ui.examples import Example
 from jomed_app.ui.handlers.case import open_case
-from jomed_app.ui.handlers.removal import with_removed
+from jomed_app.ui.handlers.removal import Wish, with_moved
 from jomed_app.ui.handlers.screen import Screen
 from jomed_app.ui.protocol import ReadingEngine
 from jomed_app.ui.session import CaseStore
@@ -43,4 +43,4 @@ class Opening:
         case.results.update(self._results)
         if case.result is None:
             return screen
-        return with_removed(engine, case, frozenset(), text.STATUS_OPENING)
+        return with_moved(engine, case, Wish(), text.STATUS_OPENING)

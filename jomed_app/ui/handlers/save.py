@@ -9,6 +9,7 @@ from typing import Any
 from jomed_app.export.kinds import KINDS, export
 from jomed_app.export.saved import saved
 from jomed_app.ui import text
+from jomed_app.ui.handlers.removal import shown_result
 from jomed_app.ui.handlers.screen import failure
 from jomed_app.ui.panels.diagnosis.save import SHOWN
 from jomed_app.ui.protocol import ReadingEngine
@@ -38,7 +39,7 @@ def save_server(
             return {"error": text.NOT_SAVED}
         try:
             with case.in_use():
-                shown = engine.recompute(result, case.removed) if case.removed else result
+                shown = shown_result(engine, case, result)
                 kept = saved(shown, case.image, engine.info.hashes)
                 content = export(kind.name, kept, case.image)
         except Exception as error:

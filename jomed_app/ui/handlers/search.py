@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jomed_app.types import Retrieval
 from jomed_app.ui import text
-from jomed_app.ui.handlers.removal import with_removed
+from jomed_app.ui.handlers.removal import Wish, with_moved
 from jomed_app.ui.handlers.screen import Screen, closed
 from jomed_app.ui.panels.top.banner import Banner
 from jomed_app.ui.panels.top.status import Status
@@ -35,6 +35,6 @@ def choose_search(engine: ReadingEngine, store: CaseStore, session: str, retriev
     store.choose_search(session, chosen)
     case.retrieval = chosen
     if case.result is not None:
-        return with_removed(engine, case, frozenset(), text.STATUS_SWITCHED)
-    case.removed = frozenset()
+        return with_moved(engine, case, Wish(), text.STATUS_SWITCHED)
+    case.removed, case.factors, case.image_share = frozenset(), {}, None
     return Screen(status=Status(text.STATUS_SEARCHING, is_busy=True), is_busy=True)

@@ -161,6 +161,11 @@ def wire(blocks: gr.Blocks, parts: Parts, desk: Desk) -> None:
         session = session_of(request)
         return changes(removal.restore_candidate(engine, cases, session), session)
 
+    def on_move(event: gr.EventData, request: gr.Request) -> list[Any]:
+        session, moved = session_of(request), sent(event)
+        name, value = moved.get("name"), moved.get("value")
+        return changes(removal.move_weight(engine, cases, session, name, value), session)
+
     def on_search(event: gr.EventData, request: gr.Request) -> list[Any]:
         session, retrieval = session_of(request), str(sent(event).get("retrieval", ""))
         return changes(search.choose_search(engine, cases, session, retrieval), session)
@@ -182,6 +187,7 @@ def wire(blocks: gr.Blocks, parts: Parts, desk: Desk) -> None:
         (viewer.case_frame, on_frame),
         (viewer.case_region, on_region),
         (viewer.case_search, on_search),
+        (panel.case_search, on_search),
         (toolbar.case_again, on_again),
         (panel.case_go_on, on_go_on),
         (panel.case_inverted, on_inverted),
@@ -196,6 +202,7 @@ def wire(blocks: gr.Blocks, parts: Parts, desk: Desk) -> None:
     toolbar.case_purge(on_purge, None, outputs, cancels=runs, **QUIET)
     viewer.case_remove(on_remove, None, outputs, **QUIET)
     viewer.case_restore(on_restore, None, outputs, **QUIET)
+    panel.case_move(on_move, None, outputs, trigger_mode="always_last", **QUIET)
     panel.case_restore_all(on_restore_all, None, outputs, **QUIET)
 
 

@@ -34,7 +34,15 @@ element.addEventListener('click', async (event) => {
     trigger('case_restore_all');
   } else if (button.dataset.action === 'go-on') {
     trigger('case_go_on');
+  } else if (button.dataset.answer) {
+    trigger('case_search', { retrieval: button.dataset.answer });
   } else if (button.dataset.action === 'read-inverted') {
     trigger('case_inverted');
   }
+});
+// Weights: said while a slider moves, concluded anew once it stands.
+element.addEventListener('change', (event) => {
+  const slider = event.target;
+  if (slider.dataset.move === undefined) return;
+  trigger('case_move', { name: slider.dataset.move, value: Number(slider.value) });
 });

@@ -17,8 +17,12 @@
   const keyOf = (details) => `${whole(details)} ${details.dataset.key}`;
   document.addEventListener('toggle', (event) => {
     const details = event.target;
-    if (!details.isConnected || !details.dataset || !details.dataset.key || details.matches('.menu')) return;
-    if (details.open) opened.add(keyOf(details)); else opened.delete(keyOf(details));
+    if (details.isConnected && details.open && details.dataset && details.dataset.key && !details.matches('.menu')) opened.add(keyOf(details));
+  }, true);
+  // Closed by the reader alone: a part that is redrawn in place loses the attribute too.
+  document.addEventListener('click', (event) => {
+    const summary = event.target.closest('summary'), details = summary && summary.closest('details[data-key]');
+    if (details && details.open) opened.delete(keyOf(details));
   }, true);
   const reopen = (node) => {
     const found = node.matches('details[data-key]') ? [node] : Array.from(node.querySelectorAll('details[data-key]'));
@@ -26,7 +30,7 @@
   };
 
   // The focus: where it was, in words that a redrawn part still understands.
-  const NAMES = ['data-do', 'data-part', 'data-corner', 'data-search', 'data-unfold', 'data-preset', 'data-region', 'data-example', 'data-copy', 'data-download', 'data-action', 'data-id'];
+  const NAMES = ['data-do', 'data-part', 'data-corner', 'data-search', 'data-unfold', 'data-preset', 'data-region', 'data-example', 'data-copy', 'data-download', 'data-action', 'data-id', 'data-move', 'data-answer'];
   const FOCUSABLE = 'a[href], button:not(:disabled), input:not(:disabled), summary, select, textarea, [tabindex="0"]';
   const isHeld = (node) => node.isConnected && !node.disabled && !node.closest('[hidden]');  // asks for no layout
   const isThere = (node) => isHeld(node) && node.getClientRects().length > 0;
@@ -57,7 +61,7 @@
     if (next) next.focus({ preventScroll: true });
   };
   new MutationObserver((changes) => {
-    changes.forEach((change) => change.addedNodes.forEach((node) => { if (node.nodeType === 1 && opened.size) reopen(node); }));
+    if (opened.size) changes.forEach((change) => { if (change.target.isConnected && change.target.nodeType === 1) reopen(change.target); });
     restore();
-  }).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ['hidden', 'disabled'] });
+  }).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ['hidden', 'disabled', 'open', 'data-key'] });
 }

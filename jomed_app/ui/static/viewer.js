@@ -17,6 +17,7 @@ let findingsHtml = null, othersHtml = null, captionHtml = null, foldedHtml = nul
 let unfolded = new Set(), compared = null;
 let win = null, shownWin = null, windowTurn = 0;
 let drawing = false, drawn = null;
+let pictures = new Map(); // a pane's image, which the server sends once
 
 const say = (words) => { part('said').textContent = words; };
 
@@ -551,7 +552,7 @@ function newCase(value) {
   pressed('invert', false);
   shared = { z: 1, x: 0.5, y: 0.5 };
   panes.forEach((pane) => { sizes.unobserve(pane.stage); pane.box.remove(); });
-  panes = new Map(); win = null; shownWin = null; windowTurn += 1;
+  panes = new Map(); pictures = new Map(); win = null; shownWin = null; windowTurn += 1;
   drawn = null; setDrawing(false);
   if (!value.panes.length) return;
   showRegion();
@@ -575,6 +576,7 @@ function newCase(value) {
 function refresh() {
   const value = props.value || { case: '', panes: [] };
   if (value.case !== token) newCase(value);
+  value.panes.forEach((data) => { if (data.image) pictures.set(data.id, data.image); else data.image = pictures.get(data.id) || ''; });
   const isEmpty = !value.panes.length;
   part('tools').hidden = isEmpty; part('empty').hidden = !isEmpty; part('panes').hidden = isEmpty;
   if (isEmpty) {

@@ -8,6 +8,7 @@ from jomed_app.ui import text
 from jomed_app.ui.handlers.case import open_case
 from jomed_app.ui.handlers.removal import (
     answer_without_decisive,
+    move_weight,
     remove_candidate,
     restore_candidate,
 )
@@ -34,7 +35,7 @@ def test_removal_recomputes_without_the_model(store):
     assert engine.num_runs == 1
     assert "3 of 4 similar cases" in screen.status.sentence
     assert screen.diagnosis.final.prediction == "benign"
-    assert screen.diagnosis.num_removed == 1
+    assert screen.diagnosis.influence.words == "without 1 similar case"
     panes = {pane["id"]: pane for pane in screen.viewer["panes"]}
     assert panes["case-0"]["removed"] is True
     assert 'data-action="restore"' in panes["case-0"]["card"]
@@ -76,13 +77,13 @@ def test_a_candidate_of_nowhere_changes_nothing(store):
     engine = FakeEngine()
     run_to_end(engine, store)
     screen = remove_candidate(engine, store, "a", "case-77")
-    assert screen.diagnosis.num_removed == 0
+    assert screen.diagnosis.influence.words == ""
     assert store.get("a").removed == frozenset()
 
 
 def test_a_fault_while_recomputing_leaves_the_page_as_it_is(store, caplog):
     class Broken(FakeEngine):
-        def recompute(self, result, removed):
+        def recompute(self, result, removed=(), **moved):
             raise RuntimeError("x")
 
     run_to_end(FakeEngine(), store)
@@ -96,3 +97,61 @@ def test_without_a_case_the_page_says_so(store, act):
     screen = act(FakeEngine(), store, "a", "case-0")
     assert screen.banner.sentence == text.NO_CASE
     assert screen.has_case is False
+
+
+def test_a_weight_is_moved_beside_a_removal_and_one_reset_undoes_both(store):
+    engine = FakeEngine()
+    run_to_end(engine, store)
+    own = store.get("a").result
+    remove_candidate(engine, store, "a", "case-3")
+    screen = move_weight(engine, store, "a", "case-1", 2)
+    assert engine.num_runs == 1
+    assert screen.diagnosis.influence.words == "without 1 similar case, 1 weight changed"
+    shown = screen.diagnosis.provenance.result
+    assert shown == engine.recompute(own, {"case-3"}, factors={"case-1": 4.0})
+    assert screen.diagnosis.final.prediction == "benign"
+    assert store.get("a").result is own
+
+    back = restore_candidate(engine, store, "a")
+    assert back.diagnosis.provenance.result == own
+    assert (store.get("a").removed, store.get("a").factors) == (frozenset(), {})
+
+
+def test_a_move_sends_no_picture_that_the_page_has(store):
+    engine = FakeEngine()
+    run_to_end(engine, store)
+    screen = move_weight(engine, store, "a", "case-1", 1)
+    assert {pane["image"] for pane in screen.viewer["panes"]} == {""}
+    engine.counter = "case-8"  # another one, which the page has not seen
+    panes = {
+        pane["id"]: pane for pane in move_weight(engine, store, "a", "case-1", 2).viewer["panes"]
+    }
+    assert panes["case-8"]["image"].startswith("data:image/png")
+
+
+def test_back_in_the_middle_nothing_is_moved(store):
+    engine = FakeEngine()
+    run_to_end(engine, store)
+    move_weight(engine, store, "a", "case-1", 2)
+    screen = move_weight(engine, store, "a", "case-1", 0)
+    assert screen.diagnosis.influence.words == ""
+    assert screen.status.sentence == text.STATUS_RESTORED
+
+
+@pytest.mark.parametrize("value", [None, "2", True, float("nan"), [1]])
+def test_what_is_no_number_moves_nothing(store, value):
+    engine = FakeEngine()
+    run_to_end(engine, store)
+    screen = move_weight(engine, store, "a", "case-1", value)
+    assert (screen.viewer, screen.diagnosis, store.get("a").factors) == (None, None, {})
+
+
+def test_a_weight_ends_where_its_slider_does(store):
+    engine = FakeEngine()
+    run_to_end(engine, store)
+    move_weight(engine, store, "a", "case-1", 99)
+    assert store.get("a").factors == {"case-1": 16.0}
+    move_weight(engine, store, "a", "nowhere", 1)
+    assert store.get("a").factors == {"case-1": 16.0}
+    move_weight(engine, store, "a", "", 0.5)  # no classifier speaks here
+    assert store.get("a").image_share is None

@@ -65,5 +65,5 @@ def test_nothing_is_saved_before_the_answer(case):
 def test_a_fault_is_an_incident(case, monkeypatch, caplog):
     engine = FakeEngine()
     case.removed = frozenset({"case-1"})
-    monkeypatch.setattr(FakeEngine, "recompute", lambda *_: 1 / 0)
+    monkeypatch.setattr(FakeEngine, "recompute", lambda *_, **__: 1 / 0)
     assert "incident" in save(case, engine)["error"]

@@ -21,6 +21,7 @@ class Answer(Panel):
         prediction: the class that is named; None where none is.
         probability: of that class, in [0, 1].
         calibrated: the probability as a count of ten cases; empty where it was never measured.
+        is_moved: whether the reader moved weights in it.
     """
 
     standing: Standing
@@ -29,6 +30,7 @@ class Answer(Panel):
     prediction: str | None
     probability: float
     calibrated: str
+    is_moved: bool = False
 
     @classmethod
     def of(cls, agreement: Agreement, final: Final) -> Answer:
@@ -40,4 +42,5 @@ class Answer(Panel):
             prediction=final.prediction,
             probability=final.probability,
             calibrated=final.calibrated,
+            is_moved=final.is_moved,
         )

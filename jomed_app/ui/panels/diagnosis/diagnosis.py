@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from jomed_app.types import FinalResult, Retrieval
 from jomed_app.ui.panels.caption import Caption, answer_caption
 from jomed_app.ui.panels.diagnosis.agreement import Agreement
 from jomed_app.ui.panels.diagnosis.answer import Answer
 from jomed_app.ui.panels.diagnosis.final import Final
+from jomed_app.ui.panels.diagnosis.influence import Influence
 from jomed_app.ui.panels.diagnosis.provenance import Provenance
+from jomed_app.ui.panels.diagnosis.strip import Strip
 from jomed_app.ui.panels.diagnosis.sum_table import SumTable
 from jomed_app.ui.protocol import InfoView, info_of
 from jomed_app.ui.reading import Reading
@@ -38,7 +42,8 @@ class Diagnosis(Panel):
         caption: of a shipped example.
         sum_table: where a class is named.
         provenance: once the run has completed.
-        num_removed: candidates that were taken out of the sum.
+        strip: answers of the parts and searches, once the run has completed.
+        influence: sliders, once the run has completed with an answer.
         overruled: what the checks said that the reader went past; empty where there was none.
     """
 
@@ -49,7 +54,8 @@ class Diagnosis(Panel):
     final: Final | None = None
     sum_table: SumTable | None = None
     provenance: Provenance | None = None
-    num_removed: int = 0
+    strip: Strip | None = None
+    influence: Influence | None = None
     overruled: tuple[str, ...] = ()
 
     @classmethod
@@ -59,7 +65,7 @@ class Diagnosis(Panel):
         info: InfoView,
         *,
         flip_to: str | None = None,
-        num_removed: int = 0,
+        finals: Mapping[Retrieval, FinalResult] | None = None,
         drawn_as: str = "",
     ) -> Diagnosis:
         """Return the column of one case.
@@ -68,7 +74,7 @@ class Diagnosis(Panel):
             reading: what is known so far.
             info: labels and error rates.
             flip_to: the answer without the decisive candidate, when known.
-            num_removed: candidates that the reader took out of the sum.
+            finals: of the searches that were read, before anything was moved.
             drawn_as: the diagnosis as which a shipped example was drawn.
         """
         measured = info_of(info, reading.retrieval)
@@ -77,16 +83,16 @@ class Diagnosis(Panel):
             progress = Progress(reading.num_read, len(candidates))
             return cls(
                 progress=progress,
-                num_removed=num_removed,
                 overruled=reading.info.overruled_messages,
             )
         is_other_search = info.standard is not None and reading.retrieval != info.opens_with
         result, is_overruled = reading.result, bool(reading.info.overruled)
+        moved = result.moved if result else None
         agreement = Agreement.of(
             consistency,
             final,
             candidates,
-            error_rates=None if is_overruled else measured.error_rates,
+            error_rates=None if is_overruled or moved else measured.error_rates,
             flip_to=flip_to,
         )
         conclusion = Final.of(
@@ -95,6 +101,7 @@ class Diagnosis(Panel):
             measured.measured_on,
             is_overruled=is_overruled,
             stands_apart=agreement.stands_apart,
+            is_moved=moved is not None,
         )
         return cls(
             answer=Answer.of(agreement, conclusion),
@@ -103,7 +110,8 @@ class Diagnosis(Panel):
             final=conclusion,
             sum_table=None if final.abstained else SumTable.of(candidates, final),
             provenance=None if result is None else Provenance(result, is_other_search),
-            num_removed=num_removed,
+            strip=_strip(finals, reading.retrieval, has_two=info.standard is not None),
+            influence=Influence.of(candidates, final, moved) if result and candidates else None,
             overruled=reading.info.overruled_messages,
         )
 
@@ -111,3 +119,12 @@ class Diagnosis(Panel):
     def is_open(self) -> bool:
         """Whether there is a case to speak of."""
         return self.progress is not None or self.answer is not None
+
+
+def _strip(
+    finals: Mapping[Retrieval, FinalResult] | None, shown: Retrieval, *, has_two: bool
+) -> Strip | None:
+    """Return the strip of a run that has completed; a refused image has none."""
+    if not finals or shown not in finals or not finals[shown].probabilities:
+        return None
+    return Strip.of(finals, shown, has_two=has_two)

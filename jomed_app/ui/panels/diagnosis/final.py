@@ -23,6 +23,7 @@ class Final(Panel):
         measured: where the calibration comes from.
         is_measured: whether anything was measured for such an image; that nothing was is said
             unasked.
+        is_moved: whether the reader moved weights in it.
         bars: of all classes; None where the image was refused.
         shares: part of the answer -> how much of it that part is, in [0, 1], largest first; empty
             where a label of the index alone is named, for which only the nearest speak.
@@ -39,6 +40,7 @@ class Final(Panel):
     reader_alone: str | None
     index_only: str
     is_measured: bool = False
+    is_moved: bool = False
 
     @classmethod
     def of(
@@ -49,6 +51,7 @@ class Final(Panel):
         *,
         is_overruled: bool = False,
         stands_apart: bool = False,
+        is_moved: bool = False,
     ) -> Final:
         """Return the conclusion as it is shown.
 
@@ -58,14 +61,17 @@ class Final(Panel):
             measured_on: where the calibration comes from, in words; empty if never measured.
             is_overruled: whether the image is of a kind for which nothing was measured.
             stands_apart: whether readings or known diagnoses speak against the answer.
+            is_moved: whether the reader moved weights, so that nothing was measured of it.
         """
         named = None if final.abstained else final.prediction
         value = final.probabilities.get(named, 0.0) if named else 0.0
         names = ", ".join(final.index_only)
-        is_counted = bool(measured_on) and not is_overruled and not stands_apart
+        is_counted = bool(measured_on) and not (is_overruled or stands_apart or is_moved)
         measured = text.measured_words(measured_on)
         if measured_on and stands_apart:
             measured += f" {text.STANDS_APART}"
+        if is_moved:
+            measured = text.MOVED_NOTE
         return cls(
             prediction=named,
             probability=value,
@@ -75,7 +81,8 @@ class Final(Panel):
             shares=_shares(final) if final.probabilities else {},
             reader_alone=final.query_only_prediction,
             index_only=text.INDEX_ONLY.format(names=names) if names else "",
-            is_measured=bool(measured_on) and not is_overruled,
+            is_measured=bool(measured_on) and not (is_overruled or is_moved),
+            is_moved=is_moved,
         )
 
 

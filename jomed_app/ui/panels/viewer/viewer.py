@@ -48,6 +48,7 @@ def viewer_value(
     *,
     removed: frozenset[str] = frozenset(),
     order: tuple[CandidateResult, ...] | None = None,
+    sends_pictures: bool = True,
 ) -> dict[str, Any]:
     """Return everything the viewer component shows for one case.
 
@@ -57,10 +58,12 @@ def viewer_value(
         engine: source of candidate images and records.
         removed: ids that are shown as taken out.
         order: candidates of the full run, so that removed ones keep their place.
+        sends_pictures: False leaves out those that the page has already.
 
     Returns:
         JSON data. A pane whose `folded` is True is drawn once its line in the list is opened.
     """
+    held = frozenset() if sends_pictures else case.pictures_held
     current = {item.candidate_id: item for item in reading.candidates}
     shown = order if order is not None else reading.candidates
     consistency = reading.consistency
@@ -98,6 +101,9 @@ def viewer_value(
         differences = _differences(engine, counter, reading)
         other = CounterCase(engine.candidate(counter), final, differences)
         panes.append(_case_pane(case, engine, counter, "counter", text.COUNTER_TITLE, other))
+    for pane in panes:
+        if pane["id"] in held:
+            pane["image"] = ""
     return {
         "case": case.token,
         "frame": case.image.frame,

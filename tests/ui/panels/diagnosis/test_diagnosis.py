@@ -11,7 +11,7 @@ from jomed_app.ui import text
 from jomed_app.ui.panels.diagnosis.diagnosis import Diagnosis
 from jomed_app.ui.reading import Reading, reading_of
 from jomed_app.ui.templates import render
-from tests.ui.fake_engine import FakeInfo
+from tests.ui.fake_engine import FakeEngine, FakeInfo
 from tests.ui.hostile import assert_shown_as_text
 
 
@@ -71,12 +71,28 @@ def test_what_is_measured_is_that_of_the_search_that_is_shown(reading):
     assert "Measured on 30 others" in standard.final.measured
 
 
-@pytest.mark.parametrize(("count", "words"), [(1, "1 similar case."), (2, "2 similar cases.")])
-def test_a_diagnosis_without_candidates_is_said_to_be_a_what_if(reading, count, words):
-    html = render(Diagnosis.of(reading, FakeInfo(), num_removed=count))
-    assert f"What if: without {words}" in html
-    assert 'data-action="restore-all"' in html
-    assert "What if" not in render(Diagnosis.of(reading, FakeInfo()))
+@pytest.mark.parametrize(
+    ("moved", "words"),
+    [
+        ({"removed": {"case-1"}}, "without 1 similar case."),
+        ({"removed": {"case-1", "case-2"}}, "without 2 similar cases."),
+        ({"factors": {"case-1": 2.0}}, "1 weight changed."),
+    ],
+)
+def test_a_moved_answer_is_marked_and_has_no_measured_figure(result, moved, words):
+    changed = reading_of(FakeEngine().recompute(result, **moved))
+    column = Diagnosis.of(changed, FakeInfo())
+    html = render(column)
+    assert f"<b>Moved by you</b>: {words}" in html
+    assert 'tag-moved">moved by you</span>' in html
+    assert (column.agreement.error_rate, column.final.calibrated, column.answer.calibrated) == (
+        None, "", "",
+    )  # fmt: skip
+    assert text.MOVED_NOTE in html
+    assert "40 fake images" not in html
+    own = render(Diagnosis.of(reading_of(result), FakeInfo()))
+    assert "tag-moved" not in own
+    assert "40 fake images" in own
 
 
 def test_a_hostile_case_is_shown_as_text(result):
