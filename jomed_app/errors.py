@@ -86,6 +86,10 @@ class SessionError(JomedError):
     """A visitor's session cannot be told from another's."""
 
 
+class ReadError(JomedError):
+    """What a reader says of an image lacks something, or is none of the task's words."""
+
+
 class LineError(JomedError):
     """A case cannot wait for the model: too many do, or the server is being stopped."""
 

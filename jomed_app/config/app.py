@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from jomed_app.config.section import Section, Texts
+
+
+class StudyConfig(Section):
+    """Own read first: what the model says stays hidden until the reader has said it.
+
+    Attributes:
+        mode: off, offered by a button, or required of every case.
+        skip: whether one click shows everything at once, as for a demonstration.
+    """
+
+    mode: Literal["off", "offered", "required"] = "offered"
+    skip: bool = True
 
 
 class AppConfig(Section):
@@ -36,6 +50,7 @@ class AppConfig(Section):
         gpu_seconds: how long one case may hold the GPU that a Space lends; read there alone.
         metrics: whether a monitor may ask at /metrics, in the text format of Prometheus.
         drain_seconds: how long running cases may take once the server is told to stop.
+        study: own read first.
     """
 
     host: str = "127.0.0.1"
@@ -59,3 +74,4 @@ class AppConfig(Section):
     gpu_seconds: int = Field(default=60, ge=1, le=600)  # ours; the default of `spaces.GPU`
     metrics: bool = False
     drain_seconds: int = Field(default=8, ge=0, le=600)  # ours: Docker kills after 10 s
+    study: StudyConfig = StudyConfig()

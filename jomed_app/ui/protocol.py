@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jomed_app.data.records import CaseRecord
+from jomed_app.data.tasks.assessment import Assessment
 from jomed_app.types import Event, ImageRecord, OperatingPoint, Result, Retrieval
 
 
@@ -26,6 +27,22 @@ class TaskView(Protocol):
     @property
     def has_boxes(self) -> bool:
         """Whether findings are outlined at all."""
+
+    @property
+    def positive_label(self) -> str:
+        """Class of the two-class question; empty where there is none."""
+
+    @property
+    def finding(self) -> str:
+        """What a box encloses."""
+
+    @property
+    def descriptors(self) -> Mapping[str, tuple[str, ...]]:
+        """Descriptor -> values; empty where the task has none."""
+
+    @property
+    def assessment(self) -> Assessment:
+        """The scale on which a reader says how suspicious an image is."""
 
 
 class InfoView(Protocol):

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from jomed_app.types import FinalResult, ImageRecord, Result, Retrieval
 from jomed_app.ui.overwriting import overwrite, whole_arrays
+from jomed_app.ui.reading import Reading
+from jomed_app.ui.study.study import Studies, Study
 
 MAX_SESSIONS = 200  # ours: equals `state_session_capacity` of the server
 SECRET_COOKIE = "jomed_session"  # nosec B105  # a name; beside the session id, see `server.privacy.session_secret`
@@ -34,6 +36,7 @@ class Case:
         is_simulated: whether it is one of the shipped examples.
         anyway: whether the reader goes past checks that ask, for research.
         drawn_as: the diagnosis as which a shipped example was drawn; empty for any other image.
+        study: where the reader reads first; None where all is shown as it comes.
         kept_results: where results of a shipped example outlive the case; None for any other image.
     """
 
@@ -43,6 +46,7 @@ class Case:
     is_simulated: bool = False
     anyway: bool = False
     drawn_as: str = ""
+    study: Study | None = None
     kept_results: dict[Retrieval, Result] | None = None
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     retrieval: Retrieval = "joint"
@@ -76,6 +80,17 @@ class Case:
     def pictures_held(self) -> frozenset[str]:
         """Panes whose image was made, so that the page has it."""
         return frozenset(self._pictures)
+
+    @property
+    def is_hiding(self) -> bool:
+        """Whether something of the result is not for the reader yet; of a refusal nothing is."""
+        result = self.result
+        is_refused = result is not None and result.final.abstained and not result.candidates
+        return self.study is not None and self.study.is_open and not is_refused
+
+    def seen(self, reading: Reading) -> Reading:
+        """Return what of a reading the reader may see now."""
+        return self.study.up_to(reading) if self.study is not None and self.is_hiding else reading
 
     def finish(self, result: Result) -> None:
         """Hold what the run of the search that is shown came to."""
@@ -157,6 +172,7 @@ class CaseStore:
         self._lock = threading.Lock()
         self._cases: OrderedDict[str, tuple[float, Case]] = OrderedDict()
         self._searches: OrderedDict[str, Retrieval] = OrderedDict()
+        self.studies = Studies()
 
     def open(self, session: str, case: Case) -> None:
         """Make `case` the session's only case; the one before it is cancelled and forgotten."""
@@ -210,6 +226,7 @@ class CaseStore:
         with self._lock:
             self._forget(session)
             self._searches.pop(session, None)
+            self.studies.end(session)
 
     def sweep(self) -> None:
         """Forget the cases that were not touched within the lifetime."""

@@ -13,6 +13,8 @@ from PIL import Image
 
 from benchmarks.reliability.screens.layouts import LAYOUTS, draw_screen
 from jomed_app.data.records import CaseRecord
+from jomed_app.data.tasks import load_task
+from jomed_app.data.tasks.assessment import Assessment
 from jomed_app.errors import CancelledError, ImageError
 from jomed_app.inference.conclusion.what_if import moved_candidates
 from jomed_app.simulator.case import simulate_case
@@ -129,6 +131,12 @@ class FakeTask:
     question: str = "What is the diagnosis?"
     labels: tuple[str, ...] = LABELS
     has_boxes: bool = True
+    positive_label: str = "malignant"
+    finding: str = "lesion"
+    assessment: Assessment = field(default_factory=lambda: load_task("breast").assessment)
+    descriptors: dict[str, tuple[str, ...]] = field(
+        default_factory=lambda: load_task("breast").descriptors
+    )
 
 
 @dataclass(frozen=True)

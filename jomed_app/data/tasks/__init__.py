@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from jomed_app.data.tasks.assessment import SUSPICION, Assessment
 from jomed_app.errors import RecordError, first_fault
 
 FOLDER = Path(__file__).parent
@@ -38,6 +39,7 @@ class Task(BaseModel):
         has_boxes: whether an answer with a finding says where the finding is.
         descriptors: descriptor -> allowed values, in the order in which an answer names them.
         finding: what a box encloses.
+        assessment: the scale on which a reader says how suspicious an image is.
         simulator: name of the package's simulator that makes cases of this task; empty for none.
         modalities: DICOM (0008,0060) terms of the images that the task reads, such as US; empty
             where nothing is known of them.
@@ -62,6 +64,7 @@ class Task(BaseModel):
     has_boxes: bool = True
     descriptors: dict[str, tuple[str, ...]] = {}
     finding: str = "finding"
+    assessment: Assessment = SUSPICION
     simulator: Literal["", "breast_ultrasound"] = ""
     modalities: tuple[ModalityTerm, ...] = ()
     unit: str = "such images"
@@ -134,8 +137,8 @@ def load_task(name_or_path: str | Path) -> Task:
 def task_of_bundle(values: dict[str, Any]) -> Task:
     """Build the task that a bundle holds.
 
-    One that was sealed before tasks stated modalities takes those of the task of its name that
-    ships with the package, where there is one.
+    One that was sealed before tasks stated modalities, or an assessment, takes those of the task
+    of its name that ships with the package, where there is one.
 
     Args:
         values: as its file holds them.
@@ -144,9 +147,13 @@ def task_of_bundle(values: dict[str, Any]) -> Task:
         RecordError: as `task_from_dict`.
     """
     task = task_from_dict(values)
-    if task.modalities or not (FOLDER / f"{task.name}.toml").is_file():
+    if not (FOLDER / f"{task.name}.toml").is_file():
         return task
-    return task.model_copy(update={"modalities": load_task(task.name).modalities})
+    shipped = load_task(task.name)
+    missing: dict[str, Any] = {} if task.modalities else {"modalities": shipped.modalities}
+    if "assessment" not in task.model_fields_set:
+        missing["assessment"] = shipped.assessment
+    return task.model_copy(update=missing)
 
 
 def task_from_dict(values: dict[str, Any]) -> Task:

@@ -51,6 +51,7 @@ def open_case(
             is_simulated=is_simulated,
             drawn_as=drawn_as,
             retrieval=store.search(session, engine.info.opens_with),
+            study=store.studies.begin(session),
         )
         reading = Reading(info=image.info, retrieval=case.retrieval)
         value = viewer_value(case, reading, engine)
@@ -121,6 +122,7 @@ def _read_anew(
             drawn_as=case.drawn_as,
             anyway=anyway,
             retrieval=case.retrieval,
+            study=case.study,
         )
         reading = Reading(info=changed.image.info, retrieval=changed.retrieval)
         value = viewer_value(changed, reading, engine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -17,11 +18,13 @@ from jomed_app.ui.handlers.decoding import DECODED_AT_ONCE
 from jomed_app.ui.handlers.opening import Opening
 from jomed_app.ui.handlers.screen import Screen, closed, failure
 from jomed_app.ui.handlers.upload import refused_sentence, take_upload
+from jomed_app.ui.layout import study
 from jomed_app.ui.layout.requests import has_secret, require_secret, sent, session_of
 from jomed_app.ui.line import Line
 from jomed_app.ui.panels.viewer.region import region_wish
 from jomed_app.ui.protocol import ReadingEngine
 from jomed_app.ui.session import CaseStore
+from jomed_app.ui.study.handlers import shown_diagnosis, study_value
 from jomed_app.ui.templates import Panel, render
 from jomed_app.ui.uploads import UploadStore
 
@@ -42,13 +45,15 @@ class Parts:
     checks: gr.HTML
     viewer: gr.HTML
     panel: gr.HTML
+    study: gr.HTML
     held: gr.State
 
     @property
     def outputs(self) -> list[Any]:
         """All of them, in the order of `changes`."""
         return [
-            self.toolbar, self.status, self.banner, self.checks, self.viewer, self.panel, self.held
+            self.toolbar, self.status, self.banner, self.checks, self.viewer, self.panel,
+            self.study, self.held,
         ]  # fmt: skip
 
 
@@ -75,11 +80,16 @@ class Desk:
     opening: Opening | None
 
 
-def changes(screen: Screen, session: str) -> list[Any]:
-    """Return a screen as the parts of the page take it, and whose it is."""
-    parts = (screen.status, screen.banner, screen.checks, screen.viewer, screen.diagnosis)
+def _changes(desk: Desk, screen: Screen, session: str) -> list[Any]:
+    """Return a screen as the parts of the page take it, and whose it is.
+
+    The one way to the page: what a case under study hides is left out here and in `viewer_value`.
+    """
+    diagnosis = shown_diagnosis(desk.cases.get(session), screen.diagnosis)
+    parts = (screen.status, screen.banner, screen.checks, screen.viewer, diagnosis)
     state = {"busy": screen.is_busy, "case": screen.has_case, "run": screen.can_run}
-    return [state, *map(_shown, parts), session]
+    own = study_value(desk.engine, desk.cases, session, skip=desk.settings.study.skip)
+    return [state, *map(_shown, parts), own, session]
 
 
 def _shown(part: Panel | dict[str, Any] | None) -> Any:
@@ -92,6 +102,7 @@ def _shown(part: Panel | dict[str, Any] | None) -> Any:
 def wire(blocks: gr.Blocks, parts: Parts, desk: Desk) -> None:
     """Connect the page's events to the handlers."""
     engine, cases, outputs = desk.engine, desk.cases, parts.outputs
+    changes = partial(_changes, desk)
 
     def on_upload(event: gr.EventData, request: gr.Request) -> list[Any]:
         session = session_of(request)
@@ -204,11 +215,13 @@ def wire(blocks: gr.Blocks, parts: Parts, desk: Desk) -> None:
     viewer.case_restore(on_restore, None, outputs, **QUIET)
     panel.case_move(on_move, None, outputs, trigger_mode="always_last", **QUIET)
     panel.case_restore_all(on_restore_all, None, outputs, **QUIET)
+    study.wire(parts.study, desk.settings.study, engine, cases, changes, outputs)
 
 
 def _runner(desk: Desk, num_outputs: int) -> Any:
     """Return what reads a session's case in its turn, screen by screen."""
     engine, cases = desk.engine, desk.cases
+    changes = partial(_changes, desk)
 
     async def run(request: gr.Request) -> AsyncIterator[list[Any]]:
         session = session_of(request)
@@ -239,6 +252,6 @@ def _opener(desk: Desk, opening: Opening, num_outputs: int) -> Any:
         session = session_of(request)
         if not has_secret(request) or desk.cases.get(session) is not None:
             return [gr.skip()] * num_outputs
-        return changes(opening.open(desk.engine, desk.cases, session), session)
+        return _changes(desk, opening.open(desk.engine, desk.cases, session), session)
 
     return on_load

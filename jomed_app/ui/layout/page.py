@@ -20,6 +20,7 @@ from jomed_app.ui.layout.endpoint import add_api
 from jomed_app.ui.layout.events import Desk, Parts, wire
 from jomed_app.ui.layout.mount import ROOT
 from jomed_app.ui.layout.requests import session_of
+from jomed_app.ui.layout.study import study_part
 from jomed_app.ui.line import Line
 from jomed_app.ui.panels.diagnosis.diagnosis import Diagnosis
 from jomed_app.ui.panels.top.header import Header
@@ -30,6 +31,8 @@ from jomed_app.ui.panels.viewer.viewer import Viewer, empty_value
 from jomed_app.ui.panels.viewer.window import window_server
 from jomed_app.ui.protocol import ReadingEngine
 from jomed_app.ui.session import CaseStore
+from jomed_app.ui.study.handlers import read_only_when_shown
+from jomed_app.ui.study.study import Studies
 from jomed_app.ui.templates import as_gradio_template, render
 from jomed_app.ui.uploads import UploadStore
 
@@ -71,6 +74,7 @@ def build_ui(
     case_seconds = 60 * settings.session_minutes
     cases = store if store is not None else CaseStore(lifetime_s=case_seconds)
     files_sent = uploads if uploads is not None else UploadStore(Path(get_upload_folder()))
+    cases.studies = Studies(settings.study.mode)
     line = line if line is not None else Line(settings.max_queue)
     shown_examples = load_examples(examples)
     first = first_of(shown_examples)
@@ -80,7 +84,7 @@ def build_ui(
         analytics_enabled=False, delete_cache=(60, case_seconds), title=text.TITLE, fill_width=True
     )
     with blocks:
-        parts = _parts(engine, cases, settings, Toolbar.of(shown_examples))
+        parts = _parts(engine, cases, settings, Toolbar.of(shown_examples, settings.study.mode))
         wire(blocks, parts, desk)
         add_api(engine, line, files_sent)
 
@@ -124,12 +128,13 @@ def _parts(
         panel = gr.HTML(
             render(Diagnosis()),
             js_on_load=_script("diagnosis.js") + _script("save.js"),
-            server_functions=[save_server(engine, cases.by_token)],
+            server_functions=[save_server(engine, read_only_when_shown(cases.by_token))],
             elem_id="jomed-panel",
         )
+        study = study_part(_script("study.js"))
     seconds = 60 * settings.session_minutes
     held = gr.State("", time_to_live=seconds, delete_callback=_forget(cases))
-    return Parts(toolbar, status, banner, checks, viewer, panel, held)
+    return Parts(toolbar, status, banner, checks, viewer, panel, study, held)
 
 
 def _script(name: str) -> str:

@@ -26,6 +26,7 @@ class Candidate(Panel):
         can_remove: whether a button to remove or restore is offered.
         change: where it stands in the other search; None where there is one search only.
         differences: in which descriptors it differs from the patient's image, where known.
+        is_held_back: whether its reading waits for the reader's own.
     """
 
     candidate: CandidateResult
@@ -37,6 +38,7 @@ class Candidate(Panel):
     can_remove: bool
     change: RankChange | None
     differences: Differences | None = None
+    is_held_back: bool = False
 
     @classmethod
     def of(
@@ -51,6 +53,7 @@ class Candidate(Panel):
         can_remove: bool = False,
         change: RankChange | None = None,
         differences: Differences | None = None,
+        is_held_back: bool = False,
     ) -> Candidate:
         """Return the card of one candidate.
 
@@ -64,6 +67,7 @@ class Candidate(Panel):
             can_remove: whether it may be taken out, or put back.
             change: where it stands in the other search.
             differences: from the patient's image.
+            is_held_back: whether its reading waits for the reader's own.
         """
         said = candidate.prediction
         return cls(
@@ -76,6 +80,7 @@ class Candidate(Panel):
             can_remove=can_remove,
             change=change,
             differences=differences,
+            is_held_back=is_held_back,
         )
 
     @property

@@ -28,11 +28,25 @@ class Toolbar(Panel):
     """The buttons that act on a case; which of them can be pressed is up to toolbar.js."""
 
     examples: tuple[ExampleButton, ...]
+    offers_study: bool = False
 
     @classmethod
-    def of(cls, examples: Sequence[Example]) -> Toolbar:
-        """Return the toolbar with one button per example."""
-        return cls(tuple(ExampleButton(each.title, _thumbnail(each)) for each in examples))
+    def of(cls, examples: Sequence[Example], study: str = "off") -> Toolbar:
+        """Return the toolbar with one button per example.
+
+        Args:
+            examples: that ship with the app.
+            study: "offered" adds a button; "required" keeps the titles, which tell, for later.
+        """
+        titles = [
+            f"Example {number}" if study == "required" else each.title
+            for number, each in enumerate(examples, start=1)
+        ]
+        buttons = tuple(
+            ExampleButton(title, _thumbnail(each))
+            for title, each in zip(titles, examples, strict=True)
+        )
+        return cls(buttons, offers_study=study == "offered")
 
 
 def _thumbnail(example: Example) -> str:

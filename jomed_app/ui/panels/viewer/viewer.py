@@ -64,6 +64,9 @@ def viewer_value(
         JSON data. A pane whose `folded` is True is drawn once its line in the list is opened.
     """
     held = frozenset() if sends_pictures else case.pictures_held
+    reading, is_hiding = case.seen(reading), case.is_hiding
+    drawn_as = "" if is_hiding else case.drawn_as
+    order = None if is_hiding else order
     current = {item.candidate_id: item for item in reading.candidates}
     shown = order if order is not None else reading.candidates
     consistency = reading.consistency
@@ -73,7 +76,7 @@ def viewer_value(
     final = reading.final.prediction if reading.final and stands else None
     panes = [_query_pane(case, reading, engine.info.task.has_boxes)]
     measured = info_of(engine.info, case.retrieval)
-    search = search_value(case, reading, engine.info)
+    search = None if is_hiding else search_value(case, reading, engine.info)
     folded = folded_ids(shown, current, reading.final, {counter or "", decisive or ""})
     listed: list[FoldedCase] = []
     for item in shown:
@@ -89,6 +92,7 @@ def viewer_value(
             can_remove=reading.result is not None,
             change=RankChange.of(item, case.retrieval) if search else None,
             differences=_differences(engine, item.candidate_id, reading),
+            is_held_back=is_hiding,
         )
         title = text.OTHER_PATIENT.format(rank=item.rank)
         panes.append(_case_pane(case, engine, item.candidate_id, "candidate", title, card))
@@ -117,12 +121,12 @@ def viewer_value(
         "words": text.VIEWER_WORDS,
         "search": search,
         "findings": render(Findings.of(reading)),
-        "caption": _rendered(image_caption(case.drawn_as)),
+        "caption": _rendered(image_caption(drawn_as)),
         "others": _others(
             panes[1:],
             engine.info,
             reading.has_similar,
-            None if removed else readings_caption(case.drawn_as, reading),
+            None if removed else readings_caption(drawn_as, reading),
         ),
         "folded": render(Folded(tuple(listed))),
         "panes": panes,

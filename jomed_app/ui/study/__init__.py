@@ -1,0 +1,1 @@
+"""Own read first: the reader says it, then the page shows it, step by step."""
