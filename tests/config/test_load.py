@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -144,8 +145,8 @@ def test_every_key_can_be_overridden_with_its_own_default(write):
     defaults = config_to_dict(JomedConfig())
     overrides = []
     for key in keys_of(JomedConfig):
-        section, name = key.split(".")
-        overrides.append(f"{key}={json.dumps(defaults[section][name])}")
+        value = reduce(lambda table, name: table[name], key.split("."), defaults)
+        overrides.append(f"{key}={json.dumps(value)}")
     assert load_config(write(""), overrides) == JomedConfig()
 
 
