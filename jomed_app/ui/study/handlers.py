@@ -8,7 +8,7 @@ from typing import Any
 
 from jomed_app.errors import JomedError
 from jomed_app.ui import text
-from jomed_app.ui.handlers.removal import with_removed
+from jomed_app.ui.handlers.removal import Wish, with_moved
 from jomed_app.ui.handlers.screen import Screen, closed, failure
 from jomed_app.ui.panels.diagnosis.diagnosis import Diagnosis
 from jomed_app.ui.panels.study.bar import Bar
@@ -47,7 +47,7 @@ def shown_diagnosis(case: Case | None, diagnosis: Diagnosis | None) -> Panel | N
         return diagnosis
     if not case.study.shows(Step.ANSWER):
         return Hidden()
-    return replace(diagnosis, caption=None, provenance=None)
+    return replace(diagnosis, caption=None, provenance=None, influence=None)
 
 
 def study_value(
@@ -139,7 +139,7 @@ def _revealed(engine: ReadingEngine, case: Case, words: str) -> Screen:
     """Return the screen after a step; a case that is still being read is drawn by its run."""
     if case.result is None:
         return _with_state(case, Screen())
-    return with_removed(engine, case, case.removed, words)
+    return with_moved(engine, case, Wish(), words)
 
 
 def _with_state(case: Case | None, screen: Screen) -> Screen:
