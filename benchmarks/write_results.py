@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from benchmarks import README, RESULTS
 from benchmarks.blocks import replace_block
+from benchmarks.claims.evidence import evidence_of
 from benchmarks.claims.index import index_page, readme_table
 from benchmarks.experiments.align import report as align
 from benchmarks.experiments.fold_assignments import report as fold_assignments
@@ -32,6 +33,7 @@ from benchmarks.readers import report as readers
 from benchmarks.reliability import page as reliability
 from benchmarks.reliability.records import FOLDER as RECORDED_RUNS
 from benchmarks.speed import report as speed
+from jomed_app.evaluation.report.evidence import write_evidence
 from jomed_app.evaluation.report.pages.costs import costs_page
 from jomed_app.evaluation.report.pages.questions import vqa_page
 from jomed_app.evaluation.report.pages.task import (
@@ -121,11 +123,12 @@ def keep_run(run: Path, kept: KeptReports, measured: Measured) -> list[str]:
 
 
 def write_pages(results: Path, readme: Path | None = None) -> list[Path]:
-    """Write every page that the kept reports make, their pictures, the index, the README's table.
+    """Write all that the kept reports make: pages, pictures, index, the README's table, evidence.
 
     Args:
         results: folder of the pages; reports lie in `reports/` in it, pictures in `pictures/`.
-        readme: a page with the marks of the block `results`, or None.
+        readme: a page with the marks of the block `results`, or None; `assets/` beside it takes
+            the lines that the app's own page shows.
 
     Returns:
         The pages, the index last.
@@ -143,6 +146,7 @@ def write_pages(results: Path, readme: Path | None = None) -> list[Path]:
         (results / f"{name}.md").write_text(text, encoding="utf-8")
     if readme is not None:
         replace_block(readme, BLOCK, readme_table(kept))
+        write_evidence(evidence_of(kept), readme.parent / "assets")
         recorded = reliability.page(results / RECORDED_RUNS.name)
         (results.parent / "reliability.md").write_text(recorded, encoding="utf-8")
     return [results / f"{name}.md" for name in pages]

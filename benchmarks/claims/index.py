@@ -100,9 +100,6 @@ def index_page(kept: KeptReports, pages: Sequence[str]) -> str:
         kept: the reports that all figures come from.
         pages: names of the pages that there are beside it.
     """
-    notes = dict.fromkeys(
-        (measured.bundle, measured.note) for measured in map(kept.measured, kept.names("*"))
-    )
     claims = [(claim, claim.make(kept)) for claim in CLAIMS]
     asked = [
         [
@@ -116,13 +113,21 @@ def index_page(kept: KeptReports, pages: Sequence[str]) -> str:
     asked_pages = {f"{page}.md" for _, page, _ in QUESTIONS}
     return fill(
         Path(__file__).with_name("index.md.jinja"),
-        notes=[(bundle, note) for bundle, note in notes if bundle and note],
+        notes=notes_of(kept),
         claims=[
             (claim.title, claim.text, _claim_table(kept, rows)) for claim, rows in claims if rows
         ],
         pages=[page for page in pages if page not in asked_pages],
         asked=table(["question", "page", "decision"], asked, words=(0, 1, 2)) if asked else "",
     )
+
+
+def notes_of(kept: KeptReports) -> list[tuple[str, str]]:
+    """Return what must be known of the bundles and runs that lines were measured with."""
+    notes = dict.fromkeys(
+        (measured.bundle, measured.note) for measured in map(kept.measured, kept.names("*"))
+    )
+    return [(bundle, note) for bundle, note in notes if bundle and note]
 
 
 def readme_table(kept: KeptReports) -> str:

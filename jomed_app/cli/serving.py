@@ -121,7 +121,7 @@ def _load(bundle: Path, index: Path, precision: str, on_load: OnLoad) -> Engine:
 
 def _shelf(engine: Engine, bundle: Path, settings: AppConfig, *, has_login: bool) -> Shelf:
     """Return what the pages beside the reading page speak of."""
-    from jomed_app.ui.panels.pages.shelf import Shelf, read_card, read_notice
+    from jomed_app.ui.panels.pages.shelf import Shelf, read_card, read_kept, read_notice
 
     manifest, card = read_card(bundle)
     notice, licence = read_notice()
@@ -134,6 +134,7 @@ def _shelf(engine: Engine, bundle: Path, settings: AppConfig, *, has_login: bool
         card=card,
         notice=notice,
         licence=licence,
+        evidence=read_kept(),
         has_login=has_login,
     )
 

@@ -17,6 +17,7 @@ from jomed_app.imaging.decoder import DecodeLimits, decoder_pool
 from jomed_app.server.drain import Drain
 from jomed_app.server.health import Health, decoder_faults
 from jomed_app.server.metrics import CountedEngine, Metrics
+from jomed_app.server.pages.failures import FailureReading
 from jomed_app.server.pages.routes import Pages
 from jomed_app.server.shell import Gate, build_shell
 from jomed_app.server.upload_folder import upload_folder
@@ -196,7 +197,7 @@ def serve(
             metrics.watch("uploads", "Files that wait for their case", lambda: len(uploads))
             metrics.watch_decoders(lambda: decoder_pool(settings).health())
         blocks = build_ui(engine, settings, store=cases, uploads=uploads, line=line)
-        pages = None if shelf is None else Pages(shelf)
+        pages = None if shelf is None else Pages(shelf, FailureReading(engine, line))
         server = page_server(
             blocks,
             settings,

@@ -14,7 +14,12 @@ DISCLAIMER_MORE = "Do not use for diagnosis. Do not upload patient-identifying i
 ACCEPTED = (
     ".dcm,.dicom,.dic,.png,.jpg,.jpeg,.tif,.tiff,application/dicom,image/png,image/jpeg,image/tiff"
 )
-PAGES = {"./": "Read", "about": "About"}  # address -> name
+PAGES = {
+    "./": "Read",
+    "evidence": "Evidence",
+    "collection": "Collection",
+    "about": "About",
+}  # address -> name
 PAPERS = {  # title -> where it lies; plain links, nothing is fetched
     "JOMED: similar cases, read jointly (later named CLARE)": "https://arxiv.org/abs/2508.17394",
     "LoGra-Med: alignment by graphs (later ExGra-Med)": "https://arxiv.org/abs/2410.02615",

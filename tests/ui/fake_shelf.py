@@ -9,7 +9,7 @@ from jomed_app.config import AppConfig
 from jomed_app.inference.calibration.profile import read_profile
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.manifest import read_manifest
-from jomed_app.ui.panels.pages.shelf import ROOT, Shelf, read_card, read_notice
+from jomed_app.ui.panels.pages.shelf import ROOT, Shelf, read_card, read_kept, read_notice
 
 BUNDLE = ROOT / "assets" / "bundle"
 INDEX = ROOT / "index" / "simulated"
@@ -36,4 +36,5 @@ def shipped_shelf(info: Any, settings: AppConfig | None = None, index: Path = IN
         card=card,
         notice=notice,
         licence=licence,
+        evidence=read_kept(),
     )

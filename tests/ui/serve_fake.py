@@ -22,6 +22,7 @@ from jomed_app.config import AppConfig
 from jomed_app.imaging import read_image
 from jomed_app.server.drain import Drain
 from jomed_app.server.health import Health
+from jomed_app.server.pages.failures import FailureReading
 from jomed_app.server.pages.routes import Pages
 from jomed_app.server.run import page_server
 from jomed_app.server.shell import Gate, gate_of_environment
@@ -129,7 +130,7 @@ def main(folder: Path, drain_s: float = 0, gate: Gate | None = None, opens: bool
         drain.begin()
 
     threading.Thread(target=end_with_the_input, daemon=True).start()
-    pages = Pages(shipped_shelf(info, SETTINGS))
+    pages = Pages(shipped_shelf(info, SETTINGS), FailureReading(engine, line, count=5))
     server = page_server(
         blocks, SETTINGS, health, drain, store, uploads, on_start, gate, pages=pages
     )

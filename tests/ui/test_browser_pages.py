@@ -61,3 +61,20 @@ def test_keys_alone_reach_the_content(visit, site):
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
     page.wait_for_function("location.hash === '#content'")
+
+
+def test_the_failures_are_read_when_asked_for_and_shown_as_simulated(visit, site):
+    page = visit().page
+    page.goto(f"{site.url}evidence")
+    part = page.locator("[data-part=failures]")
+    page.wait_for_selector("[data-part=failures][data-state=idle]")
+    page.focus("[data-part=failures] button")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-part=failures][data-state=over]")
+    assert " of 5 answers are wrong" in part.inner_text()
+    assert page.locator(".failure img").count() == page.locator(".failure").count() > 0
+    for each in page.locator(".failure").all_inner_texts():
+        assert "simulated, seed 9300" in each
+    assert page.evaluate("document.activeElement !== document.body")
+    page.click("summary:has-text('Reader')")
+    assert "level" in page.inner_text("details[open]")

@@ -13,7 +13,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from jomed_app.server.pages.failures import FailureReading
 from jomed_app.ui.panels.pages.about import AboutPage
+from jomed_app.ui.panels.pages.collection import CollectionPage
+from jomed_app.ui.panels.pages.evidence import EvidencePage
 from jomed_app.ui.panels.pages.shelf import Shelf
 from jomed_app.ui.templates import render
 
@@ -25,21 +28,44 @@ class Pages:
 
     Args:
         shelf: what they speak of.
+        failures: reads simulated cases when somebody asks for it.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, failures: FailureReading) -> None:
         self.shelf = shelf
+        self.failures = failures
 
     @cached_property
     def about(self) -> str:
         """The page, whole."""
         return render(AboutPage(self.shelf))
 
+    @cached_property
+    def collection(self) -> str:
+        """The page, whole; the map and the near-duplicates are worked out here."""
+        return render(CollectionPage.of(self.shelf))
+
+    @cached_property
+    def evidence(self) -> str:
+        """The page, without the failures: those are asked for by its script."""
+        return render(EvidencePage(self.shelf))
+
     def routes(self) -> list[Route]:
         """Return the routes; each must be listed in `privacy.routes.OPEN`."""
 
         async def about(request: Request) -> Response:
             return HTMLResponse(await run_in_threadpool(lambda: self.about))
+
+        async def collection(request: Request) -> Response:
+            return HTMLResponse(await run_in_threadpool(lambda: self.collection))
+
+        async def evidence(request: Request) -> Response:
+            return HTMLResponse(await run_in_threadpool(lambda: self.evidence))
+
+        async def failures(request: Request) -> Response:
+            if request.method == "POST":
+                self.failures.start()
+            return HTMLResponse(render(self.failures.state))
 
         async def style(request: Request) -> Response:
             return Response(_static(*STYLES), media_type="text/css")
@@ -49,6 +75,9 @@ class Pages:
 
         return [
             Route("/about", about),
+            Route("/collection", collection),
+            Route("/evidence", evidence),
+            Route("/evidence/failures", failures, methods=["GET", "POST"]),
             Route("/pages.css", style),
             Route("/pages.js", script),
         ]

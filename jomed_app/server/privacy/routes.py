@@ -17,6 +17,9 @@ from jomed_app.server.refusal import refuse
 OPEN: Mapping[str, str] = {
     "/": "the page",
     "/about": "what this is, the bundle's card, licences, privacy",
+    "/collection": "which known cases are searched: counts, a map, commands",
+    "/evidence": "measured figures, with intervals and commands",
+    "/evidence/failures": "simulated cases that the model here answered wrongly; has them read",
     "/pages.css": "style of the pages beside the reading page, from the installation",
     "/pages.js": "their script, from the installation",
     "/healthz": "probe: does the server live",

@@ -16,3 +16,26 @@ document.addEventListener('click', (event) => {
   try { window.localStorage.setItem(KEY, isLight ? 'light' : 'dark'); } catch (error) { /* not kept then */ }
   paint();
 });
+
+// The failures are asked for once the page is there, and again while they are being read.
+const NEWS_MS = 1000;
+async function failures(method) {
+  const part = document.querySelector('[data-part="failures"]');
+  if (!part) return;
+  try {
+    const answer = await fetch('evidence/failures', method === 'POST' ? { method, body: '{}' } : {});
+    if (!answer.ok) throw new Error(String(answer.status));
+    const parsed = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    const news = parsed.querySelector('[data-part="failures"]');
+    const hadFocus = part.contains(document.activeElement);
+    part.replaceWith(news);
+    if (hadFocus) { news.tabIndex = -1; news.focus(); }
+    if (news.dataset.state === 'running') setTimeout(() => failures('GET'), NEWS_MS);
+  } catch (error) {
+    part.textContent = 'This server did not answer; load the page again.';
+  }
+}
+document.addEventListener('DOMContentLoaded', () => failures('GET'));
+document.addEventListener('click', (event) => {
+  if (event.target.closest('[data-action="failures"]')) failures('POST');
+});

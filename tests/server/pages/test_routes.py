@@ -12,11 +12,13 @@ from jomed_app.config import AppConfig
 from jomed_app.server.drain import Drain
 from jomed_app.server.gate.accounts import Accounts
 from jomed_app.server.health import Health
+from jomed_app.server.pages.failures import FailureReading
 from jomed_app.server.pages.routes import Pages
 from jomed_app.server.shell import Gate, build_shell
 from jomed_app.ui import text
+from jomed_app.ui.line import Line
 from jomed_app.ui.uploads import UploadStore
-from tests.ui.fake_engine import FakeInfo
+from tests.ui.fake_engine import FakeEngine, FakeInfo
 from tests.ui.fake_shelf import shipped_shelf
 
 BESIDE = [each for each in text.PAGES if each != "./"]
@@ -33,7 +35,7 @@ def client(tmp_path_factory):
             Drain(1),
             UploadStore(tmp_path_factory.mktemp("uploads")),
             gate,
-            pages=Pages(shipped_shelf(FakeInfo())),
+            pages=Pages(shipped_shelf(FakeInfo()), FailureReading(FakeEngine(), Line(2), count=3)),
         )
         return TestClient(shell, base_url="http://127.0.0.1")
 
@@ -71,3 +73,17 @@ def test_a_server_without_pages_answers_as_before(tmp_path):
         AppConfig(), Health("b", "i", is_ready=lambda: True), Drain(1), UploadStore(tmp_path)
     )
     assert TestClient(shell, base_url="http://127.0.0.1").get("/about").status_code == 404
+
+
+def test_the_failures_are_read_once_and_told_as_they_come(client):
+    """The fake engine answers every case alike; the cases are the simulator's own."""
+    with client() as here:
+        assert 'data-state="idle"' in here.get("/evidence/failures").text
+        assert "Read 3 simulated cases now" in here.get("/evidence/failures").text
+        assert here.post("/evidence/failures", json={}).status_code == 200
+        while 'data-state="over"' not in (said := here.get("/evidence/failures").text):
+            assert 'data-state="running"' in said
+        wrong = said.count('<li class="failure">')
+        assert f"{wrong} of 3 answers are wrong" in said
+        assert said.count("data:image/png") == wrong
+        assert here.post("/evidence/failures", json={}).text == said, "once"

@@ -9,6 +9,7 @@ from typing import Any
 
 from jomed_app.config import AppConfig
 from jomed_app.errors import BundleError
+from jomed_app.evaluation.report.evidence import Evidence, read_evidence
 from jomed_app.inference.calibration.profile import Profile
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.storage.bundle import BundleManifest, open_bundle
@@ -32,6 +33,7 @@ class Shelf:
         notice: whose work the weights rest on, as the installation states it.
         licence: name of the app's licence, from the installation's own file.
         has_login: whether visitors log in.
+        evidence: lines of the kept reports; None where the installation has none.
     """
 
     info: Any
@@ -43,6 +45,7 @@ class Shelf:
     notice: str = ""
     licence: str = ""
     has_login: bool = False
+    evidence: Evidence | None = None
 
     @property
     def profile(self) -> Profile:
@@ -71,3 +74,12 @@ def read_notice(root: Path = ROOT) -> tuple[str, str]:
     title = [line.strip() for line in lines if line.strip()][:2]
     said = notice.read_text(encoding="utf-8") if notice.is_file() else ""
     return said, ", ".join(title)
+
+
+def read_kept(root: Path = ROOT) -> Evidence | None:
+    """Return the lines of the kept reports that an installation ships; None without them.
+
+    Raises:
+        RecordError: if the file does not follow its schema.
+    """
+    return read_evidence(root / "assets")

@@ -1,0 +1,45 @@
+"""The command that measures a kept report again.
+
+RUN is the folder of a trained run, DIR a prepared public set; neither is part of the repository.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+EXPERIMENTS = "python -m benchmarks.experiments"
+# Name of a kept report -> command; the first that fits counts.
+COMMANDS = {
+    "*.report.gap": f"{EXPERIMENTS}.rerankers.run RUN",
+    "*.fold_seeds": f"{EXPERIMENTS}.fold_assignments.run RUN",
+    "*.report*": "python -m jomed_app measure RUN",
+    "vqa.*": "python -m jomed_app train questions --config FILE --out RUN",
+    "*.costs": "python -m jomed_app costs RUN",
+    "align": f"{EXPERIMENTS}.align.run --data DIR --run RUN",
+    "answer": "python -m benchmarks.speed.answer --out docs/results",
+    "joint": f"{EXPERIMENTS}.retriever_options.run RUN",
+    "localise": f"{EXPERIMENTS}.localise.run RUN --data DIR",
+    "number_types": f"{EXPERIMENTS}.number_types.run --data DIR",
+    "readers": "python -m benchmarks.readers.run --out docs/results",
+    "reading": f"{EXPERIMENTS}.reading_ways.run RUN",
+    "recipes": f"{EXPERIMENTS}.recipes.run RUN OTHER --data DIR",
+    "resolution": f"{EXPERIMENTS}.resolution.run RUN --data DIR",
+    "rewards": f"{EXPERIMENTS}.reward_options.run RUN --data DIR",
+    "simulator": f"{EXPERIMENTS}.simulator.compare REAL_SET",
+    "towers": f"{EXPERIMENTS}.towers.run --data DIR",
+}
+
+
+def command_of(report: str) -> str:
+    """Return the command that measures a report.
+
+    Args:
+        report: its name.
+
+    Raises:
+        KeyError: if none is listed.
+    """
+    for pattern, command in COMMANDS.items():
+        if fnmatchcase(report, pattern):
+            return command
+    raise KeyError(f"COMMANDS must say what measures '{report}' again, found nothing; add it")
