@@ -35,8 +35,10 @@ DOORS = {
     "onnx": ("training/base_weights/dinov2_small.py",),
     "onnxruntime": ("imaging/content/text.py",),
     "cryptography": ("storage/signature.py",),
-    "faiss": ("retrieval/store.py",),
-    "pymilvus": ("retrieval/store.py",),
+    "faiss": ("retrieval/stores/faiss_file.py",),
+    "pymilvus": ("retrieval/stores/milvus.py",),
+    "psycopg": ("retrieval/stores/postgres.py",),
+    "pgvector": ("retrieval/stores/postgres.py",),
     "gradio": ("ui/layout/", "ui/gradio_memory.py"),
     "starlette": ("server/",),
     "fastapi": ("server/",),
@@ -67,7 +69,7 @@ IMPORT_TIME_CALLS = {
     "set", "tuple", "struct", "bool_",
     "dict", "range", "len", "sorted", "sum", "min", "max", "frozen", "auto", "MappingProxyType",
     "joinpath", "files", "isdisjoint", "keys", "values", "items", "fromkeys", "join", "split",
-    "no_grad", "inference_mode", "device", "array", "float32", "overload",
+    "no_grad", "inference_mode", "device", "array", "empty", "float32", "overload",
     "float64", "int32", "list_", "map_", "schema", "string",
 }  # fmt: skip
 NOT_AT_IMPORT = {"TYPE_CHECKING", "__name__ == '__main__'"}
@@ -313,7 +315,7 @@ def test_a_breach_is_found(module, check, key, text):
     [
         (floor_faults, "inference/x.py", "from jomed_app.retrieval.index import CandidateIndex"),
         (floor_faults, "data/x.py", "from jomed_app.data.records import CaseRecord"),
-        (door_faults, "retrieval/store.py", "import faiss"),
+        (door_faults, "retrieval/stores/faiss_file.py", "import faiss"),
         (door_faults, "imaging/dicom/image.py", "import pydicom"),
         (import_time_faults, "data/x.py", "import logging\nlogger = logging.getLogger(__name__)"),
         (import_time_faults, "data/x.py", "KEY = lambda x: open(x)"),

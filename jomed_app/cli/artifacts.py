@@ -57,8 +57,17 @@ def index_build(
     ] = None,
     labels: Annotated[Path | None, typer.Option(help="its table of labels, CSV")] = None,
     key: Annotated[Path | None, typer.Option(help="secret of its pseudonyms")] = None,
+    store: Annotated[
+        str, typer.Option(help="who keeps the vectors: faiss, milvus:ADDRESS or postgresql://...")
+    ] = "faiss",
+    search: Annotated[
+        str, typer.Option(help="exact, approximate, or auto: approximate above 100,000 cases")
+    ] = "auto",
 ) -> None:
     """Index a corpus with the bundle's frozen encoders."""
+    from jomed_app.retrieval.stores.choice import StoreChoice
+
+    kept_in = StoreChoice.parse(store, search)
     if from_dicom is not None:
         if labels is None or key is None or corpus or data:
             raise RecordError(
@@ -77,7 +86,9 @@ def index_build(
 
     folder, records, encoder = corpus_and_encoder(chosen, task, split, new_labels, bundle)
     with show_progress("index") as on_progress:
-        build_index(records, folder, encoder, out, name=out.name, on_progress=on_progress)
+        build_index(
+            records, folder, encoder, out, name=out.name, on_progress=on_progress, store=kept_in
+        )
 
 
 @index_app.command("add")

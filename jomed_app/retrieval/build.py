@@ -21,7 +21,7 @@ from jomed_app.retrieval.case_image import read_case_image
 from jomed_app.retrieval.index import CandidateIndex
 from jomed_app.retrieval.manifest import HEADS
 from jomed_app.retrieval.search import CaseEncoder
-from jomed_app.retrieval.store import StoreKind
+from jomed_app.retrieval.stores.choice import MOST_COMPARED, StoreChoice
 from jomed_app.retrieval.write import (
     QUERIES_FILE,
     EncodedCases,
@@ -47,8 +47,7 @@ def build_index(
     batch_size: int = 32,
     on_progress: OnProgress | None = None,
     source: str | None = None,
-    store: StoreKind = "faiss",
-    store_uri: str = "",
+    store: StoreChoice | None = None,
 ) -> CandidateIndex:
     """Encode a corpus and write its index; an older index at `out` is replaced at the very end.
 
@@ -62,8 +61,7 @@ def build_index(
         batch_size: images encoded at once.
         on_progress: called with (cases done, cases in all) after each batch.
         source: where the cases come from, in words; made from their provenance when left out.
-        store: faiss for files in `out`; milvus for a collection at `store_uri`.
-        store_uri: address of a Milvus server or path of a local `.db` file.
+        store: where vectors live and how they are searched; faiss in `out` when left out.
 
     Returns:
         The index, opened from `out`.
@@ -72,7 +70,7 @@ def build_index(
         RecordError: if a case id repeats, an image is missing or contradicts its record, or fewer
             than two groups are there.
         IndexMismatchError: if `out` holds something else, or the encoder breaks its protocol.
-        ConfigError: if the Milvus store cannot be used.
+        ConfigError: if the store cannot be used.
     """
     out = out.resolve()
     require_free(out)
@@ -81,7 +79,7 @@ def build_index(
     sampled = _sample_ids([record.case_id for record in ordered])
     rows = _encode(ordered, folder, encoder, sampled, thumb_px, batch_size, on_progress)
     text = source if source is not None else _describe(ordered)
-    settings = IndexSettings(name or out.name, thumb_px, text, store, store_uri)
+    settings = IndexSettings(name or out.name, thumb_px, text, store or StoreChoice())
     write_index(rows, encoder, out, settings)
     return CandidateIndex.load(out, encoder.fingerprint)
 
@@ -96,7 +94,6 @@ def add_to_index(
     batch_size: int = 32,
     on_progress: OnProgress | None = None,
     source: str | None = None,
-    store_uri: str | None = None,
 ) -> CandidateIndex:
     """Encode new cases only and write old and new as one index, as if built together.
 
@@ -109,7 +106,6 @@ def add_to_index(
         batch_size: images encoded at once.
         on_progress: called with (new cases done, new cases in all) after each batch.
         source: words on the new cases, put after the old ones.
-        store_uri: as in `build_index`; the older index's own when left out.
 
     Returns:
         The new index, opened.
@@ -129,10 +125,18 @@ def add_to_index(
     new = _encode(ordered, folder, encoder, sampled, thumb_px, batch_size, on_progress)
     rows = _merge(old, new, sampled)
     text = "; ".join([old.info.source, source if source is not None else _describe(ordered)])
-    uri = old.store_uri if store_uri is None else store_uri
-    settings = IndexSettings(old.info.name, thumb_px, text, old.info.store, uri)
+    settings = IndexSettings(old.info.name, thumb_px, text, _store_of(old))
+    old.close()
     write_index(rows, encoder, target, settings)
     return CandidateIndex.load(target, encoder.fingerprint)
+
+
+def _store_of(old: CandidateIndex) -> StoreChoice:
+    """The same engine; an approximate search stays one, and an exact one that was asked for."""
+    if old.info.recall is not None:
+        return StoreChoice(old.info.store, old.store_uri, "approximate")
+    is_wish = old.info.count > MOST_COMPARED
+    return StoreChoice(old.info.store, old.store_uri, "exact" if is_wish else "auto")
 
 
 def _encode(

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from jomed_app.data.records import CaseRecord
 from jomed_app.errors import ConfigError, IndexMismatchError, RecordError
 from jomed_app.retrieval.search import Hit, relative_scores
-from jomed_app.retrieval.store import FaissStore, VectorStore
+from jomed_app.retrieval.stores.faiss_file import FaissStore
+from jomed_app.retrieval.stores.protocol import NO_ROWS, Rows, VectorStore
 from jomed_app.types import Head
 
 
@@ -79,7 +80,9 @@ class CorpusView:
         exclude_groups: Collection[str] = frozenset(),
         exclude_labels: Collection[str] = frozenset(),
     ) -> list[Hit]:
-        """Return the k candidates of highest inner product in one head, exactly.
+        """Return the k candidates of highest inner product in one head.
+
+        Exactly, unless the store says that it is approximate.
 
         Args:
             vector: (D,) query vector of this head.
@@ -133,6 +136,11 @@ class CorpusView:
         hits = self.search(vector, head, 1, exclude_ids, exclude_groups, {label})
         return hits[0] if hits else None
 
+    def close(self) -> None:
+        """Let go of the vectors, and of a server that keeps them; nothing is searched after."""
+        for store in self._stores.values():
+            store.close()
+
     def candidate(self, candidate_id: str) -> CaseRecord:
         """Return a candidate's record; its boxes are px of the original image.
 
@@ -157,19 +165,20 @@ class CorpusView:
         self, exclude_ids: Collection[str], exclude_groups: Collection[str]
     ) -> tuple[str, ...]:
         """Ids of all candidates that are not left out, sorted."""
-        rows_out = self._rows_out(exclude_ids, exclude_groups, ())
+        rows_out = set(self._rows_out(exclude_ids, exclude_groups, ()).tolist())
         return tuple(name for row, name in enumerate(self._row_of) if row not in rows_out)
 
     def _rows_out(
         self, ids: Collection[str], groups: Collection[str], labels: Collection[str]
-    ) -> set[int]:
-        rows = {self._row_of[candidate_id] for candidate_id in ids if candidate_id in self._row_of}
-        for group in groups:
-            if group:
-                rows.update(self._rows_of_group.get(group, ()))
-        for label in labels:
-            rows.update(self._rows_of_label.get(label, ()))
-        return rows
+    ) -> Rows:
+        """The rows that are left out, distinct and ascending."""
+        named = [self._row_of[case_id] for case_id in ids if case_id in self._row_of]
+        parts = [
+            np.array(named, dtype=np.int64),
+            *(self._rows_of_group.get(group, NO_ROWS) for group in groups if group),
+            *(self._rows_of_label.get(label, NO_ROWS) for label in labels),
+        ]
+        return np.unique(np.concatenate(parts))
 
     def _row(self, candidate_id: str) -> int:
         try:
@@ -181,9 +190,9 @@ class CorpusView:
             ) from None
 
 
-def rows_by(keys: Sequence[str]) -> dict[str, list[int]]:
+def rows_by(keys: Sequence[str]) -> dict[str, Rows]:
     """Key -> the rows that have it, ascending."""
     rows: dict[str, list[int]] = {}
     for row, key in enumerate(keys):
         rows.setdefault(key, []).append(row)
-    return rows
+    return {key: np.array(each, dtype=np.int64) for key, each in rows.items()}

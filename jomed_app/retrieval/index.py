@@ -26,12 +26,13 @@ from jomed_app.retrieval.manifest import (
     read_manifest,
 )
 from jomed_app.retrieval.similarity import SimilarityScale, measure_similarity
-from jomed_app.retrieval.store import STORES, StoreKind, VectorStore
+from jomed_app.retrieval.stores.choice import STORES
+from jomed_app.retrieval.stores.protocol import StoreKind, VectorStore
 from jomed_app.types import Head
 
 
 def store_file(head: Head, kind: StoreKind) -> str:
-    """Return the name of a head's file: `image.faiss`, or `image.milvus` holding a reference."""
+    """Return the name of a head's file: `image.faiss`, or, holding a reference, `image.milvus`."""
     return f"{head}.{kind}"
 
 
@@ -110,7 +111,7 @@ class CandidateIndex(CorpusView):
 
     @property
     def store_uri(self) -> str:
-        """Address of a Milvus store; empty when the vectors are in the folder."""
+        """Address of a server that keeps the vectors; empty when the vectors are in the folder."""
         return self._stores["image"].uri
 
     def image(self, candidate_id: str) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from jomed_app.errors import IndexMismatchError
-from jomed_app.retrieval.store import StoreKind
+from jomed_app.retrieval.stores.protocol import StoreKind
 from jomed_app.storage.durable import left_aside
 from jomed_app.storage.sealing import (
     SealedManifest,
@@ -53,6 +53,11 @@ class IndexManifest(SealedManifest):
         "indexes that read every image whole, without a look for a region",
     )
 
+    recall: dict[Head, float] | None = Field(
+        default=None,
+        description="share of the ten best cases that an approximate search finds, over the "
+        "sampled queries; None where every case is compared",
+    )
     calibrated: dict[str, JsonValue] = Field(
         default_factory=dict,
         description="fingerprint of a bundle -> the profile fitted with it to these very cases; "
@@ -65,6 +70,8 @@ class IndexManifest(SealedManifest):
         values: dict[str, Any] = handler(self)
         if self.regions is None:
             values.pop("regions", None)
+        if self.recall is None:
+            values.pop("recall", None)
         if not self.calibrated:
             values.pop("calibrated", None)
         return values

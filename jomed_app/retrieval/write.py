@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ from jomed_app.retrieval.candidates import write_candidates, write_thumbs
 from jomed_app.retrieval.index import store_file
 from jomed_app.retrieval.manifest import HEADS, IndexManifest
 from jomed_app.retrieval.search import CaseEncoder
-from jomed_app.retrieval.store import FaissStore, MilvusStore, StoreKind, VectorStore
+from jomed_app.retrieval.stores.choice import StoreChoice
 from jomed_app.storage.durable import clear_interrupted, require_writable, whole_folder
 from jomed_app.storage.sealing import MANIFEST_FILE, hash_folder, write_sealed
 from jomed_app.types import Head, RegionSource
@@ -62,8 +61,7 @@ class IndexSettings:
     name: str
     thumb_px: int
     source: str
-    store: StoreKind
-    store_uri: str
+    store: StoreChoice
 
 
 def write_index(
@@ -87,10 +85,13 @@ def write_index(
     with whole_folder(out) as partial:
         vectors = {head: np.stack(rows.vectors[head]) for head in HEADS}
         quantiles = _similarity_quantiles(rows, vectors)
+        recall: dict[Head, float] = {}
         for head in HEADS:
-            store = _new_store(settings, encoder.dim, head)
-            store.add(vectors[head])
-            (partial / store_file(head, settings.store)).write_bytes(store.dump())
+            queries = np.stack([rows.queries[query][head] for query in sorted(rows.queries)])
+            store, found = settings.store.keep(head, vectors[head], queries)
+            if found is not None:
+                recall[head] = round(found, 4)
+            (partial / store_file(head, settings.store.kind)).write_bytes(store.dump())
             store.close()
         write_candidates(partial, rows.records, rows.image_hashes)
         write_thumbs(partial, rows.jpegs)
@@ -100,7 +101,8 @@ def write_index(
             name=settings.name,
             encoder_fingerprint=encoder.fingerprint,
             dim=encoder.dim,
-            store=settings.store,
+            store=settings.store.kind,
+            recall=recall or None,
             corpus_sha256=_corpus_hash(rows),
             count=len(rows.records),
             labels=dict(sorted(Counter(record.label for record in rows.records).items())),
@@ -134,13 +136,6 @@ def require_free(out: Path) -> None:
             f"an index must be written to a new or empty folder or over an older index, found "
             f"other files at '{out.name}'; choose another --out"
         )
-
-
-def _new_store(settings: IndexSettings, dim: int, head: Head) -> VectorStore:
-    if settings.store == "faiss":
-        return FaissStore(dim)
-    collection = f"jomed_{head}_{uuid.uuid4().hex[:12]}"
-    return MilvusStore(dim, uri=settings.store_uri, collection=collection)
 
 
 def _similarity_quantiles(

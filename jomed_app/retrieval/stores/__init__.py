@@ -1,0 +1,1 @@
+"""Vector stores: rows of vectors in a file, or in an engine that many machines share."""
