@@ -36,6 +36,17 @@ def png_data_url(pixels: NDArray[np.uint8]) -> str:
     return data_url(Image.merge("L" if pixels.ndim == 2 else "RGB", channels))
 
 
+def jpeg_data_url(pixels: NDArray[np.uint8]) -> str:
+    """Return pixels as a JPEG data URL, for what moves: a fifth of a PNG's bytes, not lossless.
+
+    Args:
+        pixels: (rows, columns) or (rows, columns, 3) uint8.
+    """
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format="JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
 def data_url(image: Image.Image, **settings: Any) -> str:
     """Return an image as a PNG data URL.
 

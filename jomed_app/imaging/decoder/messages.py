@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from jomed_app.imaging.grayscale import as_rgb
@@ -124,6 +125,33 @@ def unpack_record(blocks: Sequence[memoryview]) -> ImageRecord:
     if not isinstance(record, ImageRecord):
         raise MessageError("a worker must answer with a record, found another value")
     return record
+
+
+def pack_pictures(pictures: Sequence[NDArray[np.uint8]]) -> list[Block]:
+    """Return pictures as blocks: their shapes, then their samples."""
+    shapes = [picture.shape for picture in pictures]
+    head = pack_words(kind="frames", shapes=shapes)
+    return [head, *(np.ascontiguousarray(picture).data for picture in pictures)]
+
+
+def unpack_pictures(blocks: Sequence[memoryview]) -> list[NDArray[np.uint8]]:
+    """Return the pictures of `pack_pictures`, (rows, columns) or (rows, columns, 3).
+
+    Raises:
+        MessageError: if the blocks hold anything else.
+    """
+    head, *samples = blocks
+    try:
+        shapes = [tuple(map(int, shape)) for shape in unpack_words(head)["shapes"]]
+        fits = all(len(shape) == 2 or (len(shape) == 3 and shape[2] == 3) for shape in shapes)
+        if not fits:
+            raise ValueError
+        return [
+            np.frombuffer(block, np.uint8).reshape(shape)
+            for block, shape in zip(samples, shapes, strict=True)
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise MessageError("a worker must answer with pictures, found other bytes") from error
 
 
 class _Arrays(pickle.Pickler):

@@ -5,19 +5,25 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from jomed_app.errors import DecodingEndedError
 from jomed_app.imaging.content.region import with_region
 from jomed_app.imaging.decoder.memory import LARGE_BYTES, give_back
 from jomed_app.imaging.decoder.messages import MessageError
 from jomed_app.imaging.decoder.process import READER, DecodeLimits, WorkerEndedError, WorkerProcess
+from jomed_app.imaging.frames import FrameView
 from jomed_app.imaging.read import load_bytes
 from jomed_app.types import ImageRecord, RegionWish
 
+Answer = TypeVar("Answer")
 START_LIMIT_S = 60.0  # until a new worker has imported its modules, on a busy machine
 WAIT_LIMIT_S = 30.0  # for a free worker
 # Ours: a decode that took a second of the processor lets answers go first. Two threads that share
@@ -136,18 +142,40 @@ class DecoderPool:
         """
         data = load_bytes(source)
         began = time.perf_counter()
+        record = self._work(data, sender, lambda worker: worker.decode(data, frame))
+        if region != "found":  # what the worker reads; another part is cut here, from its pixels
+            record = with_region(record, region)
+        return replace(record, decode_ms=(time.perf_counter() - began) * 1000.0)
+
+    def view_frames(
+        self, data: bytes, frames: Sequence[int], view: FrameView, *, sender: str = ""
+    ) -> list[NDArray[np.uint8]]:
+        """Decode several frames to look at, as `imaging.frames.view_frames` does, in a worker.
+
+        Args:
+            data: the bytes of the file; at most 64 MiB.
+            frames: at most `FRAMES_AT_ONCE`, from 0; all of them within the limits of one decode.
+            view: the part that is shown.
+            sender: who brought the file; all without a name are one.
+
+        Raises:
+            As `read_image`.
+        """
+        data = load_bytes(data)
+        return self._work(data, sender, lambda worker: worker.view(data, frames, view))
+
+    def _work(self, data: bytes, sender: str, do: Callable[[WorkerProcess], Answer]) -> Answer:
+        """Return what a worker makes of a file."""
         worker = self._take(sender)
         try:
-            record = worker.decode(data, frame)
+            answer = do(worker)
         except (WorkerEndedError, MessageError) as error:
             raise DecodingEndedError(self._why_ended(worker)) from error
         finally:
             self._give_back(worker)
         if len(data) > LARGE_BYTES:
             give_back()
-        if region != "found":  # what the worker reads; another part is cut here, from its pixels
-            record = with_region(record, region)
-        return replace(record, decode_ms=(time.perf_counter() - began) * 1000.0)
+        return answer
 
     def health(self) -> DecoderHealth:
         """Return how the decoders are now."""

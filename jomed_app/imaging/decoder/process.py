@@ -6,10 +6,13 @@ import contextlib
 import os
 import subprocess  # nosec B404  # starts our own module with our own interpreter
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
+import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from jomed_app import errors
 from jomed_app.errors import DecoderFaultError, ImageError, JomedError
@@ -18,9 +21,11 @@ from jomed_app.imaging.decoder.messages import (
     pack_words,
     receive,
     send,
+    unpack_pictures,
     unpack_record,
     unpack_words,
 )
+from jomed_app.imaging.frames import FrameView
 from jomed_app.types import ImageRecord
 
 # A worker gets nothing of the environment but what an interpreter needs to start.
@@ -125,15 +130,27 @@ class WorkerProcess:
             DecoderFaultError: a fault of ours in the worker.
             WorkerEndedError: if the worker ended meanwhile.
         """
+        return unpack_record(self._ask(data, "record", frame=frame)[1:])
+
+    def view(self, data: bytes, frames: Sequence[int], view: FrameView) -> list[NDArray[np.uint8]]:
+        """Decode several frames to look at.
+
+        Raises:
+            As `decode`.
+        """
+        return unpack_pictures(self._ask(data, "frames", frames=list(frames), view=asdict(view)))
+
+    def _ask(self, data: bytes, kind: str, **words: Any) -> list[memoryview]:
+        """Return the reply to a file, which is of the kind that was asked for."""
         try:
-            send(cast(BinaryIO, self._process.stdin), [pack_words(frame=frame), data])
+            send(cast(BinaryIO, self._process.stdin), [pack_words(**words), data])
         except OSError as error:
             raise WorkerEndedError from error
-        head, *blocks = self._receive()
-        words = unpack_words(head)
+        blocks = self._receive()
+        words = unpack_words(blocks[0])
         match words.get("kind"):
-            case "record":
-                return unpack_record(blocks)
+            case given if given == kind:
+                return blocks
             case "error":
                 raise _error(str(words.get("type")), str(words.get("sentence")))
             case _:

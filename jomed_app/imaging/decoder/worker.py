@@ -11,19 +11,21 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from jomed_app.errors import JomedError, fault_places
 from jomed_app.imaging.decoder import confine
 from jomed_app.imaging.decoder.messages import (
     Block,
     MessageError,
+    pack_pictures,
     pack_record,
     pack_words,
     receive_bytes,
     send,
     unpack_words,
 )
+from jomed_app.imaging.frames import FrameView, view_frames
 from jomed_app.types import ImageRecord
 
 LAZY_MODULES = (
@@ -51,7 +53,7 @@ def main() -> None:
             words, data = receive_bytes(requests)
             seconds = float(limits["clock_s"]) + ORPHAN_GRACE_S
             faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
-            answer = _answer(read_image, data, unpack_words(words)["frame"])
+            answer = _answer(read_image, data, unpack_words(words))
             faulthandler.cancel_dump_traceback_later()
             del data
             send(replies, answer)
@@ -79,9 +81,15 @@ def _import_reader(name: str) -> Callable[..., ImageRecord]:
     return reader
 
 
-def _answer(read_image: Callable[..., ImageRecord], data: bytes, frame: int) -> list[Block]:
-    """Return the reply to one file."""
+def _answer(
+    read_image: Callable[..., ImageRecord], data: bytes, asked: dict[str, Any]
+) -> list[Block]:
+    """Return the reply to one file: a record, or several frames to look at."""
     try:
+        if "frames" in asked:
+            view = FrameView(**asked["view"])
+            return pack_pictures(view_frames(read_image, data, asked["frames"], view))
+        frame = asked["frame"]
         return [pack_words(kind="record"), *pack_record(read_image(data, frame=frame))]
     except JomedError as error:
         return [pack_words(kind="error", type=type(error).__name__, sentence=str(error))]

@@ -27,6 +27,7 @@ from jomed_app.ui.panels.top.header import Header
 from jomed_app.ui.panels.top.side import Side
 from jomed_app.ui.panels.top.status import Status
 from jomed_app.ui.panels.top.toolbar import Toolbar
+from jomed_app.ui.panels.viewer.frames import frames_server
 from jomed_app.ui.panels.viewer.viewer import Viewer, empty_value
 from jomed_app.ui.panels.viewer.window import window_server
 from jomed_app.ui.protocol import ReadingEngine
@@ -39,7 +40,7 @@ from jomed_app.ui.uploads import UploadStore
 EXAMPLES = ROOT / "assets" / "examples"
 # One scope: the tools use what the viewer is made of, which starts when all of it is there.
 VIEWER_SCRIPTS = (
-    "tone.js", "viewer.js", "ruler.js", "blend.js", "lens.js", "viewer_start.js"
+    "tone.js", "viewer.js", "ruler.js", "blend.js", "lens.js", "cine.js", "viewer_start.js"
 )  # fmt: skip
 
 
@@ -122,7 +123,7 @@ def _parts(
             empty_value(),
             html_template=as_gradio_template(render(Viewer())),
             js_on_load="".join(_script(name) for name in VIEWER_SCRIPTS),
-            server_functions=[window_server(cases.by_token)],
+            server_functions=[window_server(cases.by_token), frames_server(cases.by_token)],
             elem_id="jomed-viewer",
         )
         panel = gr.HTML(

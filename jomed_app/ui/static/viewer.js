@@ -73,7 +73,8 @@ function draw(pane) {
     inverted ? 'invert(1)' : '',
   ].join(' ').trim() || 'none';
   const boxes = pane.data.boxes;
-  const kept = (boxes || []).filter((box) => !isQuery || box.score >= threshold);
+  const isElsewhere = isQuery && frameShown !== null;  // a frame that was not read
+  const kept = isElsewhere ? [] : (boxes || []).filter((box) => !isQuery || box.score >= threshold);
   pane.svg.replaceChildren();
   if (isQuery) drawLayers(pane, f);
   if (boxesOn) {
@@ -92,7 +93,8 @@ function draw(pane) {
   let words = '';
   const say = props.value.words;
   if (isQuery) {
-    if (boxes === null || boxes === undefined) words = '';
+    if (isElsewhere) words = frameWords();
+    else if (boxes === null || boxes === undefined) words = '';
     else if (!boxes.length) words = pane.data.none;
     else if (!kept.length) words = say.below.replace('{threshold}', threshold.toFixed(2)).replace('{count}', counted(boxes.length, 'box', 'boxes'));
     else if (!boxesOn) words = say.hidden.replace('{count}', counted(kept.length, 'box', 'boxes'));
@@ -120,13 +122,13 @@ function counted(number, one, many) { return `${number} ${number === 1 ? one : m
 /* ---- layers over the query: heat map and usual place ---- */
 function drawLayers(pane, f) {
   const { heat, usual } = props.value;
-  const showsHeat = heatOn && !!heat.image;
+  const showsHeat = heatOn && !!heat.image && frameShown === null;
   pane.heat.hidden = !showsHeat;
   if (showsHeat) {
     if (pane.heatSource !== heat.image) { pane.heatSource = heat.image; pane.heat.style.backgroundImage = `url(${heat.image})`; }
     Object.assign(pane.heat.style, { left: `${f.left}px`, top: `${f.top}px`, width: `${f.w}px`, height: `${f.h}px` });
   }
-  if (!usualOn) return;
+  if (!usualOn || frameShown !== null) return;
   usual.boxes.forEach((box) => {
     const x = f.left + box.x0 * f.w, y = f.top + box.y0 * f.h, w = (box.x1 - box.x0) * f.w, h = (box.y1 - box.y0) * f.h;
     const edges = { x, y, width: w, height: h, opacity: (0.45 + 0.5 * box.strength).toFixed(2) };
@@ -187,7 +189,7 @@ function makePane(data) {
   box.className = `pane is-${data.kind}`;
   box.dataset.pane = data.id;
   box.innerHTML = '<div class="pane-head"><span class="pane-mark" aria-hidden="true">▸</span><span class="pane-title"></span><span class="pane-note"></span></div>'
-    + '<div class="stage"><img alt="" draggable="false"><div class="heat" hidden></div><svg class="overlay" aria-hidden="true"></svg><div class="over" hidden></div><div class="lens" hidden><div class="lens-image"></div></div></div><p class="ruler-words" hidden></p><p class="stage-words"></p>'
+    + '<div class="stage"><img alt="" draggable="false"><div class="heat" hidden></div><svg class="overlay" aria-hidden="true"></svg><div class="over" hidden></div><div class="lens" hidden><div class="lens-image"></div></div></div><div class="frame-bar" hidden></div><p class="ruler-words" hidden></p><p class="stage-words"></p>'
     + (data.kind === 'query' ? '<p class="box-list" hidden></p>' : '')
     + (data.kind === 'query' ? '<p class="layer-words is-heat" hidden><span class="heat-ramp"><label class="slider"><span>opacity</span><input type="range" min="0" max="1" step="0.05" data-part="heat-opacity"></label><span>less</span><span class="heat-ramp-bar"></span><span>more</span></span><span class="heat-said"></span></p><p class="layer-words is-usual" hidden></p>' : '')
     + '<div class="card"></div>';
@@ -335,6 +337,7 @@ function showWindow() {
   if (panes.get('query')) { draw(panes.get('query')); showNote(panes.get('query')); }
 }
 async function renderWindow() {
+  if (frameShown !== null) return;  // by the filter alone
   const turn = ++windowTurn, wanted = { ...win };
   const pane = panes.get('query');
   if (!pane) return;
@@ -355,7 +358,8 @@ function resetWindow() {
   if (!settings || !pane) return;
   windowTurn += 1;
   win = { center: settings.center, width: settings.width }; shownWin = { ...win };
-  pane.img.src = pane.source; showWindow();
+  if (frameShown === null) pane.img.src = pane.source;
+  showWindow();
 }
 
 /* ---- commands ---- */
@@ -410,6 +414,8 @@ const commands = {
   ruler: () => showDrawer('ruler', !ruling),
   'clear-ruler': clearRulers,
   lens: toggleLens,
+  play: () => (playing ? pause() : play()),
+  'read-frame': () => toFrame(frameNow()),
   flicker: () => flick(),
   draw: () => { setDrawing(!drawing); say(drawing ? 'drag a rectangle on your image' : 'not drawing'); },
   'read-region': () => readRegion(corners().map((input) => Math.round(Number(input.value)))),
@@ -418,6 +424,7 @@ const commands = {
 };
 const keys = {
   '+': commands.in, '-': commands.out, '=': commands.fit, i: commands.invert, b: commands.boxes, l: commands.link, h: commands.heat, c: () => compare(compared || selected), u: commands.usual, r: commands.region, m: commands.ruler, z: commands.lens,
+  p: commands.play, PageUp: () => stepFrame(-1), PageDown: () => stepFrame(1),
   ' ': () => { fitAll(); if (inverted) commands.invert(); resetTones(true); say('view reset'); },
   '[': () => { setThreshold(threshold - 0.05); say(part('threshold').getAttribute('aria-valuetext')); },
   ']': () => { setThreshold(threshold + 0.05); say(part('threshold').getAttribute('aria-valuetext')); },
@@ -430,6 +437,7 @@ root.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || (!panes.size && event.key !== '?')) return;
   const tag = event.target.tagName;
   const isArrow = event.key.startsWith('Arrow');
+  if (tag === 'SELECT') return;
   if (tag === 'INPUT' && (isArrow || event.target.type === 'number')) return;
   if (isArrow && event.shiftKey) { panBy(active(), ...pans[event.key]); event.preventDefault(); return; }
   if (event.key === ' ' && (tag === 'BUTTON' || tag === 'SUMMARY')) return;
@@ -439,6 +447,7 @@ root.addEventListener('keydown', (event) => {
     return;
   }
   if (event.key === 'f') { flick(event); event.preventDefault(); return; }
+  if (event.key.startsWith('Page') && !(props.value.frames > 1)) return;
   const command = keys[event.key];
   if (command) { command(); event.preventDefault(); }
 });
@@ -470,6 +479,8 @@ root.addEventListener('input', (event) => {
   if (event.target.dataset.corner) { drawn = corners().map((input) => Number(input.value)); if (panes.get('query')) draw(panes.get('query')); }
   if (event.target.dataset.end) typeRuler();
   const name = event.target.dataset.part;
+  if (name === 'scrub') { playing = false; goToFrame(Number(event.target.value) - 1); }
+  if (name === 'rate') playRate = Number(event.target.value);
   if (name === 'over') setBlend(Number(event.target.value));
   if (name === 'heat-opacity') { heatOpacity = Number(event.target.value); drawOver(); }
   if (name === 'threshold') setThreshold(Number(event.target.value));
@@ -546,6 +557,7 @@ function compare(id) {
 
 /* ---- value ---- */
 function newCase(value) {
+  forgetFrames();
   unfolded = new Set(); compared = null; blend = 0; flicked = false; lensAt = null; rulerDrag = null;
   token = value.case; selected = 'query'; inverted = false; heatOn = false; usualOn = false; heatAsked = false;
   root.dataset.case = token; // the menu "Save" asks for the case that is shown
@@ -608,6 +620,6 @@ function refresh() {
   if (othersHtml !== value.others) { othersHtml = value.others; part('others').innerHTML = othersHtml; }
   showFolded(value.folded);
   part('cases').dataset.cases = place + 1;
-  showCompared();
+  showCompared(); makeFrameBar(panes.get('query'));
   showLayers(); showMeaning(); showWindow(); select(panes.has(selected) ? selected : 'query', false); drawAll();
 }
