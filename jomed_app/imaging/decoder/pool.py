@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from jomed_app.errors import DecodingEndedError
 from jomed_app.imaging.content.region import with_region
+from jomed_app.imaging.decoder.frames import FrameView
 from jomed_app.imaging.decoder.memory import LARGE_BYTES, give_back
 from jomed_app.imaging.decoder.messages import MessageError
 from jomed_app.imaging.decoder.process import READER, DecodeLimits, WorkerEndedError, WorkerProcess
-from jomed_app.imaging.frames import FrameView
 from jomed_app.imaging.read import load_bytes
 from jomed_app.types import ImageRecord, RegionWish
 
@@ -150,7 +150,7 @@ class DecoderPool:
     def view_frames(
         self, data: bytes, frames: Sequence[int], view: FrameView, *, sender: str = ""
     ) -> list[NDArray[np.uint8]]:
-        """Decode several frames to look at, as `imaging.frames.view_frames` does, in a worker.
+        """Decode several frames to look at, as `decoder.frames.view_frames` does, in a worker.
 
         Args:
             data: the bytes of the file; at most 64 MiB.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from jomed_app import errors
 from jomed_app.errors import DecoderFaultError, ImageError, JomedError
+from jomed_app.imaging.decoder.frames import FrameView
 from jomed_app.imaging.decoder.messages import (
     MessageError,
     pack_words,
@@ -25,7 +26,6 @@ from jomed_app.imaging.decoder.messages import (
     unpack_record,
     unpack_words,
 )
-from jomed_app.imaging.frames import FrameView
 from jomed_app.types import ImageRecord
 
 # A worker gets nothing of the environment but what an interpreter needs to start.

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from jomed_app.errors import JomedError, fault_places
 from jomed_app.imaging.decoder import confine
+from jomed_app.imaging.decoder.frames import FrameView, view_frames
 from jomed_app.imaging.decoder.messages import (
     Block,
     MessageError,
@@ -25,7 +26,6 @@ from jomed_app.imaging.decoder.messages import (
     send,
     unpack_words,
 )
-from jomed_app.imaging.frames import FrameView, view_frames
 from jomed_app.types import ImageRecord
 
 LAZY_MODULES = (

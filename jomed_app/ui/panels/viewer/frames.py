@@ -8,7 +8,7 @@ from typing import Any
 from jomed_app.errors import JomedError
 from jomed_app.imaging.content.text import lines_in
 from jomed_app.imaging.decoder import decoder_pool
-from jomed_app.imaging.frames import FRAMES_AT_ONCE, FrameView
+from jomed_app.imaging.decoder.frames import FRAMES_AT_ONCE, FrameView
 from jomed_app.types import ImageRecord
 from jomed_app.ui.images import MAX_DISPLAY_PX, jpeg_data_url, png_data_url
 from jomed_app.ui.panels.viewer.region import shown_region

@@ -9,8 +9,8 @@ from PIL import Image
 from jomed_app.errors import DicomError, ImageError
 from jomed_app.imaging import read_image
 from jomed_app.imaging.decoder import DecoderPool
+from jomed_app.imaging.decoder.frames import FRAMES_AT_ONCE, FrameView, view_frames
 from jomed_app.imaging.decoder.messages import MessageError, pack_words, unpack_pictures
-from jomed_app.imaging.frames import FRAMES_AT_ONCE, FrameView, view_frames
 from tests.imaging.datasets import dicom_bytes
 
 NOISE = np.random.default_rng(5).integers(0, 255, (4, 60, 80), dtype=np.uint8)
