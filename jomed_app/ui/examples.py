@@ -28,6 +28,11 @@ class Example:
     known: str = ""
     opens: bool = False
 
+    @property
+    def name(self) -> str:
+        """What a link calls it: its file without the ending, which tells nothing of it."""
+        return self.path.stem
+
 
 def load_examples(folder: Path) -> tuple[Example, ...]:
     """Return the examples of `examples.json`: a list of {"file", "title", "known", "opens"}.

@@ -75,7 +75,7 @@ CHECKS_IN_WORDS = ("domain",)  # its figure alone says nothing; the message does
 OTHERS_TITLE = "Other patients"
 OTHERS_SIMULATED = (
     "This collection is simulated: a program drew its {count} cases; none is a patient, and they "
-    "are no evidence about yours. Real cases can take their place (docs/data.md)."
+    "are no evidence about yours."
 )
 OTHERS_REAL = "Searched: {name}, {count} known cases."
 NO_SIMILAR = (
@@ -162,6 +162,7 @@ NO_SECRET = (  # nosec B105  # a sentence
     "This page needs a cookie of its own to keep your case apart from those of others, and found "
     "none. Allow cookies for it and load it again."
 )
+EXAMPLE_LINK = "example"  # in the address: a name of the example list, never anything of a case
 UNKNOWN_EXAMPLE = "This example is not part of the installation. Choose another."
 
 

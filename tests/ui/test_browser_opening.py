@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -99,3 +100,36 @@ def test_the_story_fits_smaller_screens(visit, width, height):
     assert here.overflow() <= 0
     assert is_seen(here.page, ".final-name")
     assert len(captions(here.page)) == 3
+
+
+def test_a_link_opens_its_example_and_an_unknown_one_is_said(visit, browser, opening_site):
+    page = visit().page
+    page.wait_for_selector("[data-copy=json]")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.click(".examples > summary")
+    page.click("[data-link='1']")
+    page.wait_for_function("document.querySelector('[data-link=\"1\"]').textContent === 'Copied'")
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == f"{opening_site.url}?example=1"
+
+    linked = Visit(browser, replace(opening_site, url=link), theme="")
+    other = linked.page
+    other.wait_for_selector("[data-copy=json]")
+    assert other.locator(".caption >> visible=true").count() <= 1, "not the one it opens with"
+    assert "simulated" in other.inner_text('[data-pane="query"] .pane-note')
+    other.set_input_files(
+        "#jomed-toolbar input[type=file]",
+        files=[{"name": "a.png", "mimeType": "image/png", "buffer": png_bytes(41)}],
+    )
+    other.wait_for_function("!location.search.includes('example')")
+
+    linked.done()
+    linked.leave()
+
+    nowhere = replace(opening_site, url=f"{opening_site.url}?example=%3Cb%3Enobody")
+    unknown = Visit(browser, nowhere, theme="")
+    unknown.page.wait_for_selector(".banner[role=alert]")
+    said = unknown.page.inner_text(".banner")
+    unknown.leave()
+    assert "This example is not part of the installation. Choose another." in said
+    assert "nobody" not in said

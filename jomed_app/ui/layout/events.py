@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -69,6 +69,7 @@ class Desk:
         settings: of the web app.
         examples: that can be chosen.
         opening: the example that the page opens with; None where it opens empty.
+        linked: by name, what a link opens the page with instead.
     """
 
     engine: ReadingEngine
@@ -78,6 +79,7 @@ class Desk:
     settings: AppConfig
     examples: Sequence[Example]
     opening: Opening | None
+    linked: Mapping[str, Opening]
 
 
 def _changes(desk: Desk, screen: Screen, session: str) -> list[Any]:
@@ -205,8 +207,8 @@ def wire(blocks: gr.Blocks, parts: Parts, desk: Desk) -> None:
     ):
         opened = opening(open_handler, None, outputs, **QUIET, **OPENING)
         runs.append(opened.then(run, None, outputs, **QUIET, **IN_LINE))
-    if desk.opening is not None:
-        opened = blocks.load(_opener(desk, desk.opening, len(outputs)), None, outputs, **QUIET)
+    if desk.linked:
+        opened = blocks.load(_opener(desk, len(outputs)), None, outputs, **QUIET)
         runs.append(opened.then(run, None, outputs, **QUIET, **IN_LINE))
     toolbar.case_refused(on_upload_failed, None, outputs, **QUIET)
     toolbar.case_cancel(on_cancel, None, outputs, cancels=runs, **QUIET)
@@ -245,13 +247,18 @@ def _runner(desk: Desk, num_outputs: int) -> Any:
     return run
 
 
-def _opener(desk: Desk, opening: Opening, num_outputs: int) -> Any:
-    """Return what opens the first example for a visitor who has no case yet."""
+def _opener(desk: Desk, num_outputs: int) -> Any:
+    """Return what opens an example for a visitor without a case: the linked one, or the first."""
 
     def on_load(request: gr.Request) -> list[Any]:
         session = session_of(request)
         if not has_secret(request) or desk.cases.get(session) is not None:
             return [gr.skip()] * num_outputs
+        name = request.query_params.get(text.EXAMPLE_LINK)
+        opening = desk.opening if name is None else desk.linked.get(name)
+        if opening is None:
+            unknown = closed(text.UNKNOWN_EXAMPLE)
+            return [gr.skip()] * num_outputs if name is None else _changes(desk, unknown, session)
         return _changes(desk, opening.open(desk.engine, desk.cases, session), session)
 
     return on_load

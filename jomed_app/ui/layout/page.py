@@ -79,8 +79,9 @@ def build_ui(
     line = line if line is not None else Line(settings.max_queue)
     shown_examples = load_examples(examples)
     first = first_of(shown_examples)
-    opening = None if first is None else Opening(first)
-    desk = Desk(engine, line, cases, files_sent, settings, shown_examples, opening)
+    linked = {each.name: Opening(each) for each in shown_examples}
+    opening = None if first is None else linked[first.name]
+    desk = Desk(engine, line, cases, files_sent, settings, shown_examples, opening, linked)
     blocks: gr.Blocks = _Page(
         analytics_enabled=False, delete_cache=(60, case_seconds), title=text.TITLE, fill_width=True
     )

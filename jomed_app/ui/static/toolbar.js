@@ -10,6 +10,7 @@ function randomName() {
 // Not Gradio's own upload: that one shows a refusal as raw JSON in a corner of the page.
 async function send(file) {
   if (!file) return;
+  forgetLink();
   if (file.size > LIMIT || file.size === 0) { trigger('case_refused', {}); return; }
   try {
     part('file').disabled = true;
@@ -27,6 +28,21 @@ async function send(file) {
   }
 }
 
+// A link to an example that ships; nothing of a case ever stands in an address.
+async function copyLink(button) {
+  const address = `${window.location.origin}${window.location.pathname}?example=${encodeURIComponent(button.dataset.link)}`;
+  const words = button.textContent;
+  try { await navigator.clipboard.writeText(address); button.textContent = 'Copied'; } catch (error) { button.textContent = address; }
+  setTimeout(() => { button.textContent = words; }, 2000);
+}
+// What the address names is no longer what is open.
+function forgetLink() {
+  const here = new URL(window.location.href);
+  if (!here.searchParams.has('example')) return;
+  here.searchParams.delete('example');
+  window.history.replaceState(window.history.state, '', here);
+}
+
 function refresh() {
   const state = props.value || {};
   part('cancel').hidden = !state.busy;
@@ -41,6 +57,8 @@ element.addEventListener('change', (event) => {
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button');
   if (!button) return;
+  if (button.dataset.link !== undefined) { copyLink(button); return; }
+  if (button.dataset.example !== undefined || button.dataset.part === 'purge') forgetLink();
   if (button.dataset.example !== undefined) trigger('case_example', { number: Number(button.dataset.example) });
   else if (button.dataset.part === 'cancel') trigger('case_cancel');
   else if (button.dataset.part === 'again') trigger('case_again');

@@ -17,10 +17,11 @@ THUMBNAIL_PX = 96
 
 @dataclass(frozen=True, slots=True)
 class ExampleButton:
-    """One simulated example: its title and its thumbnail as a data URL."""
+    """One simulated example: its title, its thumbnail as a data URL, what a link calls it."""
 
     title: str
     picture: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Toolbar(Panel):
             for number, each in enumerate(examples, start=1)
         ]
         buttons = tuple(
-            ExampleButton(title, _thumbnail(each))
+            ExampleButton(title, _thumbnail(each), each.name)
             for title, each in zip(titles, examples, strict=True)
         )
         return cls(buttons, offers_study=study == "offered")

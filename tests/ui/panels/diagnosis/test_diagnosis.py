@@ -26,7 +26,7 @@ def test_the_warning_stands_above_the_diagnosis_and_the_sum_below(reading):
         html.index(words)
         for words in ("The readings disagree", "Final diagnosis", "Agreement",
                       "What the answer is made of", "How the number arose", "Copy JSON",
-                      "Versions and time", "Same answer elsewhere")
+                      "Versions", "Same answer elsewhere")
     ]  # fmt: skip
     assert places == sorted(places)
 

@@ -20,6 +20,7 @@ def test_every_example_has_a_button_with_a_small_picture(tmp_path):
     html = render(toolbar)
     assert html.index('data-example="0"') < html.index("Oval mass") < html.index('data-example="1"')
     assert html.count("<small>simulated</small>") == 2
+    assert html.count('data-link="a"') == 2, "the file's stem, which tells nothing of it"
     assert "Examples" not in render(Toolbar(()))
 
 
@@ -30,4 +31,4 @@ def test_the_file_picker_offers_what_can_be_read():
 
 
 def test_hostile_titles_are_shown_as_text():
-    assert_shown_as_text(lambda words: Toolbar((ExampleButton(words, "data:,"),)))
+    assert_shown_as_text(lambda words: Toolbar((ExampleButton(words, "data:,", words),)))
