@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from jomed_app.errors import BundleError, IndexMismatchError
-from jomed_app.retrieval.stores import faiss_file as store
 from jomed_app.retrieval.index import CandidateIndex
+from jomed_app.retrieval.stores import faiss_file as store
 from jomed_app.storage.bundle import open_bundle, write_manifest
 from tests.retrieval.drawn import DrawnEncoder, draw_case
 
