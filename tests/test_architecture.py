@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
     "__init__": 0, "types": 0, "errors": 0, "boxes": 0, "progress": 0, "config": 0,
     "storage": 1, "imaging": 1, "objectives": 1,
-    "data": 2, "simulator": 3, "models": 3, "retrieval": 4,
+    "data": 2, "feedback": 3, "simulator": 3, "models": 3, "retrieval": 4,
     "inference": 5, "export": 6, "training": 6, "batch": 7, "evaluation": 7, "ui": 8,
     "server": 9, "cli": 10, "__main__": 11,
 }  # fmt: skip

@@ -29,6 +29,7 @@ from jomed_app.cli.artifacts import (
 )
 from jomed_app.cli.collection import index_app
 from jomed_app.cli.data import data_app
+from jomed_app.cli.feedback import feedback_app
 from jomed_app.cli.reading.diagnose import diagnose_app
 from jomed_app.cli.reading.replay import replay_app
 from jomed_app.errors import ConfigError, JomedError, record_incident, start_log
@@ -50,6 +51,7 @@ app.add_typer(replay_app)
 app.add_typer(index_app, name="index")
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(data_app, name="data")
+app.add_typer(feedback_app, name="feedback")
 
 
 class Stage(StrEnum):

@@ -18,6 +18,7 @@ from jomed_app.config import AppConfig, load_config
 from jomed_app.config.backbones import load_backbones
 from jomed_app.config.remote import RemoteReaderConfig
 from jomed_app.errors import JomedError
+from jomed_app.feedback.open import open_feedback
 from jomed_app.storage.bundle import open_bundle
 from jomed_app.storage.signature import check_signature
 
@@ -74,6 +75,7 @@ def serve_app(bundle: Path, index: Path, settings: AppConfig, precision: str = "
     with listen(settings.host, settings.port) as listener:
         if settings.bundle_public_key:
             check_signature(bundle, Path(settings.bundle_public_key))
+        feedback = open_feedback(settings.feedback)
         from jomed_app.imaging.decoder import decoder_pool
         from jomed_app.server.starting.run import load_while_serving
 
@@ -106,7 +108,7 @@ def serve_app(bundle: Path, index: Path, settings: AppConfig, precision: str = "
             lent = LentEngine(engine, settings.gpu_seconds)
             report_start()
             shelf = _shelf(engine, bundle, settings, has_login=bool(gate.layers()))
-            serve(lent, settings, listener, is_warm.is_set, gate, shelf)
+            serve(lent, settings, listener, is_warm.is_set, gate, shelf, feedback)
         finally:  # a thread inside a matrix product when the interpreter ends aborts the process
             stop.set()
             warming.join()

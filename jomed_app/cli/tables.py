@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jomed_app.data.fetch.get import SetNote
     from jomed_app.evaluation.collection.measure import CollectionReport
     from jomed_app.evaluation.report.schema import EvaluationReport
+    from jomed_app.feedback.records import Period
 
 SEARCH_WORDS = {
     "joint": "jointly optimised (trained on which cases help the reader)",
@@ -129,6 +130,34 @@ def show_costs(costs: RunCosts, console: Console | None = None) -> None:
     for row in cost_rows(costs):
         table.add_row(*map(escape, row))
     (console or Console()).print(table)
+
+
+def show_feedback(periods: Sequence[Period], console: Console | None = None) -> None:
+    """Print override and harm, a row a month, all months last.
+
+    Args:
+        periods: from `by_month`.
+        console: where to print; stdout when None.
+    """
+    table = Table("month", "judged", "not followed", "own read and truth known", "harm", "help")
+    for each in periods:
+        table.add_row(
+            each.name,
+            str(each.num_judged),
+            _share(each.num_overridden, each.num_decided),
+            str(each.num_compared),
+            _share(each.num_harmed, each.num_compared),
+            _share(each.num_helped, each.num_compared),
+        )
+    console = console or Console()
+    console.print(table)
+    console.print("not followed: of answers that were agreed or disagreed with, those disagreed.")
+    console.print("harm: a right own read became a wrong one; help: a wrong one became right.")
+
+
+def _share(part: int, whole: int) -> str:
+    """A count of a whole, and in percent; a dash where there is nothing to count."""
+    return f"{part} of {whole} ({100 * part / whole:.0f} %)" if whole else "-"
 
 
 def _candidate_table(result: Result) -> Table:

@@ -21,6 +21,19 @@ class StudyConfig(Section):
     skip: bool = True
 
 
+class FeedbackConfig(Section):
+    """What readers say of answers; nothing is asked or kept unless a file is named.
+
+    Attributes:
+        file: SQLite file, made where there is none; empty asks for nothing.
+        key_file: secret of the hashes that stand for cases, made where there is none; empty puts
+            it beside the file, with the ending .key.
+    """
+
+    file: str = ""
+    key_file: str = ""
+
+
 class AppConfig(Section):
     """The web app.
 
@@ -51,6 +64,7 @@ class AppConfig(Section):
         metrics: whether a monitor may ask at /metrics, in the text format of Prometheus.
         drain_seconds: how long running cases may take once the server is told to stop.
         study: own read first.
+        feedback: what readers say of answers.
     """
 
     host: str = "127.0.0.1"
@@ -75,3 +89,4 @@ class AppConfig(Section):
     metrics: bool = False
     drain_seconds: int = Field(default=8, ge=0, le=600)  # ours: Docker kills after 10 s
     study: StudyConfig = StudyConfig()
+    feedback: FeedbackConfig = FeedbackConfig()

@@ -31,6 +31,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jomed_app.data.records import CaseRecord
 from jomed_app.errors import CancelledError, JomedError
+from jomed_app.feedback.judgement import VERDICTS, Judgement
 from jomed_app.imaging.decoder import DecoderHealth
 from jomed_app.inference.conclusion.standing import standing_of
 from jomed_app.types import Completed, Event, ImageRecord, Result, Retrieval, Standing
@@ -42,6 +43,7 @@ STEPS = ("decode", "retrieve", "read", "total")
 REFUSED = "refused"  # a state beside those of `Standing`: a check refused the image
 STATES = (*(each.value for each in Standing), REFUSED)
 ENDINGS = ("cancelled", "declined", "fault")
+EFFECTS = ("harm", "help", "none")
 
 
 class Metrics:
@@ -93,6 +95,26 @@ class Metrics:
         self.cases.labels(state_of(result), result.retrieval).inc()
         for step in STEPS:
             self.seconds.labels(step).observe(getattr(result.timings_ms, step) / 1000.0)
+
+    def watch_judgements(self) -> None:
+        """Add counters of what readers say of answers, each reading by its first word."""
+        self.judgements = Counter(
+            "jomed_judgements", "Judged answers", ["verdict"], registry=self.registry
+        )
+        self.effects = Counter(
+            "jomed_own_reads", "Own reads of known cases, by what the answer did to them",
+            ["effect"], registry=self.registry,
+        )  # fmt: skip
+        for verdict in VERDICTS:
+            self.judgements.labels(verdict)
+        for effect in EFFECTS:
+            self.effects.labels(effect)
+
+    def count_judgement(self, judgement: Judgement) -> None:
+        """Count a reading that is judged for the first time."""
+        self.judgements.labels(judgement.verdict).inc()
+        if judgement.effect is not None:
+            self.effects.labels(judgement.effect).inc()
 
     def routes(self) -> list[Route]:
         """Return the route that a monitor asks."""

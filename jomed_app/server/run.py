@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from jomed_app.config import AppConfig
 from jomed_app.errors import ConfigError
+from jomed_app.feedback.store import FeedbackStore
 from jomed_app.imaging.decoder import DecodeLimits, decoder_pool
 from jomed_app.server.drain import Drain
 from jomed_app.server.health import Health, decoder_faults
@@ -154,6 +155,7 @@ def serve(
     is_warm: Callable[[], bool],
     gate: Gate | None = None,
     shelf: Shelf | None = None,
+    feedback: FeedbackStore | None = None,
 ) -> None:
     """Serve the page until a signal, then finish what runs and remove the upload folder.
 
@@ -164,6 +166,7 @@ def serve(
         is_warm: whether the engine reads at full speed.
         gate: who is let in; everyone when None.
         shelf: what the pages beside the reading page speak of; there are none when None.
+        feedback: where judgements of answers are kept; None asks for none.
     """
     line = Line(settings.max_queue)
     drain = Drain(settings.drain_seconds, on_begin=line.close)
@@ -196,7 +199,12 @@ def serve(
             metrics.watch("open_cases", "Cases that are held in memory", lambda: len(cases))
             metrics.watch("uploads", "Files that wait for their case", lambda: len(uploads))
             metrics.watch_decoders(lambda: decoder_pool(settings).health())
-        blocks = build_ui(engine, settings, store=cases, uploads=uploads, line=line)
+        if metrics is not None and feedback is not None:
+            metrics.watch_judgements()
+            feedback.on_new = metrics.count_judgement
+        blocks = build_ui(
+            engine, settings, store=cases, uploads=uploads, line=line, feedback=feedback
+        )
         pages = None if shelf is None else Pages(shelf, FailureReading(engine, line))
         server = page_server(
             blocks,

@@ -18,6 +18,7 @@ from jomed_app.server.shell import Gate, build_shell
 from jomed_app.types import Completed
 from jomed_app.ui.protocol import ReadingEngine
 from jomed_app.ui.uploads import UploadStore
+from tests.feedback.made import judgement, own
 from tests.server.asking import ask, page
 from tests.ui.fake_engine import FakeEngine, png_bytes
 
@@ -139,3 +140,15 @@ def test_without_the_setting_there_is_nothing_at_the_address():
 def test_a_monitor_passes_the_gate_as_everyone_does(metrics):
     gate = Gate(accounts=Accounts([("monitor", "long enough for a test")]))
     assert ask(page_of(metrics, gate), path="/metrics").status == 401
+
+
+def test_judgements_are_counted_by_verdict_and_effect_once_they_are_asked_for(metrics):
+    assert "jomed_judgements" not in told(metrics)
+    metrics.watch_judgements()
+    assert value_of(metrics, "jomed_own_reads_total", effect="harm") == 0
+    metrics.count_judgement(judgement(verdict="disagree"))
+    metrics.count_judgement(judgement(own=own(True, False), truth="malignant"))
+    assert value_of(metrics, "jomed_judgements_total", verdict="disagree") == 1
+    assert value_of(metrics, "jomed_judgements_total", verdict="agree") == 1
+    assert value_of(metrics, "jomed_own_reads_total", effect="harm") == 1
+    assert value_of(metrics, "jomed_own_reads_total", effect="help") == 0

@@ -19,6 +19,7 @@ from typing import Any
 
 from jomed_app.cli.startup import prepare_process
 from jomed_app.config import AppConfig
+from jomed_app.feedback.store import FeedbackStore
 from jomed_app.imaging import read_image
 from jomed_app.server.drain import Drain
 from jomed_app.server.health import Health
@@ -96,7 +97,13 @@ def routes(app: Any, prefix: str = "") -> Iterator[str]:
             yield path
 
 
-def main(folder: Path, drain_s: float = 0, gate: Gate | None = None, opens: bool = False) -> None:
+def main(
+    folder: Path,
+    drain_s: float = 0,
+    gate: Gate | None = None,
+    opens: bool = False,
+    feedback: bool = False,
+) -> None:
     """Serve with uploads and examples below a folder; running cases may end within some seconds."""
     prepare_process()
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
@@ -113,6 +120,7 @@ def main(folder: Path, drain_s: float = 0, gate: Gate | None = None, opens: bool
         store=store,
         uploads=uploads,
         line=line,
+        feedback=FeedbackStore(folder / "feedback.sqlite", b"k" * 32) if feedback else None,
         examples=folder / "examples",
     )
     listener = socket.create_server(("127.0.0.1", 0))
@@ -138,5 +146,8 @@ def main(folder: Path, drain_s: float = 0, gate: Gate | None = None, opens: bool
 
 
 if __name__ == "__main__":
-    words = [each for each in sys.argv[2:] if each != "opens"]
-    main(Path(sys.argv[1]), float((words or ["0"])[0]), gate_of_environment(), "opens" in sys.argv)
+    words = [each for each in sys.argv[2:] if each not in ("opens", "feedback")]
+    main(
+        Path(sys.argv[1]), float((words or ["0"])[0]), gate_of_environment(), "opens" in sys.argv,
+        "feedback" in sys.argv,
+    )  # fmt: skip

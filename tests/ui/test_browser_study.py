@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jomed_app.feedback.store import read_judgements
 from tests.ui.conftest import serving
 from tests.ui.test_browser import browser, pytestmark, serious_faults
 from tests.ui.visit import Visit
@@ -20,7 +21,7 @@ ANSWERS = (".final-name", ".answer-standing", ".box-predicted", "[data-copy=json
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("study"), "opens") as site:
+    with serving(tmp_path_factory.mktemp("study"), "opens", "feedback") as site:
         yield site
 
 
@@ -146,3 +147,40 @@ def test_by_keyboard_on_a_phone_and_a_second_read_that_is_skipped(start):
     here.done()
     assert page.locator(".study-open").count() == 0
     page.evaluate("localStorage.clear()")
+
+
+def test_the_answer_is_judged_below_the_cases_and_goes_to_the_operator_s_file(browser, served):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    here = Visit(browser, served, width=390, height=844)
+    page = here.page
+    page.wait_for_selector(".final-name")
+    page.focus(".judge > summary")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".judge-form")
+    page.click("[data-action=judge-save]")
+    page.wait_for_function(
+        "document.querySelector('[data-part=judge-said]').textContent.includes('requires one of')"
+    )
+    for name, value in (
+        ("judge-verdict", "disagree"),
+        ("similar-case-1", "no"),
+        ("place-0", "yes"),
+    ):
+        page.focus(f"[name='{name}'][value='{value}']")
+        page.keyboard.press("Space")
+    page.select_option("[data-judge=label]", "benign")
+    page.fill("[data-judge=said]", "smooth margin")
+    assert serious_faults(axe, page) == []
+    assert here.overflow() <= 0
+    page.click("[data-action=judge-save]")
+    page.wait_for_function(
+        "document.querySelector('[data-part=judge-said]').textContent.startsWith('Kept')"
+    )
+    (kept,) = read_judgements(served.folder / "feedback.sqlite")
+    assert (kept.verdict, kept.label, kept.said) == ("disagree", "benign", "smooth margin")
+    assert kept.similar == {"case-1": False}
+    assert [mark.is_right for mark in kept.places] == [True]
+    page.click("#jomed-toolbar [data-part=purge]")
+    page.wait_for_selector(".judge", state="hidden")
+    assert page.locator(".judge-form").count() == 0, "no form of a case that is gone"
+    here.leave()

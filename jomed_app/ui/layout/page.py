@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from jomed_app.config import AppConfig
+from jomed_app.feedback.store import FeedbackStore
 from jomed_app.ui import text
 from jomed_app.ui.examples import first_of, load_examples
 from jomed_app.ui.gradio_memory import forget_session
@@ -18,6 +19,7 @@ from jomed_app.ui.handlers.opening import Opening
 from jomed_app.ui.handlers.save import save_server
 from jomed_app.ui.layout.endpoint import add_api
 from jomed_app.ui.layout.events import Desk, Parts, wire
+from jomed_app.ui.layout.feedback import feedback_part
 from jomed_app.ui.layout.mount import ROOT
 from jomed_app.ui.layout.requests import session_of
 from jomed_app.ui.layout.study import study_part
@@ -59,6 +61,7 @@ def build_ui(
     store: CaseStore | None = None,
     uploads: UploadStore | None = None,
     line: Line | None = None,
+    feedback: FeedbackStore | None = None,
     examples: Path = EXAMPLES,
 ) -> gr.Blocks:
     """Return the page for an engine; `mount_page` puts it into an app.
@@ -69,6 +72,7 @@ def build_ui(
         store: where open cases live; a new one by default.
         uploads: where files wait for their case; nothing else is taken, so without it none is.
         line: in which cases wait for the model; a new one by default.
+        feedback: where judgements of answers are kept; None asks for none.
         examples: folder of the simulated examples; may be missing.
     """
     settings = settings or AppConfig()
@@ -86,7 +90,9 @@ def build_ui(
         analytics_enabled=False, delete_cache=(60, case_seconds), title=text.TITLE, fill_width=True
     )
     with blocks:
-        parts = _parts(engine, cases, settings, Toolbar.of(shown_examples, settings.study.mode))
+        parts = _parts(
+            engine, cases, settings, Toolbar.of(shown_examples, settings.study.mode), feedback
+        )
         wire(blocks, parts, desk)
         add_api(engine, line, files_sent)
 
@@ -100,7 +106,11 @@ def build_ui(
 
 
 def _parts(
-    engine: ReadingEngine, cases: CaseStore, settings: AppConfig, toolbar_panel: Toolbar
+    engine: ReadingEngine,
+    cases: CaseStore,
+    settings: AppConfig,
+    toolbar_panel: Toolbar,
+    feedback: FeedbackStore | None = None,
 ) -> Parts:
     """Place the parts: one line on top, what went wrong, then the image beside the answer."""
     with gr.Row(elem_id="jomed-top"):
@@ -134,6 +144,8 @@ def _parts(
             elem_id="jomed-panel",
         )
         study = study_part(_script("study.js"))
+        if feedback is not None:
+            feedback_part(engine, cases, feedback, _script("feedback.js"))
     seconds = 60 * settings.session_minutes
     held = gr.State("", time_to_live=seconds, delete_callback=_forget(cases))
     return Parts(toolbar, status, banner, checks, viewer, panel, study, held)
