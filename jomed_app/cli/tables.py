@@ -139,7 +139,8 @@ def show_feedback(periods: Sequence[Period], console: Console | None = None) -> 
         periods: from `by_month`.
         console: where to print; stdout when None.
     """
-    table = Table("month", "judged", "not followed", "own read and truth known", "harm", "help")
+    names = ("month", "judged", "not followed", "compared", "harm", "help")
+    table = Table(*(Column(name, no_wrap=True) for name in names))
     for each in periods:
         table.add_row(
             each.name,
@@ -152,6 +153,7 @@ def show_feedback(periods: Sequence[Period], console: Console | None = None) -> 
     console = console or Console()
     console.print(table)
     console.print("not followed: of answers that were agreed or disagreed with, those disagreed.")
+    console.print("compared: with an own read before the answer, where the diagnosis is known.")
     console.print("harm: a right own read became a wrong one; help: a wrong one became right.")
 
 

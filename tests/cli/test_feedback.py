@@ -28,7 +28,7 @@ def test_records_are_exported_while_the_server_runs(file, tmp_path, capsys):
     assert [json.loads(line)["verdict"] for line in lines] == ["disagree", "agree"]
     words = ["feedback", "export", str(file), "--as", "csv", "--out", str(tmp_path / "r.csv")]
     assert main(words) == 0
-    rows = list(csv.DictReader((tmp_path / "r.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "r.csv").read_text().splitlines()))
     assert [row["effect"] for row in rows] == ["harm", ""]
     assert "2 judgements written" in capsys.readouterr().out
 
