@@ -60,9 +60,8 @@ function node(name, attributes, words) {
   if (words !== undefined) made.textContent = words;
   return made;
 }
-function draw(pane) {
-  if (!pane.stage.clientWidth) return;
-  const f = frameOf(pane);
+function draw(pane, f = frameOf(pane)) {
+  if (!f.width) return;
   Object.assign(pane.img.style, { left: `${f.left}px`, top: `${f.top}px`, width: `${f.w}px`, height: `${f.h}px` });
   pane.stage.style.touchAction = f.z > 1.01 ? 'none' : 'pan-x pan-y';
   pane.stage.dataset.zoom = f.z.toFixed(3);
@@ -99,7 +98,7 @@ function draw(pane) {
     else if (!kept.length) words = say.below.replace('{threshold}', threshold.toFixed(2)).replace('{count}', counted(boxes.length, 'box', 'boxes'));
     else if (!boxesOn) words = say.hidden.replace('{count}', counted(kept.length, 'box', 'boxes'));
   } else if (!boxes.length) words = say.unmarked;
-  pane.words.textContent = words;
+  if (pane.words.textContent !== words) pane.words.textContent = words;
 }
 // Which box is which is said below the image, by its line: no word lies over pixels.
 const LINES = ['', ' is-dashed', ' is-dotted'];
@@ -178,9 +177,11 @@ function showMeaning() {
   part('threshold').setAttribute('aria-valuetext', `${threshold.toFixed(2)}. ${words}`);
 }
 function drawAll() {
-  panes.forEach(draw);
+  // Sizes are asked for before anything is moved: the page is laid out once, not once a pane.
+  const all = Array.from(panes.values()), frames = all.map((pane) => frameOf(pane));
+  all.forEach((pane, place) => draw(pane, frames[place]));
   const pane = active();
-  if (pane) part('zoom').textContent = `${Math.round(frameOf(pane).z * 100)} %`;
+  if (pane) part('zoom').textContent = `${Math.round(shared.z * pane.off.z * 100)} %`;
 }
 
 /* ---- panes ---- */
