@@ -1,4 +1,4 @@
-"""One case per browser session, in memory only, with purge, time limit and a cap on sessions."""
+"""The open case of each browser session and its list, in memory only: purge, time limit, bounds."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from jomed_app.export.table import Row as Cells
 from jomed_app.types import FinalResult, ImageRecord, Result, Retrieval
 from jomed_app.ui.overwriting import overwrite, whole_arrays
 from jomed_app.ui.reading import Reading
 from jomed_app.ui.study.study import Studies, Study
+from jomed_app.ui.worklist.rows import Worklist
 
 MAX_SESSIONS = 200  # ours: equals `state_session_capacity` of the server
+MOST_LIST_BYTES = 512 * 2**20  # ours: of the lists of all sessions
 SECRET_COOKIE = "jomed_session"  # nosec B105  # a name; beside the session id, see `server.privacy.session_secret`
 
 
@@ -38,6 +41,8 @@ class Case:
         drawn_as: the diagnosis as which a shipped example was drawn; empty for any other image.
         study: where the reader reads first; None where all is shown as it comes.
         kept_results: where results of a shipped example outlive the case; None for any other image.
+        row: its number in the session's list; None for what is on no list, such as an example.
+        is_being_read: whether a run of it goes on.
     """
 
     image: ImageRecord
@@ -48,6 +53,8 @@ class Case:
     drawn_as: str = ""
     study: Study | None = None
     kept_results: dict[Retrieval, Result] | None = None
+    row: int | None = None
+    is_being_read: bool = False
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     retrieval: Retrieval = "joint"
     results: dict[Retrieval, Result] = field(default_factory=dict)
@@ -104,6 +111,10 @@ class Case:
             self._pictures[pane] = make()
         return self._pictures[pane]
 
+    def rest(self) -> None:
+        """Let go of the pictures, which can be drawn again, while another case is shown."""
+        self._pictures.clear()
+
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Keep the pixels as they are meanwhile; of a forgotten case they go with the last user."""
@@ -115,6 +126,15 @@ class Case:
             with self._lock:
                 self._num_users -= 1
             self._overwrite_if_unused()
+
+    @contextmanager
+    def being_read(self) -> Iterator[None]:
+        """Say meanwhile that a run goes on."""
+        self.is_being_read = True
+        try:
+            yield
+        finally:
+            self.is_being_read = False
 
     def forget(self, successor: Case | None = None) -> None:
         """Stop the run, let go of what the case holds, and overwrite its pixels once unused.
@@ -157,31 +177,37 @@ class Case:
 
 
 class CaseStore:
-    """Cases by session key; thread-safe; a session sees its own case only."""
+    """Cases and lists by session key; thread-safe; a session sees its own alone."""
 
     def __init__(
         self,
         *,
         lifetime_s: float = 900.0,
         max_sessions: int = MAX_SESSIONS,
+        max_list_bytes: int = MOST_LIST_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lifetime_s = lifetime_s
         self._max_sessions = max_sessions
+        self._max_list_bytes = max_list_bytes
         self._clock = clock
         self._lock = threading.Lock()
         self._cases: OrderedDict[str, tuple[float, Case]] = OrderedDict()
+        self._lists: OrderedDict[str, Worklist] = OrderedDict()
         self._searches: OrderedDict[str, Retrieval] = OrderedDict()
         self.studies = Studies()
 
     def open(self, session: str, case: Case) -> None:
-        """Make `case` the session's only case; the one before it is cancelled and forgotten."""
+        """Make `case` the session's open one; the one before it is forgotten, unless listed."""
         with self._lock:
-            self._forget(session, successor=case)
+            self._set_aside(session, successor=case)
+            if case.row is not None:
+                self._list(session).put(case)
             self._cases[session] = (self._clock(), case)
             while len(self._cases) > self._max_sessions:
                 self._forget(next(iter(self._cases)))
             self._sweep()
+            self._make_room()
 
     def get(self, session: str) -> Case | None:
         """Return the session's case and renew its time, or None when there is none any more."""
@@ -192,6 +218,7 @@ class CaseStore:
                 return None
             self._cases[session] = (self._clock(), entry[1])
             self._cases.move_to_end(session)
+            self._touch(session)
             return entry[1]
 
     def by_token(self, token: str) -> Case | None:
@@ -203,10 +230,84 @@ class CaseStore:
                     return case
             return None
 
+    def leave(self, session: str) -> None:
+        """Close the session's case: a listed one stays on the list, another is forgotten."""
+        with self._lock:
+            self._set_aside(session)
+
     def purge(self, session: str) -> bool:
-        """Cancel and forget the session's case; say whether there was one."""
+        """Cancel and forget the session's case and its list; say whether there was anything."""
         with self._lock:
             return self._forget(session)
+
+    @contextmanager
+    def worklist(self, session: str) -> Iterator[Worklist | None]:
+        """Lend a session's list, None where it has none, while nobody else changes it."""
+        with self._lock:
+            self._sweep()
+            self._touch(session)
+            yield self._lists.get(session)
+
+    @contextmanager
+    def worklist_by_key(self, key: str) -> Iterator[Worklist | None]:
+        """Lend the list that carries this key, or None."""
+        with self._lock:
+            self._sweep()
+            found = [
+                each
+                for each in self._lists.values()
+                if secrets.compare_digest(each.key.encode(), key.encode())
+            ]
+            yield found[0] if found else None
+
+    def enlist(self, session: str, case: Case) -> None:
+        """Put a case on the session's list behind the one that is open."""
+        with self._lock:
+            self._sweep()
+            self._list(session).put(case)
+            self._make_room()
+
+    def refuse(self, session: str, row: int | None, sentence: str) -> None:
+        """Note on the session's list why an image was not read; without a row nothing is."""
+        if row is None:
+            return
+        with self._lock:
+            self._sweep()
+            self._list(session).refuse(row, sentence)
+
+    def stopped(self, session: str, case: Case, sentence: str) -> None:
+        """Note on the session's list why a case of it could not be read; it stays held."""
+        with self._lock:
+            listed = self._lists.get(session)
+            if listed is not None and listed.holds(case) and case.row is not None:
+                listed.rows[case.row].said = sentence
+
+    def note(self, session: str, case: Case, cells: Cells) -> None:
+        """Note the row of the table of a listed case that was read."""
+        with self._lock:
+            if session in self._lists:
+                self._lists[session].note(case, cells)
+
+    def is_listed(self, session: str, case: Case) -> bool:
+        """Whether a case is on the session's list."""
+        with self._lock:
+            return session in self._lists and self._lists[session].holds(case)
+
+    def show(self, session: str, row: int) -> Case | None:
+        """Make the case of a row the open one and return it; None where it is not held."""
+        with self._lock:
+            self._sweep()
+            listed = self._lists.get(session)
+            case = listed.rows[row].case if listed is not None and row in listed.rows else None
+            if listed is None or case is None:
+                return None
+            entry = self._cases.get(session)
+            if entry is None or entry[1] is not case:
+                self._set_aside(session)
+            self._cases[session] = (self._clock(), case)
+            listed.touch(row)
+            self._touch(session)
+            return case
 
     def search(self, session: str, opens_with: Retrieval = "joint") -> Retrieval:
         """Return the search that the session chose last, or `opens_with` at first."""
@@ -222,33 +323,78 @@ class CaseStore:
                 self._searches.popitem(last=False)
 
     def end(self, session: str) -> None:
-        """Forget the session's case and its choice of search."""
+        """Forget the session's case, its list and its choice of search."""
         with self._lock:
             self._forget(session)
             self._searches.pop(session, None)
             self.studies.end(session)
 
     def sweep(self) -> None:
-        """Forget the cases that were not touched within the lifetime."""
+        """Forget the cases and lists that were not touched within the lifetime."""
         with self._lock:
             self._sweep()
 
     def __len__(self) -> int:
-        """Return the number of cases held now."""
+        """Return the number of cases that are open now."""
         with self._lock:
             self._sweep()
             return len(self._cases)
 
-    def _forget(self, session: str, successor: Case | None = None) -> bool:
-        """Drop one session's case; the lock is held."""
+    # In all that follows the lock is held.
+
+    def _list(self, session: str) -> Worklist:
+        """Return a session's list, a new one where it has none."""
+        listed = self._lists.setdefault(session, Worklist())
+        self._touch(session)
+        while len(self._lists) > self._max_sessions:
+            self._forget(next(iter(self._lists)))
+        return listed
+
+    def _touch(self, session: str) -> None:
+        """Renew the time of a session's list."""
+        if session in self._lists:
+            self._lists[session].touched = self._clock()
+            self._lists.move_to_end(session)
+
+    def _set_aside(self, session: str, successor: Case | None = None) -> None:
+        """Close one session's case; what its list holds stays there."""
         entry = self._cases.pop(session, None)
         if entry is None:
-            return False
-        entry[1].forget(successor)
-        return True
+            return
+        listed = self._lists.get(session)
+        if listed is not None and listed.holds(entry[1]):
+            entry[1].rest()
+        else:
+            entry[1].forget(successor)
+
+    def _forget(self, session: str) -> bool:
+        """Drop one session's case and its list."""
+        listed = self._lists.pop(session, None)
+        num_listed = 0 if listed is None else listed.forget()
+        entry = self._cases.pop(session, None)
+        if entry is not None:
+            entry[1].forget()
+        return entry is not None or num_listed > 0
+
+    def _make_room(self) -> None:
+        """Let images of lists go, of each session and of all: those least recently shown."""
+        shown = {session: case for session, (_, case) in self._cases.items()}
+        total = 0
+        for session, listed in self._lists.items():
+            listed.let_go(shown.get(session))
+            total += listed.num_bytes
+        for session, listed in self._lists.items():
+            if total <= self._max_list_bytes:
+                return
+            before = listed.num_bytes
+            listed.let_go(shown.get(session), size=max(0, before + self._max_list_bytes - total))
+            total -= before - listed.num_bytes
 
     def _sweep(self) -> None:
-        """Drop the cases that were not touched within the lifetime; the lock is held."""
+        """Drop the sessions that were not touched within the lifetime."""
         limit = self._clock() - self._lifetime_s
-        for session in [key for key, (touched, _) in self._cases.items() if touched < limit]:
+        touched = {key: each.touched for key, each in self._lists.items()}
+        for session, (when, _) in self._cases.items():
+            touched[session] = max(when, touched.get(session, when))
+        for session in [key for key, when in touched.items() if when < limit]:
             self._forget(session)

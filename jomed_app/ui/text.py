@@ -140,11 +140,25 @@ BY_OTHER_SEARCH: dict[Retrieval, str] = {
 SAME_CASES = "Both searches find the same cases in the same order."
 SAME_SET = "Both searches find the same cases, in another order."
 STATUS_SWITCHED = "Showing the result of the other search, as it was read before."
+STATUS_LISTED = "From the list, as it was left."
 STATUS_SEARCHING = "Reading the cases of the other search."
 SEARCH_NOT_READY = "The search can be switched once the run has finished."
 ONE_SEARCH = "This bundle has one search only: it was not trained to search otherwise."
 
 NO_CASE = "This case is no longer held here (it was purged or its time ran out). Open it again."
+ROW_GONE = "This image is no longer held here (the list keeps the last ones). Open it again."
+LIST_GONE = "A table is made of images that were read, and none is held. Open one first."
+LISTED_NO_ANSWER = "no result"
+LISTED_LEFT = "image no longer held"
+STANDINGS_IN_A_LIST = {
+    "disagree": "readings disagree",
+    "contradicted": "known diagnoses against it",
+    "overruled": "no reading gives it",
+}
+LIST_NOTE = (
+    "Held in memory: the last {images} images; older ones keep their row of the table. File names "
+    "stay in this browser. Purge empties the list."
+)
 SAVE_NOTE = (
     "Nothing that the image file says of the patient is in these files. Text that was found in the "
     "picture is painted over; look before you pass one on."

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from jomed_app.errors import CancelledError
+from jomed_app.export.saved import saved
+from jomed_app.export.table import case_row
 from jomed_app.imaging import turned_over
 from jomed_app.imaging.content.region import wish_of, with_region
 from jomed_app.imaging.decoder import read_untrusted
-from jomed_app.types import ChecksDone, Completed, FinalReady, ImageRecord, RegionWish
+from jomed_app.types import ChecksDone, Completed, FinalReady, ImageRecord, RegionWish, Result
 from jomed_app.ui import text
 from jomed_app.ui.handlers.removal import answer_without_decisive
 from jomed_app.ui.handlers.screen import Screen, closed, failure
@@ -36,9 +38,13 @@ def open_case(
     is_simulated: bool = False,
     drawn_as: str = "",
     sender: str = "",
+    row: int | None = None,
 ) -> Screen:
-    """Decode a file and make it the session's case; the session's last case is forgotten first."""
-    store.purge(session)
+    """Decode a file and make it the session's case; the one before it is closed first.
+
+    A case with a row goes on the session's list; why a file was refused is noted there.
+    """
+    store.leave(session)
     try:
         image = read_untrusted(data, frame=frame, region=region, sender=sender)
         image = turned_over(image) if invert else image
@@ -50,18 +56,21 @@ def open_case(
             sender=sender,
             is_simulated=is_simulated,
             drawn_as=drawn_as,
+            row=row,
             retrieval=store.search(session, engine.info.opens_with),
             study=store.studies.begin(session),
         )
         reading = Reading(info=image.info, retrieval=case.retrieval)
         value = viewer_value(case, reading, engine)
     except Exception as error:
-        return closed(failure(error))
+        sentence = failure(error)
+        store.refuse(session, row, sentence)
+        return closed(sentence)
     store.open(session, case)
-    return _opened(engine, case, value, text.STATUS_DECODED)
+    return opened(engine, case, value, text.STATUS_DECODED)
 
 
-def _opened(engine: ReadingEngine, case: Case, value: dict[str, Any], sentence: str) -> Screen:
+def opened(engine: ReadingEngine, case: Case, value: dict[str, Any], sentence: str) -> Screen:
     """Return the screen of a case that waits for its run."""
     reading = Reading(info=case.image.info, retrieval=case.retrieval)
     return Screen(
@@ -121,6 +130,7 @@ def _read_anew(
             is_simulated=case.is_simulated,
             drawn_as=case.drawn_as,
             anyway=anyway,
+            row=case.row,
             retrieval=case.retrieval,
             study=case.study,
         )
@@ -129,7 +139,7 @@ def _read_anew(
     except Exception as error:
         return Screen(banner=Banner(failure(error)))
     store.open(session, changed)
-    return _opened(engine, changed, value, sentence)
+    return opened(engine, changed, value, sentence)
 
 
 def choose_frame(engine: ReadingEngine, store: CaseStore, session: str, frame: int) -> Screen:
@@ -146,13 +156,14 @@ def choose_frame(engine: ReadingEngine, store: CaseStore, session: str, frame: i
         region=wish_of(case.image),
         invert=case.image.info.inverted_as_asked,
         sender=case.sender,
+        row=case.row,
     )
 
 
-def awaits_model(store: CaseStore, session: str) -> bool:
-    """Whether the session has a case that is still to be read."""
-    case = store.get(session)
-    return case is not None and case.result is None
+def awaits_model(store: CaseStore, session: str, case: Case) -> bool:
+    """Whether a case is still to be read: it is open or listed, and without a result."""
+    is_held = store.get(session) is case or store.is_listed(session, case)
+    return is_held and case.result is None
 
 
 def waiting(place: int, seconds: float | None) -> Screen:
@@ -160,33 +171,48 @@ def waiting(place: int, seconds: float | None) -> Screen:
     return Screen(status=Status(text.waiting_status(place, seconds), is_busy=True), is_busy=True)
 
 
-def turned_away(error: Exception) -> Screen:
+def turned_away(sentence: str) -> Screen:
     """Return the screen of a case that could not wait or was not read, and may be run again."""
     return Screen(
         status=Status(text.STATUS_IDLE),
-        banner=Banner(failure(error)),
+        banner=Banner(sentence),
         diagnosis=Diagnosis(),
         can_run=True,
     )
 
 
-def run_case(engine: ReadingEngine, store: CaseStore, session: str) -> Iterator[Screen]:
-    """Run the engine on the session's case and yield the screen after each event."""
-    case = store.get(session)
+def run_case(
+    engine: ReadingEngine, store: CaseStore, session: str, case: Case | None = None
+) -> Iterator[Screen | None]:
+    """Run the engine on a case and yield the screen after each event.
+
+    Args:
+        engine: reads.
+        store: open cases.
+        session: key of the browser session.
+        case: on its list; the open one when None.
+
+    Yields:
+        None where nothing is to be drawn, for another case of the list is shown.
+    """
+    case = store.get(session) if case is None else case
     if case is None or case.result is not None:
         return
-    with case.in_use():
+    with case.in_use(), case.being_read():
         yield from _screens(engine, store, session, case)
 
 
-def _screens(engine: ReadingEngine, store: CaseStore, session: str, case: Case) -> Iterator[Screen]:
-    """Yield the screen after each event of a case's run."""
+def _screens(
+    engine: ReadingEngine, store: CaseStore, session: str, case: Case
+) -> Iterator[Screen | None]:
+    """Yield the screen after each event of a case's run, as `run_case`."""
     reading = Reading(info=case.image.info, retrieval=case.retrieval)
     try:
         for event in engine.run(
             case.image, retrieval=case.retrieval, anyway=case.anyway, cancel=case.is_cancelled
         ):
-            if store.get(session) is not case:
+            is_shown = store.get(session) is case
+            if not is_shown and not store.is_listed(session, case):
                 return  # purged, or another case was opened meanwhile
             reading = reading.after(event)
             flip_to = None
@@ -196,13 +222,16 @@ def _screens(engine: ReadingEngine, store: CaseStore, session: str, case: Case) 
             elif isinstance(event, FinalReady):
                 sentence = text.STATUS_FINAL
             elif isinstance(event, Completed):
-                case.finish(event.result)
+                finish(engine, store, session, case, event.result)
                 flip_to = answer_without_decisive(engine, event.result)
                 sentence = text.done_status(
                     event.result.timings_ms.total, len(event.result.candidates)
                 )
             is_done = isinstance(event, Completed)
             draws_panes = not isinstance(event, ChecksDone)
+            if not is_shown:
+                yield None
+                continue
             yield Screen(
                 status=Status(sentence, is_busy=not is_done),
                 checks=Checks(reading.info, case.image.metadata),
@@ -220,11 +249,22 @@ def _screens(engine: ReadingEngine, store: CaseStore, session: str, case: Case) 
         if store.get(session) is case:
             yield stopped(engine, case)
     except Exception as error:
+        sentence = failure(error)
+        store.stopped(session, case, sentence)
         if store.get(session) is case:
-            yield turned_away(error)
+            yield turned_away(sentence)
     finally:
         if case.result is None:
             case.cancel()
+
+
+def finish(
+    engine: ReadingEngine, store: CaseStore, session: str, case: Case, result: Result
+) -> None:
+    """Hold what a run came to, with its row of the list's table where the case is listed."""
+    case.finish(result)
+    if case.row is not None:
+        store.note(session, case, case_row(saved(result, case.image, engine.info.hashes)))
 
 
 def stop_case(engine: ReadingEngine, store: CaseStore, session: str) -> Screen:

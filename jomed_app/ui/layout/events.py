@@ -27,6 +27,7 @@ from jomed_app.ui.session import CaseStore
 from jomed_app.ui.study.handlers import shown_diagnosis, study_value
 from jomed_app.ui.templates import Panel, render
 from jomed_app.ui.uploads import UploadStore
+from jomed_app.ui.worklist.handlers import row_asked
 
 # These wait in a line of ours. Several at a time: a page that draws slowly takes the run of a case
 # for one that goes on, when the next case is open, and would never ask for the run of that.
@@ -40,6 +41,7 @@ class Parts:
     """The parts of the page that change, and the state that ends with the session."""
 
     toolbar: gr.HTML
+    worklist: gr.HTML
     status: gr.HTML
     banner: gr.HTML
     checks: gr.HTML
@@ -50,7 +52,7 @@ class Parts:
 
     @property
     def outputs(self) -> list[Any]:
-        """All of them, in the order of `changes`."""
+        """All that a screen changes, in the order of `changes`."""
         return [
             self.toolbar, self.status, self.banner, self.checks, self.viewer, self.panel,
             self.study, self.held,
@@ -101,29 +103,37 @@ def _shown(part: Panel | dict[str, Any] | None) -> Any:
     return render(part) if isinstance(part, Panel) else part
 
 
-def wire(blocks: gr.Blocks, parts: Parts, desk: Desk) -> None:
-    """Connect the page's events to the handlers."""
+def wire(blocks: gr.Blocks, parts: Parts, desk: Desk) -> list[Any]:
+    """Connect the page's events to the handlers.
+
+    Returns:
+        Events after which the list of what was opened is another one.
+    """
     engine, cases, outputs = desk.engine, desk.cases, parts.outputs
     changes = partial(_changes, desk)
 
     def on_upload(event: gr.EventData, request: gr.Request) -> list[Any]:
-        session = session_of(request)
+        session, row = session_of(request), row_asked(sent(event))
         try:
             data, sender = take_upload(desk.uploads, sent(event).get("path"))
             handed = [data]
             del data
             require_secret(request)
         except JomedError as error:
-            cases.purge(session)
-            return changes(closed(failure(error)), session)
+            sentence = failure(error)
+            cases.leave(session)
+            cases.refuse(session, row, sentence)
+            return changes(closed(sentence), session)
         # Handed over: of up to 64 MiB nothing is held here while the page is drawn.
-        screen = case.open_case(engine, cases, session, handed.pop(), sender=sender)
+        screen = case.open_case(engine, cases, session, handed.pop(), sender=sender, row=row)
         return changes(screen, session)
 
     def on_upload_failed(event: gr.EventData, request: gr.Request) -> list[Any]:
-        session, said = session_of(request), sent(event).get("said")
-        cases.purge(session)
-        return changes(closed(refused_sentence(said, desk.settings.max_file_mb)), session)
+        session, wish = session_of(request), sent(event)
+        sentence = refused_sentence(wish.get("said"), desk.settings.max_file_mb)
+        cases.leave(session)
+        cases.refuse(session, row_asked(wish), sentence)
+        return changes(closed(sentence), session)
 
     def on_example(event: gr.EventData, request: gr.Request) -> list[Any]:
         session, number = session_of(request), sent(event).get("number")
@@ -192,10 +202,10 @@ def wire(blocks: gr.Blocks, parts: Parts, desk: Desk) -> None:
         return changes(case.read_inverted(engine, cases, session), session)
 
     toolbar, viewer, panel = parts.toolbar, parts.viewer, parts.panel
-    run = _runner(desk, len(outputs))
+    run = runner(desk, len(outputs))
     runs = []
     for opening, open_handler in (
-        (toolbar.case_file, on_upload),
+        (parts.worklist.case_file, on_upload),
         (toolbar.case_example, on_example),
         (viewer.case_frame, on_frame),
         (viewer.case_region, on_region),
@@ -210,39 +220,52 @@ def wire(blocks: gr.Blocks, parts: Parts, desk: Desk) -> None:
     if desk.linked:
         opened = blocks.load(_opener(desk, len(outputs)), None, outputs, **QUIET)
         runs.append(opened.then(run, None, outputs, **QUIET, **IN_LINE))
-    toolbar.case_refused(on_upload_failed, None, outputs, **QUIET)
-    toolbar.case_cancel(on_cancel, None, outputs, cancels=runs, **QUIET)
-    toolbar.case_purge(on_purge, None, outputs, cancels=runs, **QUIET)
+    refused = parts.worklist.case_refused(on_upload_failed, None, outputs, **QUIET)
+    left = toolbar.case_cancel(on_cancel, None, outputs, cancels=runs, **QUIET)
+    purged = toolbar.case_purge(on_purge, None, outputs, cancels=runs, **QUIET)
     viewer.case_remove(on_remove, None, outputs, **QUIET)
     viewer.case_restore(on_restore, None, outputs, **QUIET)
     panel.case_move(on_move, None, outputs, trigger_mode="always_last", **QUIET)
     panel.case_restore_all(on_restore_all, None, outputs, **QUIET)
     study.wire(parts.study, desk.settings.study, engine, cases, changes, outputs)
+    return [*runs, refused, left, purged]
 
 
-def _runner(desk: Desk, num_outputs: int) -> Any:
-    """Return what reads a session's case in its turn, screen by screen."""
+def runner(desk: Desk, num_outputs: int, *, is_shown_again: bool = False) -> Any:
+    """Return what reads a session's case in its turn, screen by screen.
+
+    Args:
+        desk: with what.
+        num_outputs: parts of the page.
+        is_shown_again: leave a case alone of which a run goes on.
+    """
     engine, cases = desk.engine, desk.cases
     changes = partial(_changes, desk)
 
     async def run(request: gr.Request) -> AsyncIterator[list[Any]]:
         session = session_of(request)
-        if not case.awaits_model(cases, session):
+        opened = cases.get(session)
+        is_idle = opened is not None and not (is_shown_again and opened.is_being_read)
+        if opened is None or not is_idle or not case.awaits_model(cases, session, opened):
             # a generator that yields nothing would blank the page, a refusal with it
             yield [gr.skip()] * num_outputs
             return
         try:
             turn = desk.line.join()
         except JomedError as error:
-            yield changes(case.turned_away(error), session)
+            sentence = failure(error)
+            cases.stopped(session, opened, sentence)
+            yield changes(case.turned_away(sentence), session)
             return
         with turn:
             async for place, seconds in turn.places():
-                if not case.awaits_model(cases, session):
+                if not case.awaits_model(cases, session, opened):
                     return  # purged meanwhile
-                yield changes(case.waiting(place, seconds), session)
-            async for screen in turn.steps(case.run_case(engine, cases, session)):
-                yield changes(screen, session)
+                if cases.get(session) is opened:
+                    yield changes(case.waiting(place, seconds), session)
+            async for screen in turn.steps(case.run_case(engine, cases, session, opened)):
+                if screen is not None:
+                    yield changes(screen, session)
 
     return run
 

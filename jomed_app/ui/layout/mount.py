@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 NEVER_SERVED = (ROOT / "assets", ROOT / "index", ROOT / "jomed_app")
 STYLES = (
     "page.css", "answer.css", "viewer.css", "panes.css", "tools.css", "study.css",
-    "feedback.css", "print.css",
+    "feedback.css", "worklist.css", "print.css",
 )  # fmt: skip
 FIRST_COLOR = "#0a0d11"  # behind the page until its style has arrived: dark as the page itself
 

@@ -23,12 +23,14 @@ from jomed_app.ui.layout.feedback import feedback_part
 from jomed_app.ui.layout.mount import ROOT
 from jomed_app.ui.layout.requests import session_of
 from jomed_app.ui.layout.study import study_part
+from jomed_app.ui.layout.worklist import wire_worklist
 from jomed_app.ui.line import Line
 from jomed_app.ui.panels.diagnosis.diagnosis import Diagnosis
 from jomed_app.ui.panels.top.header import Header
 from jomed_app.ui.panels.top.side import Side
 from jomed_app.ui.panels.top.status import Status
 from jomed_app.ui.panels.top.toolbar import Toolbar
+from jomed_app.ui.panels.top.worklist import WorklistStrip
 from jomed_app.ui.panels.viewer.frames import frames_server
 from jomed_app.ui.panels.viewer.viewer import Viewer, empty_value
 from jomed_app.ui.panels.viewer.window import window_server
@@ -38,6 +40,8 @@ from jomed_app.ui.study.handlers import read_only_when_shown
 from jomed_app.ui.study.study import Studies
 from jomed_app.ui.templates import as_gradio_template, render
 from jomed_app.ui.uploads import UploadStore
+from jomed_app.ui.worklist.handlers import table_server
+from jomed_app.ui.worklist.rows import MOST_ROWS
 
 EXAMPLES = ROOT / "assets" / "examples"
 # One scope: the tools use what the viewer is made of, which starts when all of it is there.
@@ -93,7 +97,7 @@ def build_ui(
         parts = _parts(
             engine, cases, settings, Toolbar.of(shown_examples, settings.study.mode), feedback
         )
-        wire(blocks, parts, desk)
+        wire_worklist(parts, desk, wire(blocks, parts, desk))
         add_api(engine, line, files_sent)
 
         def on_unload(request: gr.Request) -> None:
@@ -118,8 +122,17 @@ def _parts(
         toolbar = gr.HTML(
             {"busy": False, "case": False, "run": False},
             html_template=as_gradio_template(render(toolbar_panel)),
-            js_on_load=_script("toolbar.js").replace("@limit_mb", str(settings.max_file_mb)),
+            js_on_load=_script("toolbar.js"),
             elem_id="jomed-toolbar",
+        )
+        worklist = gr.HTML(
+            {"key": "", "current": None, "rows": []},
+            html_template=as_gradio_template(render(WorklistStrip())),
+            js_on_load=_script("worklist.js")
+            .replace("@limit_mb", str(settings.max_file_mb))
+            .replace("@most_rows", str(MOST_ROWS)),
+            server_functions=[table_server(cases)],
+            elem_id="jomed-worklist",
         )
         status = gr.HTML(render(Status(text.STATUS_IDLE)), elem_id="jomed-status")
         gr.HTML(
@@ -148,7 +161,7 @@ def _parts(
             feedback_part(engine, cases, feedback, _script("feedback.js"))
     seconds = 60 * settings.session_minutes
     held = gr.State("", time_to_live=seconds, delete_callback=_forget(cases))
-    return Parts(toolbar, status, banner, checks, viewer, panel, study, held)
+    return Parts(toolbar, worklist, status, banner, checks, viewer, panel, study, held)
 
 
 def _script(name: str) -> str:

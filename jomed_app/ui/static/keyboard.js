@@ -8,7 +8,7 @@
   };
   document.addEventListener('keydown', (event) => { if (event.key === 'Escape') menus().forEach(close); });
   document.addEventListener('click', (event) => {
-    menus().forEach((menu) => { if (!menu.contains(event.target) || event.target.closest('.menu-box button')) close(menu); });
+    menus().forEach((menu) => { if (!menu.contains(event.target) || event.target.closest('.menu-box button:not([data-stays])')) close(menu); });
   });
 
   // What the reader has opened stays open, by its key and the part of the page that it is in.
@@ -30,7 +30,7 @@
   };
 
   // The focus: where it was, in words that a redrawn part still understands.
-  const NAMES = ['data-do', 'data-part', 'data-corner', 'data-search', 'data-unfold', 'data-preset', 'data-region', 'data-example', 'data-link', 'data-copy', 'data-download', 'data-action', 'data-id', 'data-move', 'data-answer'];
+  const NAMES = ['data-do', 'data-part', 'data-corner', 'data-search', 'data-unfold', 'data-preset', 'data-region', 'data-example', 'data-link', 'data-copy', 'data-download', 'data-action', 'data-id', 'data-move', 'data-answer', 'data-list', 'data-row'];
   const FOCUSABLE = 'a[href], button:not(:disabled), input:not(:disabled), summary, select, textarea, [tabindex="0"]';
   const isHeld = (node) => node.isConnected && !node.disabled && !node.closest('[hidden]');  // asks for no layout
   const isThere = (node) => isHeld(node) && node.getClientRects().length > 0;

@@ -1,31 +1,32 @@
-// Upload under a random name, examples, stop and purge. The original file name never leaves the page.
-const LIMIT = @limit_mb * 1024 * 1024;
+// What is chosen or dropped goes to the list (worklist.js), a folder as its files; examples, stop and purge.
 const part = (name) => element.querySelector(`[data-part="${name}"]`);
-
-function randomName() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('') + '.bin';
-}
-
-// Not Gradio's own upload: that one shows a refusal as raw JSON in a corner of the page.
-async function send(file) {
-  if (!file) return;
+const offer = (files) => {
+  if (!files.length) return;
   forgetLink();
-  if (file.size > LIMIT || file.size === 0) { trigger('case_refused', {}); return; }
-  try {
-    part('file').disabled = true;
-    const form = new FormData();
-    form.append('files', new Blob([file], { type: 'application/octet-stream' }), randomName());
-    const answer = await fetch('gradio_api/upload', { method: 'POST', body: form });
-    const said = await answer.json();
-    if (answer.ok) trigger('case_file', { path: said[0] });
-    else trigger('case_refused', { said: said.detail });
-  } catch (error) {
-    trigger('case_refused', {});
-  } finally {
-    part('file').disabled = false;
-    part('file').value = '';
+  document.dispatchEvent(new CustomEvent('jomed-files', { detail: files }));
+};
+
+// The files of what was dropped, those inside of folders too, by name; hidden ones are left out.
+async function filesOf(entry) {
+  if (entry.name.startsWith('.')) return [];
+  if (entry.isFile) return [await new Promise((done, failed) => entry.file(done, failed))];
+  const reader = entry.createReader(), found = [];
+  for (;;) {
+    const some = await new Promise((done, failed) => reader.readEntries(done, failed));
+    if (!some.length) break;
+    found.push(...some);
   }
+  found.sort((one, other) => one.name.localeCompare(other.name, undefined, { numeric: true }));
+  const files = [];
+  for (const each of found) files.push(...await filesOf(each));
+  return files;
+}
+async function dropped(transfer) {
+  const entries = Array.from(transfer.items || [], (item) => item.webkitGetAsEntry && item.webkitGetAsEntry());
+  if (!entries.some((each) => each && each.isDirectory)) { offer(Array.from(transfer.files)); return; }
+  const files = [];
+  for (const each of entries) if (each) files.push(...await filesOf(each));
+  offer(files);
 }
 
 // A link to an example that ships; nothing of a case ever stands in an address.
@@ -52,7 +53,9 @@ function refresh() {
 }
 
 element.addEventListener('change', (event) => {
-  if (event.target.dataset.part === 'file') send(event.target.files[0]);
+  if (event.target.dataset.part !== 'file') return;
+  offer(Array.from(event.target.files));
+  event.target.value = '';
 });
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button');
@@ -81,7 +84,7 @@ document.addEventListener('drop', (event) => {
   if (!holdsFiles(event)) return;
   event.preventDefault();
   depth = 0; document.body.classList.remove('is-dropping');
-  send(event.dataTransfer.files[0]);
+  dropped(event.dataTransfer);
 });
 watch('value', refresh);
 refresh();
