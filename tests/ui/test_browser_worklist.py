@@ -43,7 +43,13 @@ def here(browser, site):
 
 
 def rows(page) -> list[str]:
-    return page.locator(".wl-row .wl-words").all_text_contents()
+    """What the open list says of each image; it is closed again."""
+    page.click(".wl summary")
+    page.wait_for_selector(".wl-row >> nth=0")
+    found = page.locator(".wl-row .wl-words").all_text_contents()
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".wl-row", state="detached")
+    return found
 
 
 def test_all_are_read_behind_the_first_and_a_bad_one_stops_nothing(here):
@@ -114,10 +120,13 @@ def test_the_table_has_a_row_an_image_and_no_name(here):
     for name in NAMES:
         assert name.encode() not in sent, "a file's name stays in the browser"
     page.click(".wl summary")
+    page.wait_for_selector(".wl-row >> nth=0")
     assert page.locator(".wl-name").all_inner_texts() == list(NAMES)
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     assert serious_faults(axe, page) == []
     page.keyboard.press("Escape")
+    page.wait_for_selector(".wl-row", state="detached")
+    assert "DOE" not in page.content(), "names are there while the list is open"
 
 
 def test_more_join_the_list_and_purge_empties_it(here):
@@ -125,7 +134,7 @@ def test_more_join_the_list_and_purge_empties_it(here):
     page.set_input_files(INPUT, files=files("fifth.png"))
     page.wait_for_function(SHOWN.format("5/5"))
     here.done()
-    assert page.locator(".wl-row").count() == 5
+    assert len(rows(page)) == 5
     page.click("#jomed-toolbar [data-part=purge]")
     page.wait_for_selector(".jv-empty-title >> visible=true")
     page.wait_for_selector(".wl", state="hidden")

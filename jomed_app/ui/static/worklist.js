@@ -3,6 +3,7 @@
 const LIMIT = @limit_mb * 1024 * 1024;
 const MOST = @most_rows;
 const part = (name) => element.querySelector(`[data-part="${name}"]`);
+const menu = element.querySelector('details');
 const MARKS = { done: '✓', again: '↻' };
 const SAID = { waiting: 'waits', sending: 'being read', reading: 'being read' };
 const TOO_OFTEN = 'Images were sent faster than one visitor may send them; wait @seconds s and open this one again.';
@@ -128,6 +129,7 @@ function draw() {
   part('progress').textContent = left ? `${numbers.length - left} of ${numbers.length} done${paused ? '; paused' : ''}` : `All ${numbers.length} done${refused ? `, ${refused} not read` : ''}.`;
   const pause = element.querySelector('[data-list="pause"]');
   pause.hidden = !left; pause.textContent = paused ? 'Go on' : 'Pause';
+  if (!menu.open) { part('rows').replaceChildren(); return; }  // names are on the page while the list is open, no longer
   const items = Array.from(entries.values(), (entry, place) => {
     const row = rows.get(entry.row), item = document.createElement('li'), button = made('button', undefined, 'wl-row');
     button.type = 'button'; button.dataset.row = String(entry.row);
@@ -176,6 +178,7 @@ const commands = {
   previous: () => step(-1), next: () => step(1), done: () => mark('done'), again: () => mark('again'), table,
   pause: () => { paused = !paused; if (!paused) { behind = null; entries.forEach((each) => { if (each.state === 'sending') each.state = 'waiting'; }); readNext(); } draw(); },
 };
+menu.addEventListener('toggle', () => draw());
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button');
   if (!button) return;
