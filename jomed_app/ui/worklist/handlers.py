@@ -12,7 +12,7 @@ from jomed_app.export.table import columns_of, csv_bytes
 from jomed_app.imaging.decoder import read_untrusted
 from jomed_app.ui import text
 from jomed_app.ui.handlers.case import opened
-from jomed_app.ui.handlers.removal import with_removed
+from jomed_app.ui.handlers.removal import wish_of_case, with_moved
 from jomed_app.ui.handlers.screen import Screen, closed, failure
 from jomed_app.ui.panels.top.banner import Banner
 from jomed_app.ui.panels.top.checks import Checks
@@ -64,7 +64,7 @@ def show_row(engine: ReadingEngine, store: CaseStore, session: str, row: int | N
         store.leave(session)
         return closed(sentence)
     if case.result is not None:
-        screen = with_removed(engine, case, case.removed, text.STATUS_LISTED)
+        screen = with_moved(engine, case, wish_of_case(case), text.STATUS_LISTED)
         return replace(screen, checks=Checks(case.result.input, case.image.metadata))
     if not case.is_being_read:
         case.allow_run()

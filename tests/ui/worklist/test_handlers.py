@@ -85,7 +85,9 @@ def test_a_row_is_shown_as_it_was_left(engine, store):
     show_row(engine, store, "a", 2)
     screen = show_row(engine, store, "a", 1)
     assert screen.status.sentence == text.STATUS_LISTED
-    assert screen.diagnosis.num_removed == 1
+    assert store.get("a").removed == {"case-0"}
+    gone = [pane["id"] for pane in screen.viewer["panes"] if pane.get("removed")]
+    assert gone == ["case-0"]
     assert screen.checks is not None
     assert screen.viewer["case"] == store.get("a").token
     assert not screen.is_busy
