@@ -42,6 +42,7 @@ class Case:
         study: where the reader reads first; None where all is shown as it comes.
         kept_results: where results of a shipped example outlive the case; None for any other image.
         row: its number in the session's list; None for what is on no list, such as an example.
+        is_new: whether it is listed and was never shown.
         is_being_read: whether a run of it goes on.
     """
 
@@ -54,6 +55,7 @@ class Case:
     study: Study | None = None
     kept_results: dict[Retrieval, Result] | None = None
     row: int | None = None
+    is_new: bool = False
     is_being_read: bool = False
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     retrieval: Retrieval = "joint"

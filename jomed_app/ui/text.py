@@ -149,6 +149,7 @@ NO_CASE = "This case is no longer held here (it was purged or its time ran out).
 ROW_GONE = "This image is no longer held here (the list keeps the last ones). Open it again."
 LIST_GONE = "A table is made of images that were read, and none is held. Open one first."
 LISTED_NO_ANSWER = "no result"
+LISTED_HIDDEN = "own read first"
 LISTED_LEFT = "image no longer held"
 STANDINGS_IN_A_LIST = {
     "disagree": "readings disagree",

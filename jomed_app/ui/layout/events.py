@@ -84,7 +84,7 @@ class Desk:
     linked: Mapping[str, Opening]
 
 
-def _changes(desk: Desk, screen: Screen, session: str) -> list[Any]:
+def screen_changes(desk: Desk, screen: Screen, session: str) -> list[Any]:
     """Return a screen as the parts of the page take it, and whose it is.
 
     The one way to the page: what a case under study hides is left out here and in `viewer_value`.
@@ -110,7 +110,7 @@ def wire(blocks: gr.Blocks, parts: Parts, desk: Desk) -> list[Any]:
         Events after which the list of what was opened is another one.
     """
     engine, cases, outputs = desk.engine, desk.cases, parts.outputs
-    changes = partial(_changes, desk)
+    changes = partial(screen_changes, desk)
 
     def on_upload(event: gr.EventData, request: gr.Request) -> list[Any]:
         session, row = session_of(request), row_asked(sent(event))
@@ -240,7 +240,7 @@ def runner(desk: Desk, num_outputs: int, *, is_shown_again: bool = False) -> Any
         is_shown_again: leave a case alone of which a run goes on.
     """
     engine, cases = desk.engine, desk.cases
-    changes = partial(_changes, desk)
+    changes = partial(screen_changes, desk)
 
     async def run(request: gr.Request) -> AsyncIterator[list[Any]]:
         session = session_of(request)
@@ -281,7 +281,11 @@ def _opener(desk: Desk, num_outputs: int) -> Any:
         opening = desk.opening if name is None else desk.linked.get(name)
         if opening is None:
             unknown = closed(text.UNKNOWN_EXAMPLE)
-            return [gr.skip()] * num_outputs if name is None else _changes(desk, unknown, session)
-        return _changes(desk, opening.open(desk.engine, desk.cases, session), session)
+            return (
+                [gr.skip()] * num_outputs
+                if name is None
+                else screen_changes(desk, unknown, session)
+            )
+        return screen_changes(desk, opening.open(desk.engine, desk.cases, session), session)
 
     return on_load

@@ -13,7 +13,7 @@ from jomed_app.ui.handlers.case import awaits_model, run_case
 from jomed_app.ui.handlers.decoding import Decoding
 from jomed_app.ui.handlers.screen import failure
 from jomed_app.ui.handlers.upload import refused_sentence, take_upload
-from jomed_app.ui.layout.events import IN_LINE, OPENING, QUIET, Desk, Parts, changes, runner
+from jomed_app.ui.layout.events import IN_LINE, OPENING, QUIET, Desk, Parts, runner, screen_changes
 from jomed_app.ui.layout.requests import require_secret, sent, session_of
 from jomed_app.ui.worklist.handlers import enlist, list_value, mark_row, row_asked, show_row
 
@@ -71,7 +71,8 @@ def wire_worklist(parts: Parts, desk: Desk, after: list[Any]) -> None:
 
     def on_show(event: gr.EventData, request: gr.Request) -> list[Any]:
         session = session_of(request)
-        return changes(show_row(engine, cases, session, row_asked(sent(event))), session)
+        screen = show_row(engine, cases, session, row_asked(sent(event)))
+        return screen_changes(desk, screen, session)
 
     def on_mark(event: gr.EventData, request: gr.Request) -> dict[str, Any]:
         session, wish = session_of(request), sent(event)
@@ -85,6 +86,7 @@ def wire_worklist(parts: Parts, desk: Desk, after: list[Any]) -> None:
         return list_value(cases, session)
 
     worklist.list_file(on_behind, None, worklist, **QUIET, **IN_LINE)
+    worklist.list_look(shown, None, worklist, **QUIET)
     worklist.list_mark(on_mark, None, worklist, **QUIET)
     worklist.list_refused(on_refused, None, worklist, **QUIET)
     again = worklist.list_show(on_show, None, outputs, **QUIET, **OPENING)

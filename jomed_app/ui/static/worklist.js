@@ -178,7 +178,7 @@ const commands = {
   previous: () => step(-1), next: () => step(1), done: () => mark('done'), again: () => mark('again'), table,
   pause: () => { paused = !paused; if (!paused) { behind = null; entries.forEach((each) => { if (each.state === 'sending') each.state = 'waiting'; }); readNext(); } draw(); },
 };
-menu.addEventListener('toggle', () => draw());
+menu.addEventListener('toggle', () => { draw(); if (menu.open) trigger('list_look'); });
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button');
   if (!button) return;

@@ -20,6 +20,7 @@ from jomed_app.ui.panels.viewer.viewer import viewer_value
 from jomed_app.ui.protocol import ReadingEngine
 from jomed_app.ui.reading import Reading
 from jomed_app.ui.session import Case, CaseStore
+from jomed_app.ui.study.study import Study
 from jomed_app.ui.worklist.rows import MOST_ROWS, ListRow, Mark
 
 FILE_NAME = "jomed-worklist.csv"
@@ -48,7 +49,9 @@ def enlist(
         file_bytes=data if image.num_frames > 1 else None,
         sender=sender,
         row=row,
+        is_new=True,
         retrieval=store.search(session, engine.info.opens_with),
+        study=store.studies.begin(session),
     )
     store.enlist(session, case)
     return case
@@ -63,6 +66,9 @@ def show_row(engine: ReadingEngine, store: CaseStore, session: str, row: int | N
             return Screen(banner=Banner(text.ROW_GONE))
         store.leave(session)
         return closed(sentence)
+    if case.is_new and case.study is not None:
+        case.study = Study()  # its clock begins when the image is shown
+    case.is_new = False
     if case.result is not None:
         screen = with_moved(engine, case, wish_of_case(case), text.STATUS_LISTED)
         return replace(screen, checks=Checks(case.result.input, case.image.metadata))
@@ -117,6 +123,8 @@ def list_value(store: CaseStore, session: str) -> dict[str, Any]:
 
 def row_words(row: ListRow) -> str:
     """Return what a row says of its image: the answer, why there is none, or nothing yet."""
+    if row.case is not None and row.case.is_hiding:
+        return row.said or text.LISTED_HIDDEN
     if row.cells is None:
         return row.said
     answer, probability = row.cells.get("answer"), row.cells.get("probability")
@@ -154,11 +162,12 @@ def table_server(store: CaseStore) -> Callable[[Mapping[str, Any]], dict[str, st
 
 
 def table_row(row: ListRow) -> Cells:
-    """Return one image's row of the table; a file's name is no part of it."""
+    """Return one image's row of the table, no file's name, and nothing that is still hidden."""
     first: Cells = {
         "number": row.number,
         "state": row.state,
         "mark": row.mark or None,
         "not_read_because": row.said or None,
     }
-    return {**first, **(row.cells or {})}
+    is_hidden = row.case is not None and row.case.is_hiding
+    return first if is_hidden else {**first, **(row.cells or {})}

@@ -115,6 +115,8 @@ class Worklist:
                 return
             if row.case is None or row.case is shown or row.case.is_being_read:
                 continue
+            if row.case.is_hiding:  # what the visitor has not read must not be told by the table
+                row.cells = None
             if row.cells is None:
                 row.said = row.said or LEFT_UNREAD
             row.case.forget()

@@ -13,6 +13,7 @@ from jomed_app.ui import text
 from jomed_app.ui.handlers.case import open_case, run_case
 from jomed_app.ui.handlers.removal import remove_candidate
 from jomed_app.ui.session import CaseStore
+from jomed_app.ui.study.study import Studies
 from jomed_app.ui.worklist.handlers import (
     enlist,
     list_value,
@@ -167,3 +168,27 @@ def test_an_abstention_has_words_of_its_own(store):
 
 def test_without_a_list_there_is_nothing():
     assert list_value(CaseStore(), "a") == {"key": "", "current": None, "rows": []}
+
+
+def test_what_is_read_first_by_the_visitor_is_not_told_by_the_list(engine):
+    store = CaseStore()
+    store.studies = Studies("required")
+    for number in (1, 2):
+        case = enlist(engine, store, "a", number, png_bytes(number))
+        list(run_case(engine, store, "a", case))
+    began = case.study
+    assert [row["words"] for row in list_value(store, "a")["rows"]] == [text.LISTED_HIDDEN] * 2
+    assert "answer" not in {name for row in table(store) for name, value in row.items() if value}
+    screen = show_row(engine, store, "a", 2)
+    assert case.study is not began, "the clock begins when the image is shown"
+    assert not any(pane.get("boxes") for pane in screen.viewer["panes"])
+    show_row(engine, store, "a", 1)
+    begun = case.study
+    show_row(engine, store, "a", 2)
+    assert case.study is begun
+    case.study.skip()
+    assert list_value(store, "a")["rows"][1]["words"].startswith("malignant 0.")
+    assert [row["answer"] for row in table(store)] == ["", "malignant"]
+    with store.worklist("a") as listed:
+        listed.let_go(case, images=1)
+    assert [row["answer"] for row in table(store)] == ["", "malignant"]
