@@ -170,9 +170,9 @@ def test_closing_the_tab_or_running_out_of_time_purges_the_session(site):
 
 
 def test_what_reads_a_case_waits_in_the_line_and_the_queue_is_short(site):
-    # upload, example, frame, region, search, again, go on, inverted, the strip of answers,
+    # upload, example, frame, region, search, again, go on, inverted, the strip of answers, links,
     # the list (an image behind, an image shown again), /diagnose
-    assert site.facts["in_line"] == 12
+    assert site.facts["in_line"] == 13
     assert site.facts["max_size"] == SETTINGS.max_queue
     assert site.facts["public"] == ["diagnose"]
 
