@@ -33,6 +33,7 @@ from benchmarks.readers import report as readers
 from benchmarks.reliability import page as reliability
 from benchmarks.reliability.records import FOLDER as RECORDED_RUNS
 from benchmarks.speed import report as speed
+from benchmarks.stores import report as stores
 from jomed_app.evaluation.report.evidence import write_evidence
 from jomed_app.evaluation.report.pages.costs import costs_page
 from jomed_app.evaluation.report.pages.questions import vqa_page
@@ -70,6 +71,7 @@ OWN_PAGES = {
     "resolution": OwnPage(resolution.page),
     "rewards": OwnPage(reward_options.page),
     "simulator": OwnPage(simulator.page),
+    "stores": OwnPage(stores.page),
     "towers": OwnPage(towers.page),
 }
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "resolution": f"{EXPERIMENTS}.resolution.run RUN --data DIR",
     "rewards": f"{EXPERIMENTS}.reward_options.run RUN --data DIR",
     "simulator": f"{EXPERIMENTS}.simulator.compare REAL_SET",
+    "stores": "python -m benchmarks.stores.run --sizes 10000 100000 --out docs/results",
     "towers": f"{EXPERIMENTS}.towers.run --data DIR",
 }
 
