@@ -23,6 +23,9 @@ RUN_DIR ?= checkpoints/embedded
 CORPUS ?= out/simulated
 NUM_CASES ?= 480
 SECONDS ?= 900
+# Files of tests at once, and how many threads share a product in each (docs/adr/0045).
+JOBS ?= 2
+TWO_AT_ONCE := OMP_NUM_THREADS=1
 # Tests whose outcome could depend on the number type of matrix products, and the type that this
 # machine does not take by itself (docs/number_types.md).
 OTHER_NUMBER_TYPE = $(PY) -c 'from jomed_app.models.number_type import NUMBER_TYPES, compute_dtype; \
@@ -56,7 +59,7 @@ demo: $(RUN_STAMP) ## install if needed, then start the app at http://127.0.0.1:
 	HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 $(PY) app.py
 
 test: $(DEV_STAMP) chromium dcmtk ## install if needed, then run the whole default test suite
-	$(PY) -m pytest
+	$(TWO_AT_ONCE) $(PY) -m pytest -n $(JOBS) --dist loadfile
 
 lint: $(DEV_STAMP) ## ruff: rules and formatting; bandit: insecure habits
 	$(PY) -m ruff check .
@@ -74,7 +77,8 @@ types: $(DEV_STAMP) ## mypy --strict
 	$(PY) -m mypy
 
 test-numbers: $(DEV_STAMP) ## test what multiplies matrices in the number type `make test` did not
-	JOMED_NUMBER_TYPE=$$($(OTHER_NUMBER_TYPE)) $(PY) -m pytest $(MULTIPLYING)
+	$(TWO_AT_ONCE) JOMED_NUMBER_TYPE=$$($(OTHER_NUMBER_TYPE)) \
+	  $(PY) -m pytest -n $(JOBS) --dist loadfile $(MULTIPLYING)
 
 test-slow: $(DEV_STAMP) chromium dcmtk ## the tests that take minutes
 	$(PY) -m pytest -m "slow and not gpu and not hub"
