@@ -123,9 +123,11 @@ class PostgresStore:
         """
         query = np.asarray(vector, dtype=np.float32).reshape(-1)
         name = self._sql.Identifier(self._table)
+        # Hashed once; "row <> ALL" of an array compares every row with every one that is left out.
+        filtered = "WHERE row NOT IN (SELECT unnest(%s::bigint[]))" if exclude_rows.size else ""
         text = self._sql.SQL(  # <#> is the negative inner product
             "SELECT row, -(vector <#> %s) FROM {} {} ORDER BY vector <#> %s LIMIT %s"
-        ).format(name, self._sql.SQL("WHERE row <> ALL(%s)" if exclude_rows.size else ""))
+        ).format(name, self._sql.SQL(filtered))
         left_out = [exclude_rows.tolist()] if exclude_rows.size else []
         share = 1 - exclude_rows.size / max(1, self._size)
         walks = self._is_approximate and share >= SMALLEST_WALKED_SHARE
