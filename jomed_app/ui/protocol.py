@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks.assessment import Assessment
+from jomed_app.data.tasks.report_words import ReportWords
 from jomed_app.types import Event, ImageRecord, OperatingPoint, Result, Retrieval
 
 
@@ -43,6 +44,10 @@ class TaskView(Protocol):
     @property
     def assessment(self) -> Assessment:
         """The scale on which a reader says how suspicious an image is."""
+
+    @property
+    def report(self) -> ReportWords | None:
+        """How findings are worded in a report; None where they are not."""
 
 
 class InfoView(Protocol):

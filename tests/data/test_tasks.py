@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jomed_app.data.tasks import FOLDER, load_task, task_from_dict
+from jomed_app.data.tasks import FOLDER, load_task, task_from_dict, task_of_bundle
 from jomed_app.errors import RecordError
 from jomed_app.simulator import simulate_case
 
@@ -113,3 +113,30 @@ def test_a_missing_field_is_named():
     values = {name: value for name, value in SMALL.items() if name != "question"}
     with pytest.raises(RecordError, match="question: Field required"):
         task_from_dict(values)
+
+
+def test_every_value_of_a_breast_finding_has_words_for_a_report():
+    task = load_task("breast")
+    assert list(task.report.descriptors) == list(task.descriptors)
+    for name, said in task.report.descriptors.items():
+        assert set(said.words) <= set(task.descriptors[name])
+    assert set(task.report.suggested) == set(task.labels)
+
+
+def test_a_bundle_that_was_sealed_before_takes_the_words_of_its_task():
+    values = load_task("breast").model_dump(exclude={"report"})
+    assert task_of_bundle(values).report == load_task("breast").report
+    assert task_of_bundle({**values, "descriptors": {"shape": ["oval"]}}).report is None
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        ({"descriptors": {"hue": {"title": "Hue"}}}, "must be one of the task's descriptors"),
+        ({"suggested": {"c": "1"}, "categories": ["1"]}, "suggests a category of the scale"),
+        ({"suggested": {"a": "7"}, "categories": ["1"]}, "suggests a category of the scale"),
+    ],
+)
+def test_words_of_a_report_that_fit_no_task_are_refused(report, words):
+    with pytest.raises(RecordError, match=words):
+        task_from_dict({**SMALL, "report": {"title": "T", **report}})

@@ -15,6 +15,7 @@ from benchmarks.reliability.screens.layouts import LAYOUTS, draw_screen
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks import load_task
 from jomed_app.data.tasks.assessment import Assessment
+from jomed_app.data.tasks.report_words import ReportWords
 from jomed_app.errors import CancelledError, ImageError
 from jomed_app.inference.conclusion.what_if import moved_candidates
 from jomed_app.simulator.case import simulate_case
@@ -137,6 +138,7 @@ class FakeTask:
     descriptors: dict[str, tuple[str, ...]] = field(
         default_factory=lambda: load_task("breast").descriptors
     )
+    report: ReportWords | None = field(default_factory=lambda: load_task("breast").report)
 
 
 @dataclass(frozen=True)

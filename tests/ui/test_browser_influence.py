@@ -1,4 +1,4 @@
-"""Moving weights, and the strip of answers, in the system's Chromium."""
+"""Moving weights, the strip of answers and the report text, in the system's Chromium."""
 
 from __future__ import annotations
 
@@ -62,3 +62,32 @@ def test_the_strip_reads_the_other_search_when_it_is_asked(visit):
     assert here.overflow() <= 0
     page.click("[data-answer=joint]")
     page.wait_for_selector(".strip-one.is-shown >> text=Jointly optimised")
+
+
+def test_a_report_text_is_chosen_edited_and_copied_by_one_key(visit):
+    here = visit(permissions=["clipboard-read", "clipboard-write"])
+    page = here.page
+    here.example(0)
+    here.done()
+    here.unfold("report-text")
+    area = page.locator("[data-report-lines]")
+    assert [each.input_value() for each in page.locator("[data-report-choice]").all()] == [""] * 3
+    assert "Location: not stated." in area.input_value()
+    area.fill(area.input_value().replace("Shape: irregular.", "Shape: irregular, my words."))
+    page.select_option("[data-report-choice=side]", "Right")
+    page.select_option("[data-report-choice=hour]", "10")
+    page.wait_for_function(
+        "document.querySelector('[data-report-lines]').value.includes(\"right breast, 10 o'clock\")"
+    )
+    assert "my words" in area.input_value(), "what was edited stays"
+    page.focus(".jv")
+    page.keyboard.press("t")
+    page.wait_for_selector("[data-action=copy-report] >> text=Copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == area.input_value()
+    assert copied.endswith("Not for diagnosis.")
+
+    here.example(1)
+    here.done()
+    assert "my words" not in area.input_value(), "of another patient nothing stays"
+    assert page.input_value("[data-report-choice=side]") == ""

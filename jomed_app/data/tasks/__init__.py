@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from jomed_app.data.tasks.assessment import SUSPICION, Assessment
+from jomed_app.data.tasks.report_words import ReportWords
 from jomed_app.errors import RecordError, first_fault
 
 FOLDER = Path(__file__).parent
@@ -45,6 +46,7 @@ class Task(BaseModel):
             where nothing is known of them.
         unit: plural noun for frequencies ("about 7 of 10 such ultrasound images").
         out_of_domain: sentence said when an image is refused.
+        report: how findings are worded in a report; None where the task words none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,6 +71,7 @@ class Task(BaseModel):
     modalities: tuple[ModalityTerm, ...] = ()
     unit: str = "such images"
     out_of_domain: str = "This image is outside what the model knows"
+    report: ReportWords | None = None
 
     @model_validator(mode="after")
     def _labels_are_consistent(self) -> Task:
@@ -78,6 +81,17 @@ class Task(BaseModel):
             return self
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise ValueError("labels must be at least two different names")
+        if self.report is not None:
+            for name in self.report.descriptors:
+                if name not in self.descriptors:
+                    raise ValueError(f"report: '{name}' must be one of the task's descriptors")
+            for label, category in self.report.suggested.items():
+                if label not in self.labels or category[:1] not in {
+                    each[:1] for each in self.report.categories
+                }:
+                    raise ValueError(
+                        f"report: '{label}' must be a label that suggests a category of the scale"
+                    )
         named = (self.positive_label, *self.empty_labels, *self.label_names.values())
         for label in named:
             if label not in self.labels:
@@ -137,8 +151,8 @@ def load_task(name_or_path: str | Path) -> Task:
 def task_of_bundle(values: dict[str, Any]) -> Task:
     """Build the task that a bundle holds.
 
-    One that was sealed before tasks stated modalities, or an assessment, takes those of the task
-    of its name that ships with the package, where there is one.
+    One that was sealed before tasks stated modalities, an assessment or words of a report takes
+    those of the task of its name that ships with the package, where there is one.
 
     Args:
         values: as its file holds them.
@@ -153,6 +167,8 @@ def task_of_bundle(values: dict[str, Any]) -> Task:
     missing: dict[str, Any] = {} if task.modalities else {"modalities": shipped.modalities}
     if "assessment" not in task.model_fields_set:
         missing["assessment"] = shipped.assessment
+    if "report" not in task.model_fields_set and task.descriptors == shipped.descriptors:
+        missing["report"] = shipped.report
     return task.model_copy(update=missing)
 
 

@@ -16,6 +16,7 @@ from jomed_app.ui import text
 from jomed_app.ui.examples import first_of, load_examples
 from jomed_app.ui.gradio_memory import forget_session
 from jomed_app.ui.handlers.opening import Opening
+from jomed_app.ui.handlers.report_text import report_server
 from jomed_app.ui.handlers.save import save_server
 from jomed_app.ui.layout.endpoint import add_api
 from jomed_app.ui.layout.events import Desk, Parts, wire
@@ -152,8 +153,11 @@ def _parts(
         )
         panel = gr.HTML(
             render(Diagnosis()),
-            js_on_load=_script("diagnosis.js") + _script("save.js"),
-            server_functions=[save_server(engine, read_only_when_shown(cases.by_token))],
+            js_on_load="".join(map(_script, ("diagnosis.js", "save.js", "report_text.js"))),
+            server_functions=[
+                save_server(engine, read_only_when_shown(cases.by_token)),
+                report_server(engine, read_only_when_shown(cases.by_token)),
+            ],
             elem_id="jomed-panel",
         )
         study = study_part(_script("study.js"))

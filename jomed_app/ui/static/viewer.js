@@ -425,6 +425,7 @@ const commands = {
 };
 const keys = {
   '+': commands.in, '-': commands.out, '=': commands.fit, i: commands.invert, b: commands.boxes, l: commands.link, h: commands.heat, c: () => compare(compared || selected), u: commands.usual, r: commands.region, m: commands.ruler, z: commands.lens,
+  t: () => { const button = document.querySelector('[data-action="copy-report"]'); if (button) button.click(); say(button ? 'report text copied' : 'no report text yet'); },
   p: commands.play, PageUp: () => stepFrame(-1), PageDown: () => stepFrame(1),
   ' ': () => { fitAll(); if (inverted) commands.invert(); resetTones(true); say('view reset'); },
   '[': () => { setThreshold(threshold - 0.05); say(part('threshold').getAttribute('aria-valuetext')); },

@@ -12,6 +12,7 @@ from jomed_app.ui.panels.diagnosis.answer import Answer
 from jomed_app.ui.panels.diagnosis.final import Final
 from jomed_app.ui.panels.diagnosis.influence import Influence
 from jomed_app.ui.panels.diagnosis.provenance import Provenance
+from jomed_app.ui.panels.diagnosis.report_text import ReportText
 from jomed_app.ui.panels.diagnosis.strip import Strip
 from jomed_app.ui.panels.diagnosis.sum_table import SumTable
 from jomed_app.ui.protocol import InfoView, info_of
@@ -43,6 +44,7 @@ class Diagnosis(Panel):
         sum_table: where a class is named.
         provenance: once the run has completed.
         strip: answers of the parts and searches, once the run has completed.
+        report_text: to be edited and copied, where the task words one.
         influence: sliders, once the run has completed with an answer.
         overruled: what the checks said that the reader went past; empty where there was none.
     """
@@ -56,6 +58,7 @@ class Diagnosis(Panel):
     provenance: Provenance | None = None
     strip: Strip | None = None
     influence: Influence | None = None
+    report_text: ReportText | None = None
     overruled: tuple[str, ...] = ()
 
     @classmethod
@@ -112,6 +115,7 @@ class Diagnosis(Panel):
             provenance=None if result is None else Provenance(result, is_other_search),
             strip=_strip(finals, reading.retrieval, has_two=info.standard is not None),
             influence=Influence.of(candidates, final, moved) if result and candidates else None,
+            report_text=ReportText.of(info.task, result, measured.box_threshold),
             overruled=reading.info.overruled_messages,
         )
 
