@@ -83,7 +83,7 @@ def serve_app(bundle: Path, index: Path, settings: AppConfig, precision: str = "
         name = f"[{settings.host}]" if ":" in settings.host else settings.host
         address = f"The page is at http://{name}:{settings.port}"
         engine = load_while_serving(
-            partial(_load, bundle, index, precision),
+            partial(_load, bundle, index, precision, settings.operating_point),
             settings,
             listener,
             models=models_in_words(bundle, precision),
@@ -114,11 +114,13 @@ def serve_app(bundle: Path, index: Path, settings: AppConfig, precision: str = "
             warming.join()
 
 
-def _load(bundle: Path, index: Path, precision: str, on_load: OnLoad) -> Engine:
+def _load(bundle: Path, index: Path, precision: str, point: int, on_load: OnLoad) -> Engine:
     """Import and load in the thread that loads: the page is there before torch is."""
     from jomed_app.inference.load import load_engine
 
-    return load_engine(bundle, index, precision=precision, on_load=on_load)
+    engine = load_engine(bundle, index, precision=precision, on_load=on_load)
+    engine.info = engine.info.at_site(point)
+    return engine
 
 
 def _shelf(engine: Engine, bundle: Path, settings: AppConfig, *, has_login: bool) -> Shelf:

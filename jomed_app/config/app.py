@@ -61,6 +61,8 @@ class AppConfig(Section):
         upload_seconds: how long one file may take to arrive.
         step_seconds: how long one step of a case may take before /healthz names it as a fault.
         gpu_seconds: how long one case may hold the GPU that a Space lends; read there alone.
+        operating_point: what the site wants to be found of 100 positives: 80, 85, 90, 95 or 98;
+            said beside the answer where `index calibrate` measured it; 0: nothing is said.
         metrics: whether a monitor may ask at /metrics, in the text format of Prometheus.
         drain_seconds: how long running cases may take once the server is told to stop.
         study: own read first.
@@ -86,6 +88,7 @@ class AppConfig(Section):
     upload_seconds: int = Field(default=120, ge=1)
     step_seconds: int = Field(default=60, ge=1)
     gpu_seconds: int = Field(default=60, ge=1, le=600)  # ours; the default of `spaces.GPU`
+    operating_point: int = Field(default=0, ge=0, le=100)
     metrics: bool = False
     drain_seconds: int = Field(default=8, ge=0, le=600)  # ours: Docker kills after 10 s
     study: StudyConfig = StudyConfig()

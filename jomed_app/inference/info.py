@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from jomed_app import __version__
 from jomed_app.data.tasks import Task
+from jomed_app.errors import ConfigError
+from jomed_app.inference.calibration.cutoffs import TARGETS, Cutoff
 from jomed_app.inference.calibration.profile import Profile
 from jomed_app.types import OperatingPoint, Retrieval, Versions
 
@@ -29,6 +31,9 @@ class EngineInfo:
         standard: what is said of the search by similarity alone; None where the query heads are
             untrained, and there is no other search.
         box_operating_points: what box thresholds mean on validation cases, ascending.
+        cutoffs: operating points of the positive label, ascending; none where not measured.
+        site_point: the one that the operator chose, positive cases of 100 that it is to find; 0 for
+            none.
         opens_with: the search that is made when none is asked for: the trained one, but not
             beside simulated cases, since the heads were taught beside real ones.
         sent_to: machine that images are sent to, to be read; empty where they stay on this one.
@@ -45,6 +50,8 @@ class EngineInfo:
     measured_on: str = ""
     standard: EngineInfo | None = None
     box_operating_points: tuple[OperatingPoint, ...] = ()
+    cutoffs: tuple[Cutoff, ...] = ()
+    site_point: int = 0
     opens_with: Retrieval = "joint"
     sent_to: str = ""
     reader: str | None = None
@@ -81,4 +88,21 @@ class EngineInfo:
             error_rates=rates,
             measured_on=profile.measured_on,
             box_operating_points=profile.calibration.boxes.operating_points,
+            cutoffs=profile.calibration.cutoffs,
         )
+
+    def at_site(self, target: int) -> EngineInfo:
+        """Say the same at the operating point of a site.
+
+        Args:
+            target: positive cases of 100 that it is to find, one of `TARGETS`; 0 for no point.
+
+        Raises:
+            ConfigError: if no such point is ever measured.
+        """
+        if target and target not in TARGETS:
+            raise ConfigError(
+                f"[app] operating_point must be one of {', '.join(map(str, TARGETS))}, or 0 for "
+                f"none, found {target}; choose one of those"
+            )
+        return dataclasses.replace(self, site_point=target)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from jomed_app.data.records import CaseRecord
 from jomed_app.data.tasks.assessment import Assessment
 from jomed_app.data.tasks.report_words import ReportWords
+from jomed_app.inference.calibration.cutoffs import Cutoff
 from jomed_app.types import Event, ImageRecord, OperatingPoint, Result, Retrieval
 
 
@@ -104,6 +105,14 @@ class InfoView(Protocol):
     @property
     def box_operating_points(self) -> Sequence[OperatingPoint]:
         """What box thresholds mean on validation data, ascending; empty if never measured."""
+
+    @property
+    def cutoffs(self) -> Sequence[Cutoff]:
+        """Operating points of the positive label, ascending; empty if never measured."""
+
+    @property
+    def site_point(self) -> int:
+        """That of the site, positive cases of 100 that it is to find; 0 for none."""
 
     @property
     def standard(self) -> Any:

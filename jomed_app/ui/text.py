@@ -220,6 +220,9 @@ SHARE_IMAGE = "your image alone"
 SHARE_VOTE = "known diagnoses of the nearest"
 SHARE_READ = "read beside similar cases"
 # Two voices that see no similar case: the reader, and the classifier that is a part of the sum.
+SITE_NOTE = "Thresholds were set on these very cases; expect somewhat less elsewhere."
+NO_POINT_MOVED = "you moved weights, and no figure was measured of such an answer"
+NO_POINT_FOREIGN = "a check did not pass, and no figure was measured on such images"
 # What a reader moves is a question, never the app's answer.
 MOVED_MARK = "Moved by you"
 MOVED_NOTE = "Moved by you: no figure of this app was measured on such an answer."

@@ -17,6 +17,7 @@ from jomed_app.data.tasks import load_task
 from jomed_app.data.tasks.assessment import Assessment
 from jomed_app.data.tasks.report_words import ReportWords
 from jomed_app.errors import CancelledError, ImageError
+from jomed_app.inference.calibration.cutoffs import Cutoff
 from jomed_app.inference.conclusion.what_if import moved_candidates
 from jomed_app.simulator.case import simulate_case
 from jomed_app.types import (
@@ -156,6 +157,8 @@ class FakeInfo:
     measured_on: str = "40 fake images"
     standard: FakeInfo | None = None
     box_operating_points: tuple[OperatingPoint, ...] = POINTS
+    cutoffs: tuple[Cutoff, ...] = ()
+    site_point: int = 0
     opens_with: str = "joint"
     sent_to: str = ""
     reader: str | None = "fake reader (0123abcd)"

@@ -19,6 +19,8 @@ from jomed_app.evaluation.collection.read import ReadCollection
 from jomed_app.evaluation.fit.boxes import with_box_score
 from jomed_app.evaluation.fit.settings import Fitted, fit_settings
 from jomed_app.evaluation.held_out import HeldOutCase
+from jomed_app.evaluation.report.scores import CaseScores
+from jomed_app.inference.calibration.cutoffs import fit_cutoffs
 from jomed_app.inference.calibration.profile import CorpusProfile, Profile
 from jomed_app.progress import OnProgress
 
@@ -99,6 +101,25 @@ def fit_others(
         if on_progress is not None:
             on_progress(fold + 1, FOLDS)
     return [fitted[int(fold)] for fold in folds]
+
+
+def with_cutoffs(fitted: Fitted, cases: Sequence[CaseScores], system: str, task: Task) -> Fitted:
+    """Add the operating points that held-out answers show.
+
+    Args:
+        fitted: to all cases.
+        cases: N, each concluded with a profile that was fitted without it and its group.
+        system: whose answers the page shows.
+        task: its positive label is what a point is about.
+    """
+    positive = task.labels.index(task.positive_label or task.labels[-1])
+    points = fit_cutoffs(
+        [case.systems[system].probabilities[positive] for case in cases],
+        [case.label == positive for case in cases],
+    )
+    calibration = fitted.profile.calibration.model_copy(update={"cutoffs": points})
+    profile = fitted.profile.model_copy(update={"calibration": calibration})
+    return replace(fitted, profile=profile)
 
 
 def profile_of(standard: Fitted, joint: Fitted | None, measured_on: str) -> CorpusProfile:

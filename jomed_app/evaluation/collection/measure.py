@@ -18,6 +18,7 @@ from jomed_app.evaluation.collection.fit import (
     fit_others,
     profile_of,
     refuse_few,
+    with_cutoffs,
 )
 from jomed_app.evaluation.collection.groups import Groups, group_collection
 from jomed_app.evaluation.collection.read import (
@@ -157,7 +158,7 @@ def measure_collection(
     except ConfigError as error:
         why = str(error)
     else:
-        fitted = _fitted_report(opened, read, on_progress)
+        fitted = _built(opened, _fitted_cases(opened, read, on_progress))
     return _collection_report(opened, read, app, fitted, why)
 
 
@@ -186,20 +187,26 @@ def calibrate_collection(
     read = _read(opened, most, on_progress, ())
     refuse_few(read, reader.task.labels, f"'{index.name}'")
     app = _report(opened, read, *_profiles(reader))
-    report = _collection_report(opened, read, app, _fitted_report(opened, read, on_progress), "")
-    kept = _kept_profile(opened, read)
+    cases = _fitted_cases(opened, read, on_progress)
+    report = _collection_report(opened, read, app, _built(opened, cases), "")
+    kept = _kept_profile(opened, read, cases)
     keep_profile(index.path, reader.parts.fingerprint, kept.to_dict())
     return report
 
 
-def _kept_profile(opened: Opened, read: ReadCollection) -> CorpusProfile:
+def _kept_profile(
+    opened: Opened, read: ReadCollection, cases: Sequence[CaseScores]
+) -> CorpusProfile:
     reader = opened.reader
     standard = fit_collection(read, reader.profile(trained=False), reader.task, joint=False)
+    standard = with_cutoffs(standard, cases, "rag", reader.task)
     joint = (
         fit_collection(read, reader.profile(trained=True), reader.task, joint=True)
         if read.joint
         else None
     )
+    if joint is not None:
+        joint = with_cutoffs(joint, cases, JOINT_NAMES["rag"], reader.task)
     return profile_of(standard, joint, measured_words(opened, read))
 
 
@@ -232,9 +239,10 @@ def _profiles(reader: SplitReader) -> tuple[Callable[[int], Fitted], Callable[[i
     return (lambda _: standard), (lambda _: joint)
 
 
-def _fitted_report(
+def _fitted_cases(
     opened: Opened, read: ReadCollection, on_progress: OnProgress
-) -> EvaluationReport:
+) -> list[CaseScores]:
+    """Every system on every case, concluded with a profile that was fitted without it."""
     reader = opened.reader
     standard = fit_others(
         read, reader.profile(trained=False), reader.task, joint=False, on_progress=on_progress
@@ -246,7 +254,7 @@ def _fitted_report(
         if read.joint
         else standard
     )
-    return _report(opened, read, standard.__getitem__, joint.__getitem__)
+    return _cases(opened, read, standard.__getitem__, joint.__getitem__)
 
 
 def _report(
@@ -255,6 +263,16 @@ def _report(
     standard: Callable[[int], Fitted],
     joint: Callable[[int], Fitted],
 ) -> EvaluationReport:
+    """What every system brings, each case concluded with the profile that is its own."""
+    return _built(opened, _cases(opened, read, standard, joint))
+
+
+def _cases(
+    opened: Opened,
+    read: ReadCollection,
+    standard: Callable[[int], Fitted],
+    joint: Callable[[int], Fitted],
+) -> list[CaseScores]:
     """Every system on every case, each concluded with the profile that is its own."""
     task, wanted = opened.reader.task, _systems(opened.reader)
     empty = [task.labels.index(name) for name in task.empty_labels]
@@ -273,7 +291,7 @@ def _report(
                 boxes=tuple(record.box_list) if read.is_original else (),
             )
         )
-    return _built(opened, cases)
+    return cases
 
 
 def _said(

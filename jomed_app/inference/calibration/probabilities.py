@@ -14,6 +14,7 @@ from pydantic import Field
 from scipy.special import log_softmax
 
 from jomed_app.inference.calibration.box_score import BoxScore
+from jomed_app.inference.calibration.cutoffs import Cutoff
 from jomed_app.inference.calibration.reliability import (
     ErrorRate,
     FloatArray,
@@ -157,3 +158,8 @@ class Calibration(Frozen):
         default={}, description="by standing, which is what the screen shows; none before bundle 6"
     )
     boxes: BoxScore = BoxScore()
+    cutoffs: tuple[Cutoff, ...] = Field(
+        default=(),
+        exclude_if=lambda value: not value,
+        description="operating points of the positive label, ascending; none where not measured",
+    )

@@ -124,6 +124,7 @@ def test_a_calibrated_collection_is_what_the_app_answers_with(
     assert "your 12 cases of mine" in engine.info.standard.measured_on
     assert engine.profile.calibration.reliability is not None
     assert engine.profile != before.profile
+    assert engine.info.cutoffs == (), "a dozen cases show no operating point"
     assert engine.info.index == before.info.index, "the cases are the same"
     grown = tmp_path / "grown"
     extra = write_tiny_corpus(tmp_path / "extra", 1, seed=77)

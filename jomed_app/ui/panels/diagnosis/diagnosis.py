@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jomed_app.types import FinalResult, Retrieval
+from jomed_app.ui import text
 from jomed_app.ui.panels.caption import Caption, answer_caption
 from jomed_app.ui.panels.diagnosis.agreement import Agreement
 from jomed_app.ui.panels.diagnosis.answer import Answer
@@ -13,6 +14,7 @@ from jomed_app.ui.panels.diagnosis.final import Final
 from jomed_app.ui.panels.diagnosis.influence import Influence
 from jomed_app.ui.panels.diagnosis.provenance import Provenance
 from jomed_app.ui.panels.diagnosis.report_text import ReportText
+from jomed_app.ui.panels.diagnosis.site import Site
 from jomed_app.ui.panels.diagnosis.strip import Strip
 from jomed_app.ui.panels.diagnosis.sum_table import SumTable
 from jomed_app.ui.protocol import InfoView, info_of
@@ -43,6 +45,7 @@ class Diagnosis(Panel):
         caption: of a shipped example.
         sum_table: where a class is named.
         provenance: once the run has completed.
+        site: the operating point of the site, where it chose one.
         strip: answers of the parts and searches, once the run has completed.
         report_text: to be edited and copied, where the task words one.
         influence: sliders, once the run has completed with an answer.
@@ -56,6 +59,7 @@ class Diagnosis(Panel):
     final: Final | None = None
     sum_table: SumTable | None = None
     provenance: Provenance | None = None
+    site: Site | None = None
     strip: Strip | None = None
     influence: Influence | None = None
     report_text: ReportText | None = None
@@ -113,6 +117,13 @@ class Diagnosis(Panel):
             final=conclusion,
             sum_table=None if final.abstained else SumTable.of(candidates, final),
             provenance=None if result is None else Provenance(result, is_other_search),
+            site=Site.of(
+                final,
+                target=info.site_point,
+                positive=info.task.positive_label,
+                points=measured.cutoffs,
+                reason=_no_point(is_moved=moved is not None, is_overruled=is_overruled),
+            ),
             strip=_strip(finals, reading.retrieval, has_two=info.standard is not None),
             influence=Influence.of(candidates, final, moved) if result and candidates else None,
             report_text=ReportText.of(info.task, result, measured.box_threshold),
@@ -132,3 +143,10 @@ def _strip(
     if not finals or shown not in finals or not finals[shown].probabilities:
         return None
     return Strip.of(finals, shown, has_two=has_two)
+
+
+def _no_point(*, is_moved: bool, is_overruled: bool) -> str:
+    """Return why no operating point speaks of a case; empty where one does."""
+    if is_moved:
+        return text.NO_POINT_MOVED
+    return text.NO_POINT_FOREIGN if is_overruled else ""
