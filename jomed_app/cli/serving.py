@@ -119,7 +119,8 @@ def _load(bundle: Path, index: Path, precision: str, point: int, on_load: OnLoad
     from jomed_app.inference.load import load_engine
 
     engine = load_engine(bundle, index, precision=precision, on_load=on_load)
-    engine.info = engine.info.at_site(point)
+    if point:
+        engine.info = engine.info.at_site(point)
     return engine
 
 
