@@ -1,5 +1,5 @@
 // The report text: what the reader chose is worded by the server, line by line; edited lines stay.
-let reportOf = null, reportLines = [];
+let reportOf = null, reportLines = [], reportTurn = 0;
 const reportArea = () => element.querySelector('[data-report-lines]');
 const shownCase = () => { const viewer = document.querySelector('[data-case]'); return viewer ? viewer.dataset.case : ''; };
 const choices = () => Array.from(element.querySelectorAll('[data-report-choice]'));
@@ -16,12 +16,12 @@ function startReport() {
 new MutationObserver(startReport).observe(element, { childList: true, subtree: true, characterData: true });
 element.addEventListener('change', async (event) => {
   if (!event.target.dataset.reportChoice) return;
-  const of = reportOf, asked = { case: shownCase() };
+  const of = reportOf, turn = ++reportTurn, asked = { case: shownCase() };
   choices().forEach((select) => { asked[select.dataset.reportChoice] = select.value; });
   let said = null;
   try { said = await server.report_text(asked); } catch (error) { said = null; }
   const area = reportArea();
-  if (!said || !said.lines || !area || of !== reportOf) return;
+  if (!said || !said.lines || !area || of !== reportOf || turn !== reportTurn) return; // a later choice is answered later
   const written = area.value.split('\n');
   said.lines.forEach((line, place) => {
     const before = reportLines[place];
