@@ -41,7 +41,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export PYTHONPATH := $(CURDIR)
 
 .PHONY: audit help setup setup-training demo test chromium dcmtk lint types test-numbers test-slow fuzz \
-  bench bench-align bundle measure results index clean
+  bench bench-align bundle measure results screenshots index clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | \
@@ -108,6 +108,9 @@ measure: $(DEV_STAMP) ## read a trained run in every way (RUN_DIR=folder), write
 
 results: $(DEV_STAMP) ## write docs/results and the README's table anew from the kept reports
 	$(PY) -m benchmarks.write_results
+
+screenshots: $(DEV_STAMP) chromium ## run the app on simulated images and take docs/images (NAMES=a picture each)
+	$(PY) docs/images/make_screenshots.py $(NAMES)
 
 index: $(RUN_STAMP) ## simulate the embedded corpus and index it with assets/bundle
 	$(PY) -m jomed_app simulate --count $(NUM_CASES) --out $(CORPUS)
