@@ -10,6 +10,7 @@ from jomed_app.retrieval.manifest import read_manifest
 from jomed_app.storage.sealing import MANIFEST_FILE
 
 PLACES = ("index", "out/index")
+START = "python -m jomed_app serve"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Beside:
     @property
     def command(self) -> str:
         """What starts the app with it."""
-        return f"python -m jomed_app serve --index {self.folder}"
+        return f"{START} --index {self.folder}"
 
 
 def collections_beside(root: Path, present: Path, fingerprint: str) -> tuple[Beside, ...]:
