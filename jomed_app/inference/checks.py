@@ -66,7 +66,8 @@ def _pattern(image: ImageRecord) -> Check:
     content = image.content
     is_flat = content.smooth_share > MOST_SMOOTH
     has_few = content.num_levels < LEAST_LEVELS
-    found = f"{content.num_levels} gray levels, {100 * content.smooth_share:.0f} % without grain"
+    levels = f"{content.num_levels} gray level{'' if content.num_levels == 1 else 's'}"
+    found = f"{levels} but black, {100 * content.smooth_share:.0f} % without grain"
     if is_flat or has_few:
         message = f"This looks like a test pattern or a drawing, not like a scan ({found})."
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from html import unescape
 
@@ -54,6 +55,14 @@ def test_an_abstention_has_no_sum(reading):
     column = Diagnosis.of(replace(reading, final=abstained), FakeInfo())
     assert column.sum_table is None
     assert column.final is not None
+
+
+def test_a_refused_image_has_no_empty_block(reading):
+    refused = reading.final.model_copy(
+        update={"abstained": True, "probabilities": {}, "prediction": None}
+    )
+    html = render(Diagnosis.of(replace(reading, final=refused), FakeInfo()))
+    assert not re.search(r'<div class="jblock[^>]*>\s*</div>', html)
 
 
 def test_the_result_follows_when_the_run_has_completed(reading):
