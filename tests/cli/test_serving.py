@@ -53,6 +53,8 @@ def served(stand_in, monkeypatch):
     asked = {"warmed": threading.Event()}
 
     class Engine:
+        info = index = profile = standard = None
+
         def warm(self, *, cancel):
             asked["warmed"].set()
             asked["stopped"] = until(cancel)
@@ -63,7 +65,7 @@ def served(stand_in, monkeypatch):
 
     stand_in("jomed_app.inference.load", load_engine=load_engine)
 
-    def serve(engine, settings, listener, is_warm, gate):
+    def serve(engine, settings, listener, is_warm, gate, shelf, feedback):
         asked.update(settings=settings, address=listener.getsockname(), gate=gate)
 
     monkeypatch.setattr(run, "serve", serve)
