@@ -152,6 +152,7 @@ class TinyWorld:
             f"{section}.{key}": json.dumps(value)
             for section, table in tiny.items()
             for key, value in table.items()
+            if not isinstance(value, dict)
             if "--resume" in words or value != known[section][key]
         }
         found.setdefault("align.language_steps", "2")

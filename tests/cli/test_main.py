@@ -63,6 +63,7 @@ def engine(stand_in):
 
     class Engine:
         info = SimpleNamespace(sent_to="")
+        index = profile = standard = None
 
         def run(self, image, *, question=None, k=None, retrieval="joint", anyway=False):
             asked.update(question=question, k=k, retrieval=retrieval, anyway=anyway)

@@ -173,7 +173,7 @@ def one_by_one(reader, case, box, shares):
 
 def test_a_task_without_boxes_is_described_without_one(encodings, candidates, reader):
     values = TASK.model_dump(mode="json")
-    task = task_from_dict({**values, "has_boxes": False, "descriptors": {}})
+    task = task_from_dict({**values, "has_boxes": False, "descriptors": {}, "report": None})
     plain = CaseReader(reader.reader, task)
     said = plain.describe(plain.read(encodings[0], QUESTION, candidates), np.full(4, 0.25), 1)
     assert (said.box, said.confidence, said.findings) == (None, 0.0, {})

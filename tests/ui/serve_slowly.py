@@ -19,12 +19,14 @@ def main(words: list[str]) -> int:
 
     seconds, load = float(words[0]), serving._load
 
-    def load_slowly(bundle, index, precision, on_load):
+    def load_slowly(*asked):
+        *what, on_load = asked
+
         def slow(step, done, total):
             on_load(step, done, total)
             time.sleep(seconds)
 
-        return load(bundle, index, precision, slow)
+        return load(*what, slow)
 
     serving._load = load_slowly
     return run_command(["serve", *words[1:]])

@@ -28,8 +28,7 @@ def test_they_are_reached_from_the_reading_page_whose_case_stays_open(visit):
 def test_a_page_has_no_serious_fault_and_no_overflow(visit, site, address):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     here = visit()
-    page = here.page
-    page.goto(f"{site.url}{address}")
+    page = here.beside(f"{site.url}{address}")
     grounds = set()
     for _ in range(2):
         assert serious_faults(axe, page) == [], page.evaluate(GROUND)
@@ -50,13 +49,12 @@ def test_the_choice_of_light_goes_along(visit, site):
     here = visit(theme="")
     here.page.click("[data-action=theme]")
     light = here.page.evaluate(GROUND)
-    here.page.goto(f"{site.url}about")
+    here.beside(f"{site.url}about")
     assert here.page.evaluate(GROUND) == light
 
 
 def test_keys_alone_reach_the_content(visit, site):
-    page = visit().page
-    page.goto(f"{site.url}about")
+    page = visit().beside(f"{site.url}about")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
@@ -64,8 +62,7 @@ def test_keys_alone_reach_the_content(visit, site):
 
 
 def test_the_failures_are_read_when_asked_for_and_shown_as_simulated(visit, site):
-    page = visit().page
-    page.goto(f"{site.url}evidence")
+    page = visit().beside(f"{site.url}evidence")
     part = page.locator("[data-part=failures]")
     page.wait_for_selector("[data-part=failures][data-state=idle]")
     page.focus("[data-part=failures] button")

@@ -113,7 +113,7 @@ def test_it_is_dark_until_light_is_chosen_and_the_choice_is_kept(visit):
 @pytest.mark.parametrize("view", ["settings", "api"])
 def test_nothing_of_gradio_s_own_is_on_the_page(visit, site, view):
     here = visit()
-    here.page.goto(f"{site.url}?__theme=dark&view={view}")
+    here.beside(f"{site.url}?__theme=dark&view={view}")
     here.page.wait_for_selector("#jomed-toolbar .tools")
     said = here.page.inner_text("body")
     for words in ("Built with Gradio", "Use via API", "Settings", "Screen", "Language"):

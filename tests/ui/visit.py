@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlparse
 
 from tests.ui.conftest import Site
@@ -14,16 +15,26 @@ class Visit:
 
     def __init__(self, browser, site: Site, *, width=1440, height=900, theme="dark", **more):
         self.context = browser.new_context(viewport={"width": width, "height": height}, **more)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(60_000)
         self.hosts: set[str] = set()
         self.faults: list[str] = []
-        self.page.on("request", lambda request: self._note(request.url))
-        self.page.on("websocket", lambda socket: self._note(socket.url))
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("console", self._hear)
+        self.page = self._new_page()
         self.page.goto(f"{site.url}?__theme={theme}" if theme else site.url)
         self.page.wait_for_selector("#jomed-toolbar .tools")
+
+    def beside(self, url: str) -> Any:
+        """Open another page in a tab of its own, and turn to it: requests of this one go on."""
+        self.page = self._new_page()
+        self.page.goto(url)
+        return self.page
+
+    def _new_page(self) -> Any:
+        page = self.context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("request", lambda request: self._note(request.url))
+        page.on("websocket", lambda socket: self._note(socket.url))
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("console", self._hear)
+        return page
 
     def _note(self, url: str) -> None:
         if not url.startswith(("data:", "blob:")):
@@ -73,4 +84,4 @@ class Visit:
     def leave(self) -> None:
         self.context.close()
         assert self.hosts == {"127.0.0.1"}, "the page must ask nobody else"
-        assert self.faults == [], "the console must stay clean"
+        assert self.faults == [], f"the console must stay clean, found {self.faults}"

@@ -6,14 +6,11 @@ import gradio as gr
 
 from jomed_app.feedback.store import FeedbackStore
 from jomed_app.ui.feedback.handlers import feedback_servers
+from jomed_app.ui.panels.feedback.folded import Folded
 from jomed_app.ui.protocol import ReadingEngine
 from jomed_app.ui.session import CaseStore
 from jomed_app.ui.study.handlers import read_only_when_shown
-
-FOLDED = (
-    '<details class="judge jblock" data-key="judge"><summary>Your judgement</summary>'
-    '<div data-part="judge-form"></div></details>'
-)
+from jomed_app.ui.templates import render
 
 
 def feedback_part(
@@ -28,7 +25,7 @@ def feedback_part(
         script: that asks for the form and sends it.
     """
     return gr.HTML(
-        FOLDED,
+        render(Folded()),
         js_on_load=script,
         server_functions=feedback_servers(engine, read_only_when_shown(cases.by_token), store),
         elem_id="jomed-feedback",

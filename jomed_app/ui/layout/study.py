@@ -10,9 +10,11 @@ import gradio as gr
 from jomed_app.config.app import StudyConfig
 from jomed_app.ui.handlers.screen import Screen
 from jomed_app.ui.layout.requests import sent, session_of
+from jomed_app.ui.panels.study.place import Place
 from jomed_app.ui.protocol import ReadingEngine
 from jomed_app.ui.session import CaseStore
 from jomed_app.ui.study.handlers import say_next, skip_study, switch_study
+from jomed_app.ui.templates import render
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -25,7 +27,7 @@ def study_part(script: str) -> gr.HTML:
     """
     return gr.HTML(
         {"on": False, "key": "", "html": "", "rows": []},
-        html_template='<div class="study" data-part="study"></div>',
+        html_template=render(Place()),
         js_on_load=script,
         elem_id="jomed-study",
     )

@@ -72,7 +72,7 @@ def answer_caption(drawn_as: str, reading: Reading) -> Caption | None:
     if stands is Standing.OVERRULED and _classifier_says(final) == named:
         share = text.share_words(final.image_head_weight)
         words = f"The image classifier, {share} of the answer, overrules them with {named}"
-        return Caption(3, f"{words}: wrong. Hence the warning on top.")
+        return Caption(3, f"{words}: wrong.")
     return Caption(3, f"The answer, {named}, is wrong.")
 
 

@@ -6,7 +6,6 @@ const part = (name) => element.querySelector(`[data-part="${name}"]`);
 const menu = element.querySelector('details');
 const MARKS = { done: '✓', again: '↻' };
 const SAID = { waiting: 'waits', sending: 'being read', reading: 'being read' };
-const TOO_OFTEN = 'Images were sent faster than one visitor may send them; wait @seconds s and open this one again.';
 const entries = new Map();  // number -> {row, file, state}; state is 'waiting' until it is sent
 let next = 1, key = '', behind = null, paused = false, cursor = null, sending = Promise.resolve(), known = new Map();
 
@@ -22,9 +21,9 @@ async function deliver(file) {
     const form = new FormData();
     form.append('files', new Blob([file], { type: 'application/octet-stream' }), randomName());
     const answer = await fetch('gradio_api/upload', { method: 'POST', body: form });
-    if (answer.status === 429) return { later: Number(answer.headers.get('Retry-After')) || 5 };
+    const later = answer.status === 429 ? Number(answer.headers.get('Retry-After')) || 5 : 0;
     const said = await answer.json();
-    return answer.ok ? { path: said[0] } : { said: said.detail };
+    return answer.ok ? { path: said[0] } : { said: said.detail, later };
   } catch (error) {
     return {};
   }
@@ -36,7 +35,7 @@ function open(entry) {  // to be shown now
     const sent = await deliver(entry.file);
     if (!entries.has(entry.row)) return;
     if (sent.path) trigger('case_file', { path: sent.path, row: entry.row });
-    else trigger('case_refused', { said: sent.later ? TOO_OFTEN.replace('@seconds', sent.later) : sent.said, row: entry.row });
+    else trigger('case_refused', { said: sent.said, row: entry.row });
   });
   return sending;
 }
@@ -65,7 +64,7 @@ async function take(files) {
     entries.set(next, entry); next += 1;
     return entry;
   });
-  if (taken.length < files.length) part('said').textContent = `A list holds ${MOST} images at most; ${files.length - taken.length} were left out.`;
+  if (taken.length < files.length) part('list-said').textContent = `A list holds ${MOST} images at most; ${files.length - taken.length} were left out.`;
   if (!taken.length) return;
   await open(taken[0]);
   draw(); readNext();

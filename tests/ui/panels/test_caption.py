@@ -55,8 +55,7 @@ def test_the_misread_mass_is_told_as_it_is(reading):
         "Read beside each similar case: malignant 4 of 4, rightly."
     )
     assert words(answer_caption("malignant", misread)) == (
-        "The image classifier, 80 % of the answer, overrules them with benign: wrong. "
-        "Hence the warning on top."
+        "The image classifier, 80 % of the answer, overrules them with benign: wrong."
     )
 
 
