@@ -1,4 +1,4 @@
-// Copy and download of the result, "restore all", and the ways to go on from a question.
+// Copies of the result, "restore all", and the ways to go on from a question.
 const base = window.location.origin + window.location.pathname.replace(/\/?$/, '/');
 const source = (name) => {
   const node = element.querySelector(`[data-source="${name}"]`);
@@ -25,11 +25,6 @@ element.addEventListener('click', async (event) => {
     const words = button.textContent;
     button.textContent = done ? 'Copied' : 'Select and copy below';
     setTimeout(() => { button.textContent = words; }, 1500);
-  } else if (button.dataset.download) {
-    const url = URL.createObjectURL(new Blob([source('json')], { type: 'application/json' }));
-    const link = document.createElement('a');
-    link.href = url; link.download = 'jomed-result.json'; link.click();
-    setTimeout(() => URL.revokeObjectURL(url), 1000);
   } else if (button.dataset.action === 'restore-all') {
     trigger('case_restore_all');
   } else if (button.dataset.action === 'go-on') {

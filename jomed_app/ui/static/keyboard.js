@@ -30,7 +30,7 @@
   };
 
   // The focus: where it was, in words that a redrawn part still understands.
-  const NAMES = ['data-do', 'data-part', 'data-corner', 'data-search', 'data-unfold', 'data-preset', 'data-region', 'data-example', 'data-link', 'data-copy', 'data-download', 'data-action', 'data-id', 'data-move', 'data-answer', 'data-list', 'data-row'];
+  const NAMES = ['data-do', 'data-part', 'data-corner', 'data-search', 'data-unfold', 'data-preset', 'data-region', 'data-example', 'data-link', 'data-copy', 'data-action', 'data-id', 'data-move', 'data-answer', 'data-list', 'data-row'];
   const FOCUSABLE = 'a[href], button:not(:disabled), input:not(:disabled), summary, select, textarea, [tabindex="0"]';
   const isHeld = (node) => node.isConnected && !node.disabled && !node.closest('[hidden]');  // asks for no layout
   const isThere = (node) => isHeld(node) && node.getClientRects().length > 0;
