@@ -21,7 +21,7 @@ from jomed_app.retrieval.stores.protocol import (
     walk_width,
 )
 
-TOKEN_VARIABLE = "JOMED_MILVUS_TOKEN"
+TOKEN_VARIABLE = "JOMED_MILVUS_TOKEN"  # nosec B105  # a name
 
 _BATCH_ROWS = 1000
 _DEEPEST = 16_384  # rows that Milvus gives for one search
