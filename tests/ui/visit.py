@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlparse
+
+from playwright.sync_api import TimeoutError
 
 from tests.ui.conftest import Site
 
@@ -20,6 +23,8 @@ class Visit:
         self.page = self._new_page()
         self.page.goto(f"{site.url}?__theme={theme}" if theme else site.url)
         self.page.wait_for_selector("#jomed-toolbar .tools")
+        with suppress(TimeoutError):  # the example that the page opens on, where it does
+            self.page.wait_for_selector("[data-copy=json]", timeout=8_000)
 
     def beside(self, url: str) -> Any:
         """Open another page in a tab of its own, and turn to it: requests of this one go on."""
